@@ -1,0 +1,27 @@
+"""`pwmlff export`: a trained model as one file for LAMMPS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="Checkpoint that training wrote.", exists=True, dir_okay=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; without it, MODEL with the suffix .pt.", dir_okay=False),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Precision of the network, float64 or float32; without it, that of the training.")
+    ] = None,
+) -> None:
+    """Write a model as TorchScript, which LAMMPS and the ASE calculator run."""
+    from pwmlff.export import export_model, load_exported
+
+    path = export_model(model, output, dtype)
+    metadata = load_exported(path).metadata
+    typer.echo(f"{path}: {metadata.model_type}, {metadata.dtype}, cutoff {metadata.cutoff:g} Å, checked")
+    typer.echo(f"LAMMPS: pair_style pwmlff {path}\n        pair_coeff * * {' '.join(metadata.elements)}")

@@ -1,0 +1,43 @@
+"""`pwmlff infer`: energy, forces and virial of one structure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pwmlff.evaluate.evaluator import FrameResult
+
+
+def infer(
+    model: Annotated[Path, typer.Argument(help="Checkpoint or exported model.")],
+    structure: Annotated[Path, typer.Argument(help="atom.config, POSCAR, CIF, extended XYZ, LAMMPS data, ...")],
+    format: Annotated[
+        str | None,
+        typer.Option("--format", "-f", help="pwmat/config, vasp/poscar, lammps/lmp, lammps/dump, or a name of ASE's."),
+    ] = None,
+    elements: Annotated[str | None, typer.Option(help="Elements of LAMMPS types 1, 2, ..., such as 'Cu,O'.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the structure with its results to an extended XYZ.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<number>.")] = "auto",
+) -> None:
+    """Predict the energy, atomic energies, forces, virial and stress of one structure."""
+    from pwmlff.data.structures import read_structure
+    from pwmlff.errors import ConfigError
+    from pwmlff.evaluate.evaluator import predict_frames
+    from pwmlff.evaluate.inference import as_json, as_text, write_xyz
+    from pwmlff.evaluate.loading import choose_device, is_model_file, load_model
+
+    if is_model_file(structure):
+        raise ConfigError(f"'{structure}' is a model, expected a structure: pwmlff infer MODEL STRUCTURE")
+    predictor = load_model(model, choose_device(device))
+    names = None if elements is None else elements.replace(",", " ").split()
+    frame = read_structure(structure, format=format, elements=names)
+    result: FrameResult = next(predict_frames(predictor, [frame]))
+    typer.echo(as_json(result) if json else as_text(result))
+    if output is not None:
+        write_xyz(result, output)

@@ -1,0 +1,75 @@
+"""The `pwmlff` command: assembles the commands, one file each, and prints errors."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from pwmlff.cli.data import app as data_app
+from pwmlff.cli.export import export
+from pwmlff.cli.info import info
+from typer.core import TyperGroup
+
+from pwmlff.cli.infer import infer
+from pwmlff.cli.init import init
+from pwmlff.cli.schema import schema
+from pwmlff.cli.test import test
+from pwmlff.cli.train import train
+from pwmlff.errors import PwmlffError
+
+
+class _Group(TyperGroup):
+    """Turns errors that are the input's fault into one clean line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (PwmlffError, OSError) as error:
+            if ctx.params.get("debug"):
+                raise
+            typer.echo(f"pwmlff: error: {error}", err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Machine-learned force fields: from DFT frames to molecular dynamics in LAMMPS.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.command()(test)
+app.command()(infer)
+app.command()(export)
+app.command()(info)
+app.add_typer(data_app, name="data")
+app.command()(schema)
+app.command()(init)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"pwmlff {version('pwmlff')}")
+        except PackageNotFoundError:
+            typer.echo("pwmlff (run from its source tree, not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 (acted on by its callback)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[  # noqa: ARG001 (read where errors are printed)
+        bool, typer.Option("--debug", help="Show the full traceback of an error.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; the `pwmlff` script calls this."""
+    app(prog_name="pwmlff")

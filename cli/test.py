@@ -1,0 +1,137 @@
+"""`pwmlff test`: errors of a model on labelled data."""
+
+# ruff: noqa: PT028 - the command is called `test`; it is no test function
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to test on what, from the command line or from PWMLFF's test.json."""
+
+    model: Path
+    data: list[Path]
+    format: str | None
+    output: Path
+    elements: list[str] | None = None  # what test.json lists
+
+
+def test(
+    model: Annotated[
+        Path, typer.Argument(help="Checkpoint, exported model, or a PWMLFF test.json.", metavar="MODEL|test.json")
+    ],
+    data: Annotated[list[Path] | None, typer.Argument(help="Labelled data files or folders.")] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="Data format; guessed from the content when not given.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the results.  [default: test_result]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Most frames of one batch; bounded by memory when not given.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Drop unusable frames and list them.")] = False,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw parity plots.")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<number>.")] = "auto",
+) -> None:
+    """Compare a model's energies, forces and virials with labels.
+
+    Prints a table of errors; writes summary.json, the text files of PWMLFF's test_result/ and parity plots.
+    """
+    from rich.console import Console
+
+    from pwmlff.data.readers import ReadReport, read_frames
+    from pwmlff.evaluate.loading import choose_device, load_model
+    from pwmlff.evaluate.report import print_report, report_console
+    from pwmlff.evaluate.run import evaluate_model
+
+    request = _read_request(model, data or [], format, output)
+    _check_paths(request)
+    predictor = load_model(request.model, choose_device(device))
+    reading = ReadReport()
+    frames = read_frames(request.data, format=request.format, skip_bad=skip_bad, report=reading)
+    notes = Console(stderr=True)
+    _print_lines(notes, _element_notice(request.elements, predictor.elements))
+    _print_lines(notes, reading.notes)
+    with _progress(notes, len(frames)) as advance:
+        summary = evaluate_model(
+            predictor,
+            frames,
+            request.output,
+            model_name=str(request.model),
+            data_names=[str(path) for path in request.data],
+            batch_size=batch_size,
+            skipped=reading.skipped if skip_bad else None,  # one list of all dropped frames
+            plots=plots,
+            on_frame=advance,
+        )
+    _print_lines(notes, [f"dropped: {reason}" for reason in reading.skipped])
+    print_report(summary, report_console())
+    typer.echo(f"results in {request.output}/ (summary.json, parity plots, PWMLFF's text files)")
+
+
+def _read_request(model: Path, data: list[Path], format: str | None, output: Path | None) -> _Request:
+    if model.suffix not in (".json", ".jsonc"):
+        return _Request(model, data, format, output or Path("test_result"))
+    from pwmlff.config import load_config
+    from pwmlff.errors import ConfigError
+
+    config = load_config(model)
+    for notice in config.notices:
+        typer.echo(notice, err=True)
+    if config.model_load_file is None:
+        raise ConfigError(f"{model} names no model: set `model_load_file` to a checkpoint")
+    return _Request(
+        Path(config.model_load_file),
+        data or [Path(path) for path in config.test_data],
+        format or config.format,
+        output or Path(config.test_dir_name),
+        config.elements,
+    )
+
+
+def _check_paths(request: _Request) -> None:
+    """Catch swapped and forgotten arguments before anything is loaded."""
+    from pwmlff.errors import ConfigError, DataFormatError
+    from pwmlff.evaluate.loading import is_model_file
+
+    if not request.data:
+        raise ConfigError("nothing to test on: name data files after the model, or set `test_data` in test.json")
+    swapped = [path for path in request.data if is_model_file(path)]
+    if swapped:
+        raise ConfigError(f"'{swapped[0]}' is a model, expected data; the model comes first: pwmlff test MODEL DATA...")
+    for path in request.data:
+        if not path.exists():
+            raise DataFormatError(f"no test data '{path}' (looked in {Path.cwd()})")
+
+
+def _element_notice(listed: list[str] | None, known: list[str]) -> list[str]:
+    if listed is None or listed == known:
+        return []
+    return [f"atom_type lists {' '.join(listed)}, the model knows {' '.join(known)}; the model's elements are used"]
+
+
+def _print_lines(console: Console, lines: list[str]) -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar on a terminal; yields the function that moves it by one frame."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("testing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("testing", total=total)
+        yield lambda: progress.advance(task)

@@ -1,0 +1,34 @@
+"""`pwmlff train`: fit a potential to labelled frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Run file, JSON with the keys of PWMLFF.", exists=True, dir_okay=False)],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the file's optimizer.epochs.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, even where a run could be resumed.")] = False,
+) -> None:
+    """Train a model; writes checkpoints, logs and the learning curve to model_record/.
+
+    A run that was interrupted goes on where it stopped when the same command is given again. On SIGTERM or SIGINT
+    the state is saved after the present step and the exit code is 75.
+    """
+    from rich.console import Console
+
+    from pwmlff.config import load_config
+    from pwmlff.train import EXIT_STOPPED, TrainingStopped, train_from_config
+
+    run = load_config(config)
+    if epochs is not None:
+        run = run.model_copy(update={"optimizer": run.optimizer.model_copy(update={"epochs": epochs})})
+    console = Console()
+    try:
+        train_from_config(run, fresh=fresh, console=console)
+    except TrainingStopped as stop:
+        console.print(f"{stop}; saved, run the same command to go on", highlight=False)
+        raise typer.Exit(EXIT_STOPPED) from None

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The only part that knows torch: runs an exported model on a block of atoms.
+
+#ifndef PWMLFF_MODEL_RUNNER_H
+#define PWMLFF_MODEL_RUNNER_H
+
+#include "model_metadata.h"
+#include "pair_block.h"
+
+#include <memory>
+#include <string>
+
+namespace LAMMPS_NS {
+
+// All members throw std::runtime_error with one line for the user.
+class ModelRunner {
+ public:
+  explicit ModelRunner(const std::string &file_content);
+  ~ModelRunner();
+
+  const ModelMetadata &metadata() const;
+  void evaluate(PairBlock &block, BlockResult &result);
+
+  static void set_threads(int n_threads);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}    // namespace LAMMPS_NS
+
+#endif

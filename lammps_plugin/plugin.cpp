@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What LAMMPS loads at start. It needs nothing but libc, so that it always loads, starts `lmp` without
+// delay, and can say what is wrong; the pair style with torch behind it is loaded when an input uses it.
+
+#include "lammpsplugin.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace {
+
+// the C library interface of LAMMPS keeps its form between releases, the classes do not
+template <typename Function> Function host_function(const char *name)
+{
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+}
+
+int host_setting(void *lmp, const char *name)
+{
+  const auto extract_setting = host_function<int (*)(void *, const char *)>("lammps_extract_setting");
+  return extract_setting ? extract_setting(lmp, name) : -1;
+}
+
+bool is_mpich_abi(std::string &found)
+{
+  const auto library_version = host_function<int (*)(char *, int *)>("MPI_Get_library_version");
+  if (!library_version) {
+    found = "no MPI library";
+    return false;
+  }
+  char text[8192] = "";    // MPI_MAX_LIBRARY_VERSION_STRING of MPICH
+  int length = 0;
+  library_version(text, &length);
+  found = std::string(text, std::strcspn(text, "\n,"));
+  return found.find("Open MPI") == std::string::npos;
+}
+
+// returns an empty text when the running LAMMPS is what this plugin was compiled for
+std::string mismatch(void *lmp)
+{
+  const auto version = host_function<int (*)(void *)>("lammps_version");
+  const int found_version = version ? version(lmp) : 0;
+  if (found_version != PWMLFF_LAMMPS_DATE)
+    return "it was compiled for LAMMPS " PWMLFF_LAMMPS_RELEASE " (" +
+        std::to_string(PWMLFF_LAMMPS_DATE) + "), this is " + std::to_string(found_version) +
+        "; use the `lmp` that was installed with pwmlff, or install pwmlff again beside this one";
+  const int tagint_size = host_setting(lmp, "tagint");
+  const int bigint_size = host_setting(lmp, "bigint");
+  if (tagint_size != 4 || bigint_size != 8)
+    return "it was compiled for 4-byte atom IDs and 8-byte counts (SMALLBIG), this LAMMPS has " +
+        std::to_string(tagint_size) + " and " + std::to_string(bigint_size);
+  std::string mpi;
+  if (!is_mpich_abi(mpi))
+    return "it needs an MPI library with the MPICH ABI (MPICH, Intel MPI, MVAPICH, Cray MPI), found " + mpi;
+  return "";
+}
+
+std::string pair_library_path()
+{
+  Dl_info self;
+  if (!dladdr(reinterpret_cast<void *>(&pair_library_path), &self)) return "libpwmlff_lammps.so";
+  const std::string path = self.dli_fname;
+  return path.substr(0, path.rfind('/') + 1) + "libpwmlff_lammps.so";
+}
+
+// LAMMPS exports a slow dgemm_ of its own, which would take the place of the one in torch: let torch look at
+// home first. Not with a preloaded allocator, whose malloc torch would miss while LAMMPS uses it.
+int load_flags()
+{
+  const char *preload = std::getenv("LD_PRELOAD");
+  return RTLD_NOW | RTLD_LOCAL | (preload && *preload ? 0 : RTLD_DEEPBIND);
+}
+
+void *create_pair(LAMMPS_NS::LAMMPS *lmp)
+{
+  using Creator = void *(*) (LAMMPS_NS::LAMMPS *);
+  static Creator creator = nullptr;
+  if (!creator) {
+    void *library = dlopen(pair_library_path().c_str(), load_flags());
+    if (library) creator = reinterpret_cast<Creator>(dlsym(library, "pwmlff_create_pair"));
+  }
+  if (!creator) {
+    const char *reason = dlerror();
+    std::fprintf(stderr, "ERROR: pair_style pwmlff cannot load its library: %s; `pwmlff info` tells more\n",
+                 reason ? reason : "no pwmlff_create_pair in it");
+    return nullptr;    // LAMMPS reports the style as unknown
+  }
+  return creator(lmp);
+}
+
+}    // namespace
+
+void lammpsplugin_init(void *lmp, void *handle, void *register_function)
+{
+  const std::string problem = mismatch(lmp);
+  if (!problem.empty()) {
+    if (host_setting(lmp, "world_rank") <= 0)
+      std::fprintf(stderr, "WARNING: pair_style pwmlff is not available: %s\n", problem.c_str());
+    return;
+  }
+  lammpsplugin_t plugin;
+  plugin.version = PWMLFF_LAMMPS_RELEASE;
+  plugin.style = "pair";
+  plugin.name = "pwmlff";
+  plugin.info = "machine-learned force fields exported by pwmlff";
+  plugin.author = "the pwmlff developers";
+  plugin.creator.v1 = &create_pair;
+  plugin.handle = handle;
+  reinterpret_cast<lammpsplugin_register>(register_function)(&plugin, lmp);
+}

@@ -1,0 +1,187 @@
+"""Keys of PWMLFF and MatPL input files that are named differently here, or mean nothing here.
+
+Files written for those programs are taken unchanged. A key without meaning is dropped and leaves one line that says
+why; a key of an older version moves to its present name. A key that starts with an underscore is a comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_ONE_LAUNCHER = "the launcher (`torchrun` or `mpirun`) says how many processes there are and how they meet"
+_NO_FEATURE_FILES = "descriptors are computed while training, there are no feature files"
+_WORK_DIR = "nothing is written to a temporary work folder"
+_TEXT_FORCE_FIELD = "there is no text force field; `pwmlff export` writes the model for LAMMPS"
+
+IGNORED_KEYS = {
+    "max_neigh_num": "neighbour lists have no fixed size, so none can overflow",
+    "workers": "neighbour lists are kept in memory, no loader processes are needed",
+    "valid_shuffle": "the order of the validation frames changes no result",
+    "hvd": _ONE_LAUNCHER,
+    "world_size": _ONE_LAUNCHER,
+    "rank": _ONE_LAUNCHER,
+    "dist_url": _ONE_LAUNCHER,
+    "dist_backend": _ONE_LAUNCHER,
+    "distributed": _ONE_LAUNCHER,
+    "gpu": "`device` chooses between CPU and GPU",
+    "model_num": "one run trains one model; for a committee run again with another `seed` and `model_store_dir`",
+    "feature_type": "it chooses the descriptors of the NN and LINEAR models",
+    "train_feature_path": _NO_FEATURE_FILES,
+    "valid_feature_path": _NO_FEATURE_FILES,
+    "test_feature_path": _NO_FEATURE_FILES,
+    "reserve_feature": _NO_FEATURE_FILES,
+    "is_dfeat_sparse": _NO_FEATURE_FILES,
+    "chunk_size": _NO_FEATURE_FILES,
+    "work_dir": _WORK_DIR,
+    "reserve_work_dir": _WORK_DIR,
+    "nep_txt_file": "it is the start of a NEP model",
+    "profiling": "there is no built-in profiler run",
+    "save_p_matrix": "checkpoints always hold the whole state of the optimizer",
+    "forcefield_dir": _TEXT_FORCE_FIELD,
+    "forcefield_name": _TEXT_FORCE_FIELD,
+    "max_save_num": "the last and the best checkpoint are kept",
+    "batch_max_types": "a batch may hold any number of elements",
+}
+
+RENAMED_KEYS = {
+    "train_movement_file": "train_data",
+    "train_movement_path": "train_data",
+    "raw_files": "train_data",
+    "datasets_path": "train_data",
+    "data_train": "train_data",
+    "test_movement_file": "test_data",
+    "test_movement_path": "test_data",
+    "model_load_path": "model_load_file",
+}
+
+_OF_NEP = "it is a setting of NEP"
+_OF_FEATURES = "it is a setting of the NN and LINEAR models"
+_OF_KALMAN = "it is a setting of the Kalman filters LKF and GKF"
+_OF_GRADIENT = "it is a setting of the gradient optimizers"
+
+# dropped where the chosen model or optimizer has no such key
+IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
+    ("model", "descriptor"): {
+        "E_tolerance": "frames are not sorted out by their energy; `pwmlff data info` lists outliers",
+        **dict.fromkeys(("cutoff", "n_max", "basis_size", "l_max", "type_weight", "train_2b"), _OF_NEP),
+        **dict.fromkeys(("feature_type", "1", "2", "3", "4", "5", "6", "7", "8"), _OF_FEATURES),
+        **dict.fromkeys(("cheby_order", "radial_num1", "radial_num2"), _OF_FEATURES),
+    },
+    ("model", "descriptor", "type_embedding"): dict.fromkeys(
+        ("network_size", "bias", "resnet_dt", "activation"),
+        "element properties enter the embedding net directly, there is no separate type net",
+    ),
+    ("optimizer",): {
+        **dict.fromkeys(("kalman_lambda", "kalman_nue", "block_size", "nselect", "groupsize", "p0_weight"), _OF_KALMAN),
+        **{f"pre_fac_{label}": _OF_KALMAN for label in ("force", "etot", "ei", "virial", "egroup")},
+        **{
+            f"{end}_pre_fac_{label}": _OF_GRADIENT
+            for end in ("start", "end")
+            for label in ("force", "etot", "ei", "virial")
+        },
+        **dict.fromkeys(
+            ("train_egroup", "start_pre_fac_egroup", "end_pre_fac_egroup"), "group energies are not trained"
+        ),
+        **dict.fromkeys(("learning_rate", "stop_lr", "stop_step", "decay_step", "lambda_2"), _OF_GRADIENT),
+        **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),
+        "weight_decay": "it is a setting of SGD; the weight decay of ADAM and ADAMW is `lambda_2`",
+        **dict.fromkeys(("momentum", "gamma", "step", "scheduler"), "it is a setting of SGD"),
+        "save_step": "a checkpoint is written after every epoch",
+        "best_loss": "the best checkpoint is chosen from this run's own losses",
+        "reset_epoch": "a resumed run goes on where it stopped; a new `model_store_dir` starts anew",
+        "start_epoch": "a resumed run goes on where it stopped",
+    },
+}
+
+
+@dataclass
+class Translation:
+    """A run file in our keys, and what there is to say about it.
+
+    Attributes:
+        values: A copy of the file without comments, old names and keys without meaning.
+        notices: One line per key that was dropped or renamed.
+    """
+
+    values: dict[str, Any]
+    notices: list[str] = field(default_factory=list)
+
+    def drop(self, path: tuple[str, ...], reasons: Mapping[str, str], known: Collection[str]) -> None:
+        """Drop the keys of the section at `path` that have a reason, save those the section knows."""
+        section = section_at(self.values, path)
+        for key in [key for key in section if key in reasons and key not in known]:
+            del section[key]
+            self.notices.append(f"'{'.'.join((*path, key))}' is ignored: {reasons[key]}")
+
+
+def translate(data: Mapping[str, Any], known: Collection[str]) -> Translation:
+    """Return a run file in our keys; sections are looked at only as far as the top level needs.
+
+    Args:
+        data: The file as read.
+        known: Top-level keys of `RunConfig`.
+    """
+    translation = Translation(_without_comments(data))
+    values, notices = translation.values, translation.notices
+    for old, new in RENAMED_KEYS.items():
+        if old in values and (new not in values or new.endswith("_data")):
+            moved = values.pop(old)
+            values[new] = _listed(values[new]) + _listed(moved) if new in values else moved
+            notices.append(f"'{old}' is the older name of '{new}'")
+    ratio = values.get("train_valid_ratio")
+    if isinstance(ratio, (int, float)) and not isinstance(ratio, bool) and "valid_ratio" not in values:
+        values["valid_ratio"] = round(1.0 - values.pop("train_valid_ratio"), 12)
+        notices.append(f"'train_valid_ratio' is read as a 'valid_ratio' of {values['valid_ratio']:g}")
+    for key in ("train_data", "valid_data", "test_data"):
+        if isinstance(values.get(key), str):
+            values[key] = _listed(values[key])
+    translation.drop((), IGNORED_KEYS, known)
+    optimizer = values.get("optimizer") or {}
+    if "save_step" in values and isinstance(optimizer, dict):
+        values["optimizer"] = {"save_step": values.pop("save_step"), **optimizer}
+        notices.append("'save_step' is taken as 'optimizer.save_step'")
+    if values.get("test_data") and not values.get("train_data") and values.pop("optimizer", None) is not None:
+        notices.append("'optimizer' is ignored: this file has no `train_data`, so nothing is optimised")
+    _move_type_embedding(values)
+    return translation
+
+
+def section_at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """Return the section at `path`, or an empty one where there is none."""
+    for key in path:
+        values = values.get(key, {})
+        if not isinstance(values, dict):
+            return {}
+    return values
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _without_comments(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_comments(value) if isinstance(value, Mapping) else value
+        for key, value in data.items()
+        if not str(key).startswith("_")
+    }
+
+
+def _move_type_embedding(values: dict[str, Any]) -> None:
+    """Accept the section `type_embedding` at the top, in `model` and in `descriptor`; the last is where it belongs.
+
+    A section without a word at the top level switches type embedding on, as in MatPL.
+    """
+    model = values.get("model", {})
+    for place in (values, model):
+        if isinstance(place, dict) and isinstance(place.get("type_embedding"), dict):
+            section = place.pop("type_embedding")
+            if isinstance(values.setdefault("model", {}), dict):
+                descriptor = values["model"].setdefault("descriptor", {})
+                if isinstance(descriptor, dict):
+                    descriptor.setdefault("type_embedding", section)
+            values.setdefault("type_embedding", True)
+    if "type_embedding" not in values and section_at(values, ("model", "descriptor", "type_embedding")):
+        values["type_embedding"] = True

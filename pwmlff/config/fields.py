@@ -1,0 +1,74 @@
+"""Walking the fields of nested configuration classes; errors, schema, documentation and template all read them here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+_WORDS = {int: "integer", float: "number", bool: "true or false", str: "text", type(None): "null"}
+
+
+def section_class(annotation: Any) -> type[BaseModel] | None:
+    """Return the configuration class in an annotation such as `X | None` or `SerializeAsAny[X]`, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        found = section_class(part)
+        if found is not None:
+            return found
+    return None
+
+
+def class_at(root: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] | None:
+    """Return the configuration class of the section `path` below `root`; None when there is no such section."""
+    current: type[BaseModel] | None = root
+    for key in path:
+        field = current.model_fields.get(key) if current is not None else None
+        current = section_class(field.annotation) if field is not None else None
+    return current
+
+
+def walk(root: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield (dotted path, field) of every field below `root`, sections before their members."""
+    for name, field in root.model_fields.items():
+        yield prefix + name, field
+        nested = section_class(field.annotation)
+        if nested is not None:
+            yield from walk(nested, f"{prefix}{name}.")
+
+
+def default_of(field: FieldInfo) -> Any:
+    """Return the default of a field as JSON-like data; `PydanticUndefined` when the field is required."""
+    value = field.get_default(call_default_factory=True) if not field.is_required() else PydanticUndefined
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def type_words(annotation: Any) -> str:
+    """Return a type in words a user knows: `tuple[int, ...]` is "list of integer"."""
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    if section_class(annotation) is not None:
+        return "section or null" if type(None) in get_args(annotation) else "section"
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f'"{choice}"' for choice in arguments)
+    if origin in (tuple, list):
+        return f"list of {type_words(arguments[0])}"
+    if origin is Union or str(origin) == "<class 'types.UnionType'>":
+        return " or ".join(type_words(argument) for argument in arguments)
+    return "path" if getattr(annotation, "__name__", "") == "Path" else str(getattr(annotation, "__name__", annotation))
+
+
+def bounds_words(field: FieldInfo) -> str:
+    """Return the bounds of a number such as "> 0, <= 20"; empty without any."""
+    words = []
+    for rule in field.metadata:
+        for kind, sign, attribute in ((Gt, ">", "gt"), (Ge, ">=", "ge"), (Lt, "<", "lt"), (Le, "<=", "le")):
+            if isinstance(rule, kind):
+                words.append(f"{sign} {getattr(rule, attribute):g}")
+    return ", ".join(words)

@@ -1,0 +1,109 @@
+"""A commented run file to start from, written from the fields of the configuration classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from pwmlff.config.fields import bounds_words, default_of, section_class
+from pwmlff.config.run import DEFAULT_OPTIMIZER, TYPE_EMBEDDING_SUFFIX, RunConfig
+from pwmlff.errors import ConfigError, did_you_mean
+from pwmlff.models import MODELS
+from pwmlff.optim import OPTIMIZERS
+
+_TOP_KEYS = ("train_data", "valid_data", "valid_ratio", "precision", "seed", "zbl")
+_OPTIMIZER_KEYS = (
+    "optimizer",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "stop_lr",
+    "train_energy",
+    "train_force",
+    "train_virial",
+    "start_pre_fac_force",
+    "end_pre_fac_force",
+    "start_pre_fac_etot",
+    "end_pre_fac_etot",
+)
+_OVERRIDES = {"epochs": 100}  # the default of 30 suits Kalman filters, Adam needs more
+_INDENT = "    "
+
+
+def starting_file(model: str, elements: Sequence[str], data: Sequence[str]) -> str:
+    """Return the text of a run file that `load_config` accepts.
+
+    Args:
+        model: A name in `MODELS`, upper or lower case.
+        elements: Symbols in type order.
+        data: Files or folders to train on.
+
+    Raises:
+        ConfigError: There is no such model.
+    """
+    key = model.strip().upper().replace("-", "_")
+    if key not in MODELS:
+        raise ConfigError(f"there is no model '{model}'; {did_you_mean(key, MODELS)}")
+    fields = RunConfig.model_fields
+    lines = [
+        _member("model_type", key.removesuffix(TYPE_EMBEDDING_SUFFIX), fields["model_type"]),
+        _member("atom_type", list(elements), fields["atom_type"]),
+    ]
+    if key.endswith(TYPE_EMBEDDING_SUFFIX):
+        lines.append(_member("type_embedding", True, fields["type_embedding"]))
+    values = {"train_data": list(data)}
+    lines += [_member(name, values.get(name, default_of(fields[name])), fields[name]) for name in _TOP_KEYS]
+    skipped = () if key.endswith(TYPE_EMBEDDING_SUFFIX) else ("type_embedding",)
+    lines.append(
+        _section("model", MODELS[key].Config, depth=1, skipped=skipped, description=fields["model"].description)
+    )
+    optimizer = OPTIMIZERS[DEFAULT_OPTIMIZER].Config
+    description = fields["optimizer"].description
+    lines.append(_section("optimizer", optimizer, _OPTIMIZER_KEYS, depth=1, description=description))
+    head = "// Input of `pwmlff train`. All keys: `pwmlff schema --markdown`. Text after // is a comment.\n"
+    return head + "{\n" + _joined(lines, depth=1) + "}\n"
+
+
+def _section(
+    name: str,
+    section: type[BaseModel],
+    keys: Sequence[str] = (),
+    *,
+    depth: int,
+    skipped: Sequence[str] = (),
+    description: str | None = None,
+) -> tuple[str, str]:
+    """Return a section with its comment; `keys` limits it to these keys, without any it holds all but `skipped`."""
+    members = []
+    for key, field in section.model_fields.items():
+        if key in skipped or (keys and key not in keys):
+            continue
+        value = _OVERRIDES.get(key, default_of(field))
+        nested = section_class(field.annotation)
+        if nested is not None and value is not None:
+            members.append(_section(key, nested, depth=depth + 1, skipped=skipped, description=field.description))
+        elif value is not PydanticUndefined:
+            members.append(_member(key, value, field))
+    comment = f"  // {description}" if description else ""
+    body = _joined(members, depth=depth + 1)
+    return f'"{name}": {{{comment}\n{body}{_INDENT * depth}}}', ""
+
+
+def _member(name: str, value: Any, field: FieldInfo) -> tuple[str, str]:
+    """Return `"name": value` and the comment behind it."""
+    bounds = bounds_words(field)
+    comment = (field.description or "") + (f" ({bounds})" if bounds else "")
+    return f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}", comment
+
+
+def _joined(members: Sequence[tuple[str, str]], depth: int) -> str:
+    text = ""
+    for position, (member, comment) in enumerate(members):
+        comma = "," if position + 1 < len(members) else ""
+        text += f"{_INDENT * depth}{member}{comma}" + (f"  // {comment}" if comment else "") + "\n"
+    return text

@@ -1,0 +1,99 @@
+// Activations whose derivatives follow from their value, and the exponential they share.
+//
+// Included only by files compiled once per instruction set. Written so that loops over them become vector code;
+// absolute error of a few units in the last place of 1.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace pwmlff::PWMLFF_ISA {
+
+// e^x for |x| <= 700 (float: 80): x = n ln 2 + r, |r| <= ln 2 / 2, Taylor series of e^r, scaled by 2^n.
+inline double exponential(double x) {
+  constexpr double kShift = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer
+  const double shifted = x * 1.4426950408889634 + kShift;
+  const double n = shifted - kShift;
+  const double r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+  double p = 1.6059043836821613e-10;
+  p = p * r + 2.08767569878681e-09;
+  p = p * r + 2.505210838544172e-08;
+  p = p * r + 2.755731922398589e-07;
+  p = p * r + 2.7557319223985893e-06;
+  p = p * r + 2.48015873015873e-05;
+  p = p * r + 0.0001984126984126984;
+  p = p * r + 0.001388888888888889;
+  p = p * r + 0.008333333333333333;
+  p = p * r + 0.041666666666666664;
+  p = p * r + 0.16666666666666666;
+  p = p * r + 0.5;
+  p = p * r + 1.0;
+  p = p * r + 1.0;
+  std::int64_t bits;
+  std::memcpy(&bits, &shifted, sizeof(bits));
+  const std::int64_t power = static_cast<std::int64_t>(static_cast<std::uint64_t>(bits + 1023) << 52);
+  double scale;
+  std::memcpy(&scale, &power, sizeof(scale));
+  return p * scale;
+}
+
+inline float exponential(float x) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23
+  const float shifted = x * 1.44269504f + kShift;
+  const float n = shifted - kShift;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.0f / 5040.0f;
+  p = p * r + 1.0f / 720.0f;
+  p = p * r + 1.0f / 120.0f;
+  p = p * r + 1.0f / 24.0f;
+  p = p * r + 1.0f / 6.0f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  std::int32_t bits;
+  std::memcpy(&bits, &shifted, sizeof(bits));
+  const std::int32_t power = static_cast<std::int32_t>(static_cast<std::uint32_t>(bits + 127) << 23);
+  float scale;
+  std::memcpy(&scale, &power, sizeof(scale));
+  return p * scale;
+}
+
+template <typename Real>
+inline Real clamp(Real x, Real limit) {
+  x = x < -limit ? -limit : x;
+  return x > limit ? limit : x;
+}
+
+struct Tanh {
+  template <typename Real>
+  static Real value(Real z) {
+    return Real(1) - Real(2) / (exponential(Real(2) * clamp(z, Real(20))) + Real(1));
+  }
+  // first and second derivative, from the value
+  template <typename Real>
+  static Real first(Real a) {
+    return Real(1) - a * a;
+  }
+  template <typename Real>
+  static Real second(Real a, Real first) {
+    return Real(-2) * a * first;
+  }
+};
+
+struct Sigmoid {
+  template <typename Real>
+  static Real value(Real z) {
+    return Real(1) / (Real(1) + exponential(-clamp(z, Real(40))));
+  }
+  template <typename Real>
+  static Real first(Real a) {
+    return a * (Real(1) - a);
+  }
+  template <typename Real>
+  static Real second(Real a, Real first) {
+    return first * (Real(1) - Real(2) * a);
+  }
+};
+
+}  // namespace pwmlff::PWMLFF_ISA

@@ -1,0 +1,93 @@
+// Small matrix products in registers, for matrices that fit the cache.
+//
+// Included only by files compiled once per instruction set: everything is in the namespace PWMLFF_ISA.
+// Own kernels rather than BLAS: inside LAMMPS the name dgemm_ may resolve to an unoptimised copy.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace pwmlff::PWMLFF_ISA {
+
+#if defined(__AVX512F__)
+constexpr std::int64_t kVectorBytes = 64;
+constexpr int kTileRows = 8;
+#elif defined(__AVX2__)
+constexpr std::int64_t kVectorBytes = 32;
+constexpr int kTileRows = 4;
+#else
+constexpr std::int64_t kVectorBytes = 16;
+constexpr int kTileRows = 4;
+#endif
+constexpr int kTileVectors = 3;
+
+template <typename Real>
+struct VectorOf;
+template <>
+struct VectorOf<double> {
+  typedef double type __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+};
+template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+};
+
+template <typename Real>
+constexpr std::int64_t kLanes = kVectorBytes / static_cast<std::int64_t>(sizeof(Real));
+
+// The next multiple of the vector width.
+template <typename Real>
+constexpr std::int64_t padded(std::int64_t n) {
+  return (n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
+}
+
+// C (+)= A B for one tile of Rows x (Vectors * lanes).
+template <typename Real, int Rows, int Vectors>
+inline void multiply_tile(std::int64_t depth, const Real *a, std::int64_t a_row, std::int64_t a_column, const Real *b,
+                          std::int64_t b_row, Real *c, std::int64_t c_row, bool accumulate) {
+  using Vector = typename VectorOf<Real>::type;
+  Vector sum[Rows][Vectors];
+  for (int i = 0; i < Rows; ++i)
+    for (int v = 0; v < Vectors; ++v)
+      sum[i][v] = accumulate ? *reinterpret_cast<const Vector *>(c + i * c_row + v * kLanes<Real>) : Vector{};
+  for (std::int64_t l = 0; l < depth; ++l) {
+    Vector row[Vectors];
+    for (int v = 0; v < Vectors; ++v) row[v] = *reinterpret_cast<const Vector *>(b + l * b_row + v * kLanes<Real>);
+    for (int i = 0; i < Rows; ++i) {
+      const Real factor = a[i * a_row + l * a_column];
+      for (int v = 0; v < Vectors; ++v) sum[i][v] += factor * row[v];
+    }
+  }
+  for (int i = 0; i < Rows; ++i)
+    for (int v = 0; v < Vectors; ++v) *reinterpret_cast<Vector *>(c + i * c_row + v * kLanes<Real>) = sum[i][v];
+}
+
+template <typename Real, int Vectors>
+inline void multiply_columns(std::int64_t rows, std::int64_t depth, const Real *a, std::int64_t a_row,
+                             std::int64_t a_column, const Real *b, std::int64_t b_row, Real *c, std::int64_t c_row,
+                             bool accumulate) {
+  std::int64_t i = 0;
+  for (; i + kTileRows <= rows; i += kTileRows)
+    multiply_tile<Real, kTileRows, Vectors>(depth, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row,
+                                            accumulate);
+  for (; i + 2 <= rows; i += 2)
+    multiply_tile<Real, 2, Vectors>(depth, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row, accumulate);
+  for (; i < rows; ++i)
+    multiply_tile<Real, 1, Vectors>(depth, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row, accumulate);
+}
+
+// C[i, j] (+)= sum_l A(i, l) B[l, j], A(i, l) = a[i * a_row + l * a_column]; columns must be a multiple of the lanes.
+template <typename Real>
+void multiply(std::int64_t rows, std::int64_t columns, std::int64_t depth, const Real *a, std::int64_t a_row,
+              std::int64_t a_column, const Real *b, std::int64_t b_row, Real *c, std::int64_t c_row, bool accumulate) {
+  constexpr std::int64_t lanes = kLanes<Real>;
+  std::int64_t j = 0;
+  for (; j + kTileVectors * lanes <= columns; j += kTileVectors * lanes)
+    multiply_columns<Real, kTileVectors>(rows, depth, a, a_row, a_column, b + j, b_row, c + j, c_row, accumulate);
+  for (; j + 2 * lanes <= columns; j += 2 * lanes)
+    multiply_columns<Real, 2>(rows, depth, a, a_row, a_column, b + j, b_row, c + j, c_row, accumulate);
+  for (; j < columns; j += lanes)
+    multiply_columns<Real, 1>(rows, depth, a, a_row, a_column, b + j, b_row, c + j, c_row, accumulate);
+}
+
+}  // namespace pwmlff::PWMLFF_ISA

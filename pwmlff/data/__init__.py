@@ -1,0 +1,1 @@
+"""From files to batches: frames, readers, the HDF5 store, neighbour lists, statistics."""

@@ -1,0 +1,135 @@
+"""Frames of any size and composition concatenated into one flat batch, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.neighbors import NeighborList, neighbor_list
+from pwmlff.elements import symbol_of
+from pwmlff.errors import DataFormatError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame made ready for a model: its types and its neighbour list."""
+
+    frame: Frame
+    atom_types: np.ndarray  # [N] int64
+    neighbors: NeighborList
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The contract's tensors for several frames, with labels and their masks.
+
+    Letters: `F` frames, `N` atoms, `E` pairs. Labels of frames that lack them are zero and masked out.
+    """
+
+    pair_vectors: Tensor  # [E, 3] float64, Å
+    pair_start: Tensor  # [N + 1] int64
+    pair_types: Tensor  # [E] int64
+    atom_types: Tensor  # [N] int64
+    pair_neighbors: Tensor  # [E] int64, atom j in the batch
+    frame_start: Tensor  # [F + 1] int64
+    energy: Tensor  # [F] float64, eV
+    forces: Tensor  # [N, 3] float64, eV/Å
+    virial: Tensor  # [F, 3, 3] float64, eV
+    atomic_energies: Tensor  # [N] float64, eV
+    has_energy: Tensor  # [F] bool
+    has_forces: Tensor  # [F] bool
+    has_virial: Tensor  # [F] bool
+    has_atomic_energies: Tensor  # [F] bool
+    volume: Tensor  # [F] float64, Å^3
+    where: tuple[str, ...] = ()  # place of each frame, for messages
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames F."""
+        return self.frame_start.shape[0] - 1
+
+    @property
+    def n_atoms(self) -> Tensor:
+        """[F] int64, atoms of each frame."""
+        return self.frame_start[1:] - self.frame_start[:-1]
+
+    @property
+    def atom_frame(self) -> Tensor:
+        """[N] int64, the frame of each atom."""
+        return torch.repeat_interleave(torch.arange(self.n_frames, device=self.frame_start.device), self.n_atoms)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Copy the tensors to a device."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "where"}
+        return replace(self, **moved)
+
+
+def make_sample(frame: Frame, type_of: dict[int, int], cutoff: float) -> Sample:
+    """Assign types and find neighbours.
+
+    Args:
+        frame: The structure.
+        type_of: Type index of each atomic number the model knows.
+        cutoff: Å.
+
+    Raises:
+        DataFormatError: The frame holds an element the model does not know.
+    """
+    unknown = sorted(set(frame.atomic_numbers.tolist()) - set(type_of))
+    if unknown:
+        known = [symbol_of(number) for number in type_of]
+        raise DataFormatError(
+            f"{frame.where} holds {symbol_of(unknown[0])}, which `atom_type` does not list; "
+            + did_you_mean(symbol_of(unknown[0]), known)
+        )
+    lookup = np.full(max(type_of) + 1, -1, dtype=np.int64)
+    lookup[list(type_of)] = list(type_of.values())
+    return Sample(frame, lookup[frame.atomic_numbers], neighbor_list(frame, cutoff))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Concatenate samples; atom and pair indices are shifted to those of the batch."""
+    frames = [sample.frame for sample in samples]
+    n_atoms = np.array([len(frame) for frame in frames])
+    frame_start = np.concatenate([[0], np.cumsum(n_atoms)])
+    n_pairs = np.array([len(sample.neighbors.pair_neighbors) for sample in samples])
+    pair_offset = np.concatenate([[0], np.cumsum(n_pairs)])
+    pair_start = [s.neighbors.pair_start[:-1] + offset for s, offset in zip(samples, pair_offset, strict=False)]
+    neighbors = [s.neighbors.pair_neighbors + offset for s, offset in zip(samples, frame_start, strict=False)]
+    atom_types = np.concatenate([sample.atom_types for sample in samples])
+    pair_neighbors = np.concatenate(neighbors)
+    return Batch(
+        pair_vectors=torch.from_numpy(np.concatenate([s.neighbors.pair_vectors for s in samples])),
+        pair_start=torch.from_numpy(np.concatenate([*pair_start, pair_offset[-1:]])),
+        pair_types=torch.from_numpy(atom_types[pair_neighbors]),
+        atom_types=torch.from_numpy(atom_types),
+        pair_neighbors=torch.from_numpy(pair_neighbors),
+        frame_start=torch.from_numpy(frame_start),
+        energy=_stack([np.float64(f.energy or 0.0) for f in frames]),
+        forces=_join([_or_zeros(f.forces, (len(f), 3)) for f in frames]),
+        virial=_stack([_or_zeros(f.virial, (3, 3)) for f in frames]),
+        atomic_energies=_join([_or_zeros(f.atomic_energies, (len(f),)) for f in frames]),
+        has_energy=torch.tensor([f.energy is not None for f in frames]),
+        has_forces=torch.tensor([f.forces is not None for f in frames]),
+        has_virial=torch.tensor([f.virial is not None for f in frames]),
+        has_atomic_energies=torch.tensor([f.atomic_energies is not None for f in frames]),
+        volume=torch.tensor([f.volume for f in frames], dtype=torch.float64),
+        where=tuple(f.where for f in frames),
+    )
+
+
+def _or_zeros(value: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    return np.zeros(shape) if value is None else value
+
+
+def _stack(values: Sequence[np.ndarray | np.float64]) -> Tensor:
+    return torch.from_numpy(np.stack(values).astype(np.float64))
+
+
+def _join(values: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(values))

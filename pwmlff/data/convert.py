@@ -1,0 +1,127 @@
+"""Convert data files into one store or extended XYZ file, or into a training and a validation part."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import ReadReport, iterate_frames
+from pwmlff.data.store import StoredFrames, write_store
+from pwmlff.data.writers import check_suffix, write_frames
+from pwmlff.errors import ConfigError, DataFormatError
+
+
+class SplitBy(str, Enum):
+    """How frames are dealt to training and validation."""
+
+    TIME = "time"
+    RANDOM = "random"
+
+
+def convert(
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    format: str | None = None,
+    split: float | None = None,
+    by: SplitBy = SplitBy.TIME,
+    seed: int = 2023,
+    skip_bad: bool = False,
+    append: bool = False,
+    report: ReadReport | None = None,
+) -> dict[Path, int]:
+    """Convert, streaming: no more than a segment of frames is in memory.
+
+    Args:
+        paths: Files and folders to read, in this order.
+        output: `.h5` or `.xyz`; with `split`, the two files are named `<stem>_train` and `<stem>_valid`.
+        format: Of the input; guessed when None.
+        split: Fraction of the frames for training, between 0 and 1.
+        by: TIME takes the first part of each source file, so that validation frames are the farthest in time;
+            RANDOM draws from all frames.
+        seed: Of the random split.
+        skip_bad: Drop faulty frames.
+        append: Add to an existing store.
+        report: Collects what was decided and dropped.
+
+    Returns:
+        Frames written to each file.
+
+    Raises:
+        ConfigError: The suffix, the fraction or the combination of options is wrong.
+        DataFormatError: An input file is faulty, or nothing is left of it.
+    """
+    report = ReadReport() if report is None else report
+    check_suffix(output)
+    _check_options(paths, output, split, append)
+    frames = chain.from_iterable(
+        iterate_frames(path, format=format, skip_bad=skip_bad, report=report) for path in paths
+    )
+    if split is None:
+        counter = _Counter(frames)
+        write_frames(output, counter, append=append)
+        return {output: counter.n_frames}
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert_") as folder:
+        # frames per source are known only after reading them all
+        store = Path(folder) / "all.h5"
+        write_store(store, frames)
+        stored = StoredFrames(store)
+        is_train = _split(stored, split, by, seed)
+        parts = {"train": np.flatnonzero(is_train), "valid": np.flatnonzero(~is_train)}
+        written = {}
+        for name, chosen in parts.items():
+            file = output.with_name(f"{output.stem}_{name}{output.suffix}")
+            write_frames(file, (stored[int(index)] for index in chosen))
+            written[file] = len(chosen)
+    return written
+
+
+class _Counter:
+    """Counts the frames that pass through."""
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self._frames = frames
+        self.n_frames = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.n_frames += 1
+            yield frame
+        if self.n_frames == 0:
+            raise DataFormatError("no frame is left to write: all were dropped as faulty")
+
+
+def _check_options(paths: Sequence[Path], output: Path, split: float | None, append: bool) -> None:
+    if split is not None and not 0.0 < split < 1.0:
+        raise ConfigError(f"the training fraction is {split}, expected a number between 0 and 1, such as 0.8")
+    if split is not None and append:
+        raise ConfigError("a split cannot be appended: the two parts would no longer be told apart by the rule")
+    if not output.parent.is_dir():
+        raise ConfigError(f"the folder '{output.parent}' does not exist")
+    if any(path.exists() and output.exists() and path.samefile(output) for path in paths):
+        raise ConfigError(f"'{output}' is also an input; choose another name")
+
+
+def _split(frames: StoredFrames, fraction: float, by: SplitBy, seed: int) -> NDArray[np.bool_]:
+    """Mark the training frames; each part gets at least one when there are two."""
+    n_frames = len(frames)
+    is_train = np.zeros(n_frames, dtype=bool)
+    if by is SplitBy.RANDOM:
+        is_train[np.random.default_rng(seed).permutation(n_frames)[: _share(n_frames, fraction)]] = True
+        return is_train
+    sources = frames.source_index
+    for source in np.unique(sources):
+        members = np.flatnonzero(sources == source)
+        is_train[members[: _share(len(members), fraction)]] = True
+    return is_train
+
+
+def _share(n_frames: int, fraction: float) -> int:
+    return min(max(round(n_frames * fraction), 1), max(n_frames - 1, 1))

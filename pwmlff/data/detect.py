@@ -1,0 +1,76 @@
+"""Guess the format of a data file or folder from its content; names and suffixes are not trusted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pwmlff.errors import DataFormatError
+
+STORE = "pwmlff/h5"
+UNLABELLED = ("pwmat/config", "vasp/poscar")  # structures without labels, recognised to say so
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_SNIFF = 1 << 16  # bytes
+_ATOMS = re.compile(r"^\s*\d+\s+atoms\b", re.IGNORECASE)
+_OUTCAR = re.compile(
+    r"^\s*vasp\.\d|^\s*POTCAR:|^\s*INCAR:|FREE ENERGIE OF THE ION-ELECTRON|TOTAL-FORCE \(eV/Angst\)", re.M
+)
+
+
+def guess_format(path: Path) -> str:
+    """Name the format of a file or folder.
+
+    Args:
+        path: What to look at.
+
+    Returns:
+        A key of `READERS`, `"pwmlff/h5"` for a store, one of `UNLABELLED`, or `"vasp/xml"`.
+
+    Raises:
+        DataFormatError: The path does not exist, is empty, or is nothing known.
+    """
+    if not path.exists():
+        raise DataFormatError(f"{path} does not exist")
+    found = _guess_folder(path) if path.is_dir() else _guess_file(path)
+    if found is None:
+        kind = "folder" if path.is_dir() else "file"
+        raise DataFormatError(f"{path}: the format of this {kind} is not recognised; name it with `format`")
+    return found
+
+
+def _guess_folder(path: Path) -> str | None:
+    if next(path.rglob("type.raw"), None) is not None:
+        return "deepmd/npy"
+    if next(path.rglob("image_type.npy"), None) is not None:
+        return "pwmlff/npy"
+    return None
+
+
+def _guess_file(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(_SNIFF)
+    if not head.strip():
+        raise DataFormatError(f"{path} is empty")
+    if head.startswith(_HDF5_MAGIC):
+        return STORE
+    text = head.decode(errors="replace")
+    lines = text.lstrip("\n").splitlines()
+    if _ATOMS.match(lines[0]):
+        return "pwmat/movement" if re.search(r"^\s*force\b|E\w+\s*\(eV\)\s*=", text, re.I | re.M) else "pwmat/config"
+    if _OUTCAR.search(text):
+        return "vasp/outcar"
+    if lines[0].strip().isdigit():
+        return "extxyz"
+    if "<modeling>" in text:
+        return "vasp/xml"
+    if _looks_like_poscar(lines):
+        return "vasp/poscar"
+    return None
+
+
+def _looks_like_poscar(lines: list[str]) -> bool:
+    try:
+        rows = [[float(word) for word in line.split()] for line in lines[1:5]]
+    except ValueError:
+        return False
+    return [len(row) for row in rows] == [1, 3, 3, 3]

@@ -1,0 +1,112 @@
+"""Readers: one file per format, each turning a file or folder into validated frames.
+
+All unit and sign conversion happens here; behind it everything is eV, Å and `virial = -stress * volume`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pwmlff.data.detect import STORE, UNLABELLED, guess_format
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers.common import Faults, Reader, ReadReport
+from pwmlff.data.readers.deepmd_npy import read_deepmd_npy
+from pwmlff.data.readers.dpdata_file import dpdata_reader
+from pwmlff.data.readers.extxyz import read_extxyz
+from pwmlff.data.readers.movement import read_movement
+from pwmlff.data.readers.outcar import read_outcar
+from pwmlff.data.readers.pwmlff_npy import read_pwmlff_npy
+from pwmlff.data.store import ChainedFrames, StoredFrames
+from pwmlff.errors import DataFormatError
+
+__all__ = ["READERS", "ReadReport", "iterate_frames", "read_frames"]
+
+READERS: dict[str, Reader] = {
+    "pwmat/movement": read_movement,
+    "vasp/outcar": read_outcar,
+    "extxyz": read_extxyz,
+    "deepmd/npy": read_deepmd_npy,
+    "pwmlff/npy": read_pwmlff_npy,
+}
+
+
+def read_frames(
+    paths: Sequence[Path | str],
+    *,
+    format: str | None = None,
+    skip_bad: bool = False,
+    report: ReadReport | None = None,
+) -> Sequence[Frame]:
+    """Read frames from files and folders, in the order given.
+
+    Args:
+        paths: Files or folders; formats may be mixed when `format` is None.
+        format: A key of `READERS`, `"pwmlff/h5"`, or a format name of dpdata; guessed from the content when None.
+        skip_bad: Drop faulty frames and list them in `report.skipped` instead of stopping at the first.
+        report: Collects what was decided and dropped.
+
+    Returns:
+        A list, or a lazy sequence where HDF5 stores are among the paths.
+
+    Raises:
+        DataFormatError: A file is missing, empty, of unknown format, or holds a faulty frame.
+    """
+    report = ReadReport() if report is None else report
+    parts: list[Sequence[Frame]] = []
+    for path in map(Path, paths):
+        if _format_of(path, format) == STORE:
+            parts.append(StoredFrames(path))
+        else:
+            parts.append(list(iterate_frames(path, format=format, skip_bad=skip_bad, report=report)))
+    if any(isinstance(part, StoredFrames) for part in parts):
+        return parts[0] if len(parts) == 1 else ChainedFrames(parts)
+    return [frame for part in parts for frame in part]
+
+
+def iterate_frames(
+    path: Path | str,
+    *,
+    format: str | None = None,
+    skip_bad: bool = False,
+    report: ReadReport | None = None,
+) -> Iterator[Frame]:
+    """Stream the frames of one file or folder, without holding them all.
+
+    Args:
+        path: File or folder.
+        format: As for `read_frames`.
+        skip_bad: As for `read_frames`.
+        report: As for `read_frames`.
+
+    Raises:
+        DataFormatError: The file is missing, empty, of unknown format, or holds a faulty frame.
+    """
+    path = Path(path)
+    report = ReadReport() if report is None else report
+    name = _format_of(path, format)
+    if name == STORE:
+        yield from StoredFrames(path)
+        return
+    if name in UNLABELLED:
+        raise DataFormatError(f"{path}: {name} is a structure without labels; expected {', '.join(READERS)} or a store")
+    reader = READERS.get(name) or dpdata_reader(name, READERS)
+    n_skipped, n_frames = len(report.skipped), 0
+    for frame in reader(path, Faults(report, skip_bad)):
+        n_frames += 1
+        yield frame
+    if n_frames == 0 and len(report.skipped) == n_skipped:
+        reasons = "; ".join(note for note in report.notes if note.startswith(f"{path}: "))
+        raise DataFormatError(f"{path}: no frame found reading it as {name}{'; ' if reasons else ''}{reasons}")
+
+
+def _format_of(path: Path, format: str | None) -> str:
+    # a store among text files is recognised whatever format the others have
+    guessed = guess_format(path) if format is None or path.suffix in (".h5", ".hdf5") else ""
+    if format is None or guessed == STORE:
+        return guessed
+    if not path.exists():
+        raise DataFormatError(f"{path} does not exist")
+    if path.is_file() and path.stat().st_size == 0:
+        raise DataFormatError(f"{path} is empty")
+    return format

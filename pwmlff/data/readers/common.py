@@ -1,0 +1,153 @@
+"""What all readers share: the report of a reading, faulty frames, and blocks of numbers in text files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.neighbors import neighbor_list
+from pwmlff.errors import DataFormatError
+
+# Å; only far smaller distances are errors, but a shorter cutoff would make the search walk through more empty cells
+_OVERLAP_SEARCH = 1.0
+# GPa, positive under compression; below the strength of nearly every solid, above what is calculated without intent
+_PLAUSIBLE_PRESSURE = (-30.0, 100.0)
+
+
+@dataclass
+class ReadReport:
+    """What a reading decided and what it left out.
+
+    Attributes:
+        notes: Decisions a user should know of: signs, labels, counts of frames dropped by rule.
+        skipped: Faulty frames dropped because of `--skip-bad`, one message each.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def note(self, path: Path, text: str) -> None:
+        """Add a note about a file, once."""
+        line = f"{path}: {text}"
+        if line not in self.notes:
+            self.notes.append(line)
+
+
+@dataclass
+class Faults:
+    """Decides what happens to a faulty frame: stop, or drop it and list it.
+
+    Attributes:
+        report: Where dropped frames are listed.
+        skip_bad: Drop instead of stopping.
+    """
+
+    report: ReadReport
+    skip_bad: bool = False
+
+    def attempt(self, build: Callable[..., Frame], *arguments: Any) -> Frame | None:
+        """Build a frame and check it for coinciding atoms.
+
+        Args:
+            build: Parses the frame.
+            *arguments: Of `build`.
+
+        Returns:
+            The frame, or None when it is faulty and faulty frames are dropped.
+
+        Raises:
+            DataFormatError: The frame is faulty and `skip_bad` is off.
+        """
+        try:
+            frame = build(*arguments)
+            neighbor_list(frame, _OVERLAP_SEARCH)
+        except DataFormatError as error:
+            self.drop(error)
+            return None
+        return frame
+
+    def drop(self, error: DataFormatError) -> None:
+        """List a fault, or raise it when `skip_bad` is off."""
+        if not self.skip_bad:
+            raise error
+        self.report.skipped.append(str(error))
+
+
+# A reader turns one file or folder into frames.
+Reader = Callable[[Path, Faults], Iterator[Frame]]
+
+
+def is_plausible_pressure(pressure_gpa: float) -> bool:
+    """Whether a material may be under this pressure (GPa, positive under compression)."""
+    low, high = _PLAUSIBLE_PRESSURE
+    return low < pressure_gpa < high
+
+
+def place(path: Path, index: int, line: int | None = None) -> str:
+    """Name a place for a message: file, frame, line."""
+    return f"{path} frame {index}" + (f" (line {line})" if line is not None else "")
+
+
+def parse_rows(lines: Sequence[str], n_columns: int, where: Callable[[int], str]) -> NDArray[np.float64]:
+    """Parse the first columns of a block of rows of numbers.
+
+    Args:
+        lines: The rows; all have the same number of columns, which is at least `n_columns`.
+        n_columns: How many leading columns to return.
+        where: Names the place of row k, for messages.
+
+    Returns:
+        [len(lines), n_columns].
+
+    Raises:
+        DataFormatError: A row is short or holds something that is no finite number.
+    """
+    words = " ".join(lines).split()
+    width, rest = divmod(len(words), len(lines))
+    if rest == 0 and width >= n_columns:
+        try:
+            table = np.array(words, dtype=np.float64).reshape(len(lines), width)[:, :n_columns]
+        except ValueError:
+            table = None
+        # the width is an average: a short row beside a long one shows as a wrong count in one of them
+        if table is not None and np.isfinite(table).all() and len(lines[0].split()) == width:
+            return table
+    return np.array([_parse_row(line, n_columns, where(k)) for k, line in enumerate(lines)])
+
+
+def _parse_row(line: str, n_columns: int, where: str) -> list[float]:
+    words = line.split()
+    if len(words) < n_columns:
+        raise DataFormatError(
+            f"{where}: expected {n_columns} numbers, found {len(words)} in '{line.strip()}'; the file may be truncated"
+        )
+    try:
+        row = [float(word) for word in words[:n_columns]]
+    except ValueError:
+        raise DataFormatError(f"{where}: expected {n_columns} numbers, found '{line.strip()}'") from None
+    if not np.isfinite(row).all():
+        raise DataFormatError(f"{where}: expected finite numbers, found '{line.strip()}'")
+    return row
+
+
+def load_array(path: Path) -> NDArray[np.float64]:
+    """Load a .npy array as float64, without executing pickles.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataFormatError: The file is missing, damaged, or holds no numbers.
+    """
+    try:
+        return np.load(path, allow_pickle=False).astype(np.float64)
+    except FileNotFoundError:
+        raise DataFormatError(f"{path} is missing") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise DataFormatError(f"{path}: not a readable .npy array ({error}); the file may be truncated") from error

@@ -1,0 +1,111 @@
+"""deepmd-kit's folders of .npy arrays, plain and mixed-type.
+
+A system is a folder with `type.raw`, `type_map.raw` and `set.*`; a mixed-type set has
+`real_atom_types.npy` [frames, atoms], where -1 marks atoms that are not there. deepmd's virial has our sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers.common import Faults, load_array
+from pwmlff.elements import atomic_number_of
+from pwmlff.errors import ConfigError, DataFormatError
+
+_LABELS = ("energy", "force", "virial", "atom_ener")
+
+
+def read_deepmd_npy(path: Path, faults: Faults) -> Iterator[Frame]:
+    """Read all deepmd systems in a folder.
+
+    Args:
+        path: A system, or a folder of systems at any depth.
+        faults: What to do with faulty frames.
+
+    Raises:
+        DataFormatError: A file is missing or damaged, or a frame is faulty.
+    """
+    systems = sorted(file.parent for file in path.rglob("type.raw"))
+    if not systems:
+        raise DataFormatError(f"{path}: no `type.raw` in this folder or below it; expected a deepmd/npy system")
+    for system in systems:
+        type_numbers = _read_type_map(system)
+        types = _read_types(system)
+        pbc = np.full(3, not (system / "nopbc").exists())
+        sets = sorted(folder for folder in system.glob("set.*") if folder.is_dir())
+        if not sets:
+            raise DataFormatError(f"{system}: no `set.*` folder; expected at least set.000")
+        for folder in sets:
+            yield from _read_set(folder, type_numbers, types, pbc, faults)
+
+
+def _read_type_map(system: Path) -> NDArray[np.int64]:
+    file = system / "type_map.raw"
+    if not file.exists():
+        raise DataFormatError(f"{file} is missing; write one element symbol per line, in the order of the types")
+    try:
+        return np.array([atomic_number_of(name) for name in file.read_text().split()])
+    except ConfigError as error:
+        raise DataFormatError(f"{file}: {error}") from None
+
+
+def _read_types(system: Path) -> NDArray[np.int64]:
+    try:
+        return np.array((system / "type.raw").read_text().split(), dtype=np.int64)
+    except ValueError:
+        raise DataFormatError(f"{system / 'type.raw'}: expected one type index per atom") from None
+
+
+def _read_set(
+    folder: Path, type_numbers: NDArray[np.int64], types: NDArray[np.int64], pbc: NDArray[np.bool_], faults: Faults
+) -> Iterator[Frame]:
+    coordinates = load_array(folder / "coord.npy")
+    n_frames = len(coordinates)
+    periodic = bool(pbc.any())
+    boxes = load_array(folder / "box.npy") if periodic else np.zeros((n_frames, 9))
+    labels = {name: load_array(folder / f"{name}.npy") for name in _LABELS if (folder / f"{name}.npy").exists()}
+    mixed = folder / "real_atom_types.npy"
+    frame_types = load_array(mixed).astype(np.int64) if mixed.exists() else np.tile(types, (n_frames, 1))
+    for name, array in {"box": boxes, "real_atom_types": frame_types, **labels}.items():
+        if len(array) != n_frames:
+            raise DataFormatError(f"{folder / name}.npy has {len(array)} frames, coord.npy has {n_frames}")
+
+    def build(index: int) -> Frame:
+        row = frame_types[index]
+        there = row >= 0
+        if row.max(initial=-1) >= len(type_numbers):
+            raise DataFormatError(
+                f"{folder} frame {index}: type {row.max()} is not in type_map.raw, "
+                f"which has {len(type_numbers)} elements"
+            )
+
+        def per_atom(array: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+            if array[index].size != len(row) * width:
+                raise DataFormatError(
+                    f"{folder} frame {index}: {array[index].size} numbers for {len(row)} atoms, "
+                    f"expected {len(row) * width}"
+                )
+            return array[index].reshape(len(row), width)[there]
+
+        return Frame(
+            atomic_numbers=type_numbers[row[there]],
+            positions=per_atom(coordinates, 3),
+            cell=boxes[index].reshape(3, 3),
+            pbc=pbc,
+            energy=float(labels["energy"][index].item()) if "energy" in labels else None,
+            forces=per_atom(labels["force"], 3) if "force" in labels else None,
+            virial=labels["virial"][index].reshape(3, 3) if "virial" in labels else None,
+            atomic_energies=per_atom(labels["atom_ener"], 1)[:, 0] if "atom_ener" in labels else None,
+            source=str(folder),
+            index=index,
+        )
+
+    for index in range(n_frames):
+        frame = faults.attempt(build, index)
+        if frame is not None:
+            yield frame

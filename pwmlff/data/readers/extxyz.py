@@ -1,0 +1,142 @@
+"""Extended XYZ, parsed by ASE one frame at a time so that a fault has a frame and a line.
+
+Labels: `energy`, else `free_energy`; columns `forces` or `force`; `virial` (eV), else `stress` in ASE's
+sign through `virial = -stress * volume`; columns `energies` or `atomic_energies`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers.common import Faults, place
+from pwmlff.errors import DataFormatError
+
+_VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
+
+
+def read_extxyz(path: Path, faults: Faults) -> Iterator[Frame]:
+    """Read the frames of an extended XYZ file.
+
+    Args:
+        path: The file.
+        faults: What to do with faulty frames.
+
+    Raises:
+        DataFormatError: A frame is faulty.
+    """
+    for index, (line, rows, fault) in enumerate(_split_frames(path)):
+        frame = faults.attempt(_parse, path, index, line, rows, fault, faults)
+        if frame is not None:
+            yield frame
+
+
+def _split_frames(path: Path) -> Iterator[tuple[int, list[str], str]]:
+    """Cut the file at its count lines.
+
+    Yields:
+        First line number (from 1), the lines, and what is wrong with their number (empty when right).
+    """
+    start = 0
+    rows: list[str] = []
+    is_lost = False  # between a line that cannot begin a frame and the next count line
+    with path.open(errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            expected = int(rows[0]) + 2 if rows else 0
+            is_count = len(rows) != 1 and line.strip().isdigit()
+            if is_count or (len(rows) >= expected and not line.strip()):
+                if rows:
+                    yield start, rows, _count_fault(rows, expected)
+                start, rows, is_lost = number, [line] if is_count else [], is_lost and not is_count
+            elif rows:
+                rows.append(line)
+            elif not is_lost:
+                is_lost = True
+                yield number, [line], f"expected the number of atoms, found '{line.strip()[:60]}'"
+    if rows:
+        yield start, rows, _count_fault(rows, int(rows[0]) + 2)
+
+
+def _count_fault(rows: list[str], expected: int) -> str:
+    if len(rows) == expected:
+        return ""
+    n_rows = max(len(rows) - 2, 0)
+    return f"the frame has {n_rows} atom rows, its first line says {expected - 2}; the file may be truncated"
+
+
+def _parse(path: Path, index: int, line: int, rows: list[str], fault: str, faults: Faults) -> Frame:
+    from ase.io.extxyz import read_xyz
+
+    if fault:
+        raise DataFormatError(f"{place(path, index, line + len(rows) - 1)}: {fault}")
+    try:
+        atoms = next(read_xyz(io.StringIO("".join(rows)), index=0))
+    except Exception as error:  # ASE raises whatever its parser met: ValueError, KeyError, XYZError, ...
+        raise DataFormatError(f"{place(path, index, _bad_row(rows, line))}: {_reason(error)}") from error
+    results: dict[str, Any] = {**atoms.info, **atoms.arrays, **(atoms.calc.results if atoms.calc else {})}
+    energy = _first(results, "energy", "free_energy")
+    if "free_energy" in results and energy != results["free_energy"]:
+        faults.report.note(path, "`energy` and `free_energy` differ; `energy` is used")
+    return Frame(
+        atomic_numbers=atoms.numbers,
+        positions=atoms.positions,
+        cell=np.array(atoms.cell),
+        pbc=atoms.pbc,
+        energy=energy,
+        forces=_first(results, "forces", "force"),
+        virial=_virial(results, float(abs(np.linalg.det(atoms.cell)))),
+        atomic_energies=_first(results, "energies", "atomic_energies"),
+        source=str(path),
+        index=index,
+        line=line,
+    )
+
+
+def _first(results: dict[str, Any], *names: str) -> Any:
+    return next((results[name] for name in names if name in results), None)
+
+
+def _virial(results: dict[str, Any], volume: float) -> NDArray[np.float64] | None:
+    virial = _first(results, "virial", "virials")
+    if virial is not None:
+        return _matrix(virial)
+    stress = results.get("stress")
+    return None if stress is None or volume == 0.0 else -_matrix(stress) * volume
+
+
+def _matrix(value: Any) -> NDArray[np.float64]:
+    flat = np.asarray(value, dtype=np.float64).ravel()
+    return flat[np.array(_VOIGT)] if flat.size == 6 else flat.reshape(3, 3) if flat.size == 9 else flat
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"unknown element or column {error}"
+    return f"cannot be read as extended XYZ ({str(error) or type(error).__name__})"
+
+
+def _bad_row(rows: list[str], line: int) -> int:
+    """Guess the faulty line: the first atom row whose words differ in number or kind from what the frame has most."""
+    from pwmlff.elements import SYMBOLS
+
+    widths = [len(row.split()) for row in rows[2:]]
+    usual = max(set(widths), key=widths.count) if widths else 0
+    for k, row in enumerate(rows[2:]):
+        words = row.split()
+        if len(words) != usual or (words[0].isalpha() and words[0] not in SYMBOLS) or _not_numbers(words[1:4]):
+            return line + 2 + k
+    return line + 1
+
+
+def _not_numbers(words: list[str]) -> bool:
+    try:
+        [float(word) for word in words]
+    except ValueError:
+        return True
+    return False

@@ -1,0 +1,341 @@
+"""HDF5 store of labelled frames: versioned, ragged, appendable, checksummed; laid out as `docs/data.md` says.
+
+Arrays of all frames lie end to end; atoms of frame f are rows `frame_start[f]:frame_start[f + 1]`. Each write is a
+segment with a SHA-256. The attribute `n_frames` is written last, so that an interrupted append leaves the store as it
+was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.errors import DataFormatError
+
+FORMAT = "pwmlff-frames"
+FORMAT_VERSION = 1
+_SEGMENT = 1024  # frames held in memory while writing
+_CHUNK_ROWS = 1024  # small enough that one frame read at random unpacks little else
+_MASKS = ("energy", "forces", "virial", "atomic_energies")
+
+# name: (shape behind the first axis, dtype); rows per frame, then rows per atom
+_PER_FRAME: dict[str, tuple[tuple[int, ...], Any]] = {
+    "cell": ((3, 3), np.float64),
+    "pbc": ((3,), np.bool_),
+    "energy": ((), np.float64),
+    "virial": ((3, 3), np.float64),
+    "has_energy": ((), np.bool_),
+    "has_forces": ((), np.bool_),
+    "has_virial": ((), np.bool_),
+    "has_atomic_energies": ((), np.bool_),
+    "source": ((), np.int64),
+    "index": ((), np.int64),
+    "line": ((), np.int64),
+}
+_PER_ATOM: dict[str, tuple[tuple[int, ...], Any]] = {
+    "atomic_numbers": ((), np.int64),
+    "positions": ((3,), np.float64),
+    "forces": ((3,), np.float64),
+    "atomic_energies": ((), np.float64),
+}
+
+
+def write_store(path: Path | str, frames: Iterable[Frame], append: bool = False) -> None:
+    """Write frames to a store, segment by segment.
+
+    Args:
+        path: The file; an existing one is replaced unless `append`.
+        frames: Consumed once, at most a segment is held in memory.
+        append: Add to an existing store.
+
+    Raises:
+        DataFormatError: `append` and the file is no readable store.
+    """
+    path = Path(path)
+    if append and path.exists():
+        _append(path, frames)
+        return
+    # built aside, so that neither a crash nor a faulty frame leaves half a store under the name
+    partial = path.with_name(path.name + ".part")
+    try:
+        with h5py.File(partial, "w") as file:
+            _create(file)
+        _append(partial, frames)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def verify_store(path: Path | str) -> int:
+    """Recompute the checksum of every segment.
+
+    Args:
+        path: A store.
+
+    Returns:
+        The number of segments.
+
+    Raises:
+        DataFormatError: The file is no readable store, or its content was altered.
+    """
+    path = Path(path)
+    with _open(path, "r") as file:
+        n_frames = int(file.attrs["n_frames"])
+        segments = [
+            (int(end), digest.decode()) for end, digest in zip(file["segment_end"], file["segment_sha256"], strict=True)
+        ]
+        begin = 0
+        for number, (end, digest) in enumerate(segment for segment in segments if segment[0] <= n_frames):
+            if _digest(path, file, begin, end) != digest:
+                raise DataFormatError(
+                    f"{path}: frames {begin} to {end - 1} (segment {number}) do not match their checksum; "
+                    "the file is damaged, convert the original data again"
+                )
+            begin = end
+    return number + 1 if begin else 0
+
+
+class StoredFrames(Sequence[Frame]):
+    """The frames of a store, read from the file when they are asked for.
+
+    The file is opened once per process, so a store may be handed to worker processes.
+    """
+
+    def __init__(self, path: Path | str, *, verify: bool = False) -> None:
+        """Open a store.
+
+        Args:
+            path: The file.
+            verify: Check all checksums first, which reads the whole file.
+
+        Raises:
+            DataFormatError: The file is no readable store of this version.
+        """
+        self.path = Path(path)
+        self._file: h5py.File | None = None
+        self._process = -1
+        if verify:
+            verify_store(self.path)
+        with _open(self.path, "r") as file:
+            self._n_frames = int(file.attrs["n_frames"])
+            self.frame_start: NDArray[np.int64] = file["frame_start"][: self._n_frames + 1]
+            self._sources: list[str] = [name.decode() for name in file["sources"]]
+
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """[F] atoms of each frame, without reading the frames."""
+        return np.diff(self.frame_start)
+
+    @property
+    def source_index(self) -> NDArray[np.int64]:
+        """[F] which source each frame came from, without reading the frames."""
+        source: NDArray[np.int64] = self._opened()["source"][: self._n_frames]
+        return source
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self._n_frames
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
+        """Read one frame, or a list of frames for a slice."""
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        index %= len(self)
+        file = self._opened()
+        try:
+            row = {name: file[name][index] for name in _PER_FRAME}
+            atoms = slice(self.frame_start[index], self.frame_start[index + 1])
+            columns = {name: file[name][atoms] for name in _PER_ATOM}
+        except OSError as error:
+            raise DataFormatError(
+                f"{self.path}: frame {index} cannot be read ({error}); the file is damaged"
+            ) from error
+        labels = {**row, **columns}
+        line = int(row["line"])
+        return Frame(
+            atomic_numbers=columns["atomic_numbers"],
+            positions=columns["positions"],
+            cell=row["cell"],
+            pbc=row["pbc"],
+            source=self._sources[int(row["source"])],
+            index=int(row["index"]),
+            line=line if line > 0 else None,
+            **{name: labels[name] if row[f"has_{name}"] else None for name in _MASKS},
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file behind when sent to another process."""
+        return {**self.__dict__, "_file": None, "_process": -1}
+
+    def _opened(self) -> h5py.File:
+        # an HDF5 handle must not cross a fork
+        if self._file is None or self._process != os.getpid():
+            self._file, self._process = _open(self.path, "r"), os.getpid()
+        return self._file
+
+
+class ChainedFrames(Sequence[Frame]):
+    """Several sequences of frames as one, without copying them."""
+
+    def __init__(self, parts: Sequence[Sequence[Frame]]) -> None:
+        """Chain sequences.
+
+        Args:
+            parts: Lists of frames or stores.
+        """
+        self._parts = list(parts)
+        self._end = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return int(self._end[-1])
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
+        """Return one frame, or a list of frames for a slice."""
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        index %= len(self)
+        part = int(np.searchsorted(self._end, index, side="right"))
+        return self._parts[part][index - (int(self._end[part - 1]) if part else 0)]
+
+
+def _create(file: h5py.File) -> None:
+    file.attrs.update({"format": FORMAT, "version": FORMAT_VERSION, "n_frames": 0})
+    file.attrs["units"] = "eV, angstrom; cell vectors are rows; virial = -stress * volume"
+    for table in (_PER_FRAME, _PER_ATOM):
+        for name, (shape, dtype) in table.items():
+            file.create_dataset(
+                name,
+                (0, *shape),
+                dtype,
+                maxshape=(None, *shape),
+                chunks=(_CHUNK_ROWS, *shape),
+                compression="gzip",
+                shuffle=True,
+            )
+    file.create_dataset("frame_start", data=np.zeros(1, np.int64), maxshape=(None,), chunks=(_CHUNK_ROWS,))
+    file.create_dataset("sources", (0,), h5py.string_dtype(), maxshape=(None,))
+    file.create_dataset("segment_end", (0,), np.int64, maxshape=(None,))
+    file.create_dataset("segment_sha256", (0,), h5py.string_dtype(), maxshape=(None,))
+
+
+def _append(path: Path, frames: Iterable[Frame]) -> None:
+    iterator = iter(frames)
+    with _open(path, "r+") as file:
+        _forget_unfinished(file)
+        while segment := list(islice(iterator, _SEGMENT)):
+            _append_segment(path, file, segment)
+
+
+def _forget_unfinished(file: h5py.File) -> None:
+    """Cut off what an interrupted append left behind the last complete segment."""
+    n_frames = int(file.attrs["n_frames"])
+    n_segments = int(np.sum(file["segment_end"][:] <= n_frames))
+    file["frame_start"].resize(n_frames + 1, axis=0)
+    n_atoms = int(file["frame_start"][-1])
+    for name in ("segment_end", "segment_sha256"):
+        file[name].resize(n_segments, axis=0)
+    for name in _PER_FRAME:
+        file[name].resize(n_frames, axis=0)
+    for name in _PER_ATOM:
+        file[name].resize(n_atoms, axis=0)
+
+
+def _append_segment(path: Path, file: h5py.File, frames: Sequence[Frame]) -> None:
+    begin = int(file.attrs["n_frames"])
+    end = begin + len(frames)
+    sources = {name.decode(): k for k, name in enumerate(file["sources"])}
+    for frame in frames:
+        sources.setdefault(frame.source, len(sources))
+    _extend(file["sources"], list(sources)[len(file["sources"]) :])
+    starts = int(file["frame_start"][-1]) + np.cumsum([len(frame) for frame in frames])
+    for name, array in _columns(frames, sources).items():
+        _extend(file[name], array)
+    _extend(file["frame_start"], starts)
+    _extend(file["segment_end"], [end])
+    _extend(file["segment_sha256"], [_digest(path, file, begin, end)])
+    file.flush()
+    file.attrs["n_frames"] = end
+    file.flush()
+
+
+def _columns(frames: Sequence[Frame], sources: dict[str, int]) -> dict[str, NDArray[Any]]:
+    """Arrays of a segment; an absent label is NaN under its mask, never zero."""
+    columns: dict[str, NDArray[Any]] = {
+        "cell": np.stack([f.cell for f in frames]),
+        "pbc": np.stack([f.pbc for f in frames]),
+        "energy": np.array([np.nan if f.energy is None else f.energy for f in frames]),
+        "virial": np.stack([np.full((3, 3), np.nan) if f.virial is None else f.virial for f in frames]),
+        "source": np.array([sources[f.source] for f in frames]),
+        "index": np.array([f.index for f in frames]),
+        "line": np.array([f.line or 0 for f in frames]),
+        "atomic_numbers": np.concatenate([f.atomic_numbers for f in frames]),
+        "positions": np.concatenate([f.positions for f in frames]),
+        "forces": np.concatenate([np.full((len(f), 3), np.nan) if f.forces is None else f.forces for f in frames]),
+        "atomic_energies": np.concatenate(
+            [np.full(len(f), np.nan) if f.atomic_energies is None else f.atomic_energies for f in frames]
+        ),
+    }
+    for name in _MASKS:
+        columns[f"has_{name}"] = np.array([getattr(f, name) is not None for f in frames])
+    return columns
+
+
+def _extend(dataset: h5py.Dataset, rows: Any) -> None:
+    if len(rows):
+        old = len(dataset)
+        dataset.resize(old + len(rows), axis=0)
+        dataset[old:] = rows
+
+
+def _digest(path: Path, file: h5py.File, begin: int, end: int) -> str:
+    """SHA-256 over a segment's arrays, little-endian, in the order of the tables above."""
+    digest = hashlib.sha256()
+    try:
+        atoms = slice(int(file["frame_start"][begin]), int(file["frame_start"][end]))
+        digest.update(np.ascontiguousarray(file["frame_start"][begin : end + 1], "<i8").tobytes())
+        for table, rows in ((_PER_FRAME, slice(begin, end)), (_PER_ATOM, atoms)):
+            for name, (_, dtype) in table.items():
+                little = np.dtype(dtype).newbyteorder("<")
+                digest.update(np.ascontiguousarray(file[name][rows], little).tobytes())
+    except OSError as error:
+        raise DataFormatError(
+            f"{path}: frames {begin} to {end - 1} cannot be read ({error}); the file is damaged"
+        ) from error
+    return digest.hexdigest()
+
+
+def _open(path: Path, mode: str) -> h5py.File:
+    try:
+        file = h5py.File(path, mode)
+    except OSError as error:
+        raise DataFormatError(f"{path}: cannot be opened as HDF5 ({error}); the file may be truncated") from error
+    if file.attrs.get("format") != FORMAT:
+        file.close()
+        raise DataFormatError(f"{path}: an HDF5 file, but not a store written by pwmlff data convert")
+    version = file.attrs.get("version")
+    if version != FORMAT_VERSION:
+        file.close()
+        raise DataFormatError(f"{path}: store version {version}, this program reads version {FORMAT_VERSION}")
+    return file

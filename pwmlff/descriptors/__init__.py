@@ -1,0 +1,1 @@
+"""Geometry of atomic surroundings: cutoffs, environment matrices, element properties."""

@@ -1,0 +1,115 @@
+"""Run a model over labelled frames, batch by batch, and yield one result per frame.
+
+Frames are read, predicted and forgotten: memory is bounded by the largest batch, whatever the size of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.batch import Sample, collate
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.data.frame import Frame
+from pwmlff.errors import DataFormatError, ModelFileError
+from pwmlff.evaluate.predictor import Predictor
+from pwmlff.models.potential import Potential
+
+MAX_PAIRS = 40_000  # of one batch; about 0.5 GB of intermediates for a DP of 100 embedding functions in float64
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What a model says about one frame.
+
+    Attributes:
+        frame: The frame, with its labels.
+        energy: eV.
+        forces: [N, 3] eV/Å.
+        virial: [3, 3] eV.
+        atomic_energies: [N] eV.
+    """
+
+    frame: Frame
+    energy: float
+    forces: NDArray[np.float64]
+    virial: NDArray[np.float64]
+    atomic_energies: NDArray[np.float64]
+
+
+def predict_frames(
+    model: Potential | Predictor,
+    frames: Sequence[Frame],
+    *,
+    batch_size: int | None = None,
+    max_pairs: int = MAX_PAIRS,
+    skipped: list[str] | None = None,
+) -> Iterator[FrameResult]:
+    """Yield the model's prediction for every frame, in order.
+
+    Args:
+        model: The model, on the device where it shall run.
+        frames: Labelled or not; a lazy sequence is read as it is used.
+        batch_size: Most frames of one batch; None leaves it to `max_pairs`.
+        max_pairs: Most neighbour pairs of one batch; a larger frame makes a batch of its own.
+        skipped: When given, frames the model cannot take are dropped and the reasons appended here.
+
+    Raises:
+        DataFormatError: A frame holds an element the model does not know, or two atoms at one place.
+        ModelFileError: The model's prediction is not a finite number.
+    """
+    predictor = model if isinstance(model, Predictor) else Predictor.of_potential(model)
+    dataset = FrameDataset(frames, predictor.elements, predictor.cutoff, cache_bytes=0)
+    for samples in _batches(_samples(dataset, skipped), batch_size, max_pairs):
+        yield from _predict_batch(predictor, samples)
+
+
+def _samples(dataset: FrameDataset, skipped: list[str] | None) -> Iterator[Sample]:
+    for index in range(len(dataset)):
+        try:
+            sample = dataset[index]
+        except DataFormatError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+            continue
+        yield sample
+
+
+def _batches(samples: Iterator[Sample], batch_size: int | None, max_pairs: int) -> Iterator[list[Sample]]:
+    batch: list[Sample] = []
+    n_pairs = 0
+    for sample in samples:
+        pairs = len(sample.neighbors.pair_neighbors)
+        is_full = n_pairs + pairs > max_pairs or (batch_size is not None and len(batch) >= batch_size)
+        if batch and is_full:
+            yield batch
+            batch, n_pairs = [], 0
+        batch.append(sample)
+        n_pairs += pairs
+    if batch:
+        yield batch
+
+
+def _predict_batch(predictor: Predictor, samples: Sequence[Sample]) -> Iterator[FrameResult]:
+    batch = collate(samples).to(predictor.device)
+    prediction = predictor.predict(batch)
+    assert prediction.forces is not None  # a predictor is asked for everything
+    assert prediction.virial is not None
+    energy = prediction.energy.detach().cpu().numpy()
+    forces = prediction.forces.detach().cpu().numpy()
+    virial = prediction.virial.detach().cpu().numpy()
+    atomic_energies = prediction.atomic_energies.detach().cpu().numpy()
+    start = batch.frame_start.cpu().numpy()
+    for index, sample in enumerate(samples):
+        atoms = slice(start[index], start[index + 1])
+        result = FrameResult(sample.frame, float(energy[index]), forces[atoms], virial[index], atomic_energies[atoms])
+        if not (np.isfinite(result.energy) and np.isfinite(result.forces).all() and np.isfinite(result.virial).all()):
+            raise ModelFileError(
+                f"{sample.frame.where}: the model predicts {result.energy} eV, expected finite numbers; "
+                "its training may have diverged (see the last epochs of epoch_train.dat)"
+            )
+        yield result

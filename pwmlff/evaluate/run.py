@@ -1,0 +1,72 @@
+"""Test a model on labelled frames and write everything a test leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pwmlff.data.frame import Frame
+from pwmlff.errors import DataFormatError
+from pwmlff.evaluate.evaluator import predict_frames
+from pwmlff.evaluate.files import ResultFiles
+from pwmlff.evaluate.predictor import Predictor
+from pwmlff.evaluate.report import write_report
+from pwmlff.evaluate.summary import ErrorSummary, label_pairs
+from pwmlff.models.potential import Potential
+
+
+def evaluate_model(
+    model: Potential | Predictor,
+    frames: Sequence[Frame],
+    folder: Path,
+    *,
+    model_name: str = "",
+    data_names: Sequence[str] = (),
+    batch_size: int | None = None,
+    skipped: list[str] | None = None,
+    plots: bool = True,
+    on_frame: Callable[[], None] = lambda: None,
+) -> ErrorSummary:
+    """Compare a model with labels; write `summary.json`, PWMLFF's text files and the parity plots.
+
+    Args:
+        model: The model, on the device where it shall run.
+        frames: Labelled frames.
+        folder: Where to write, `test_result` by custom.
+        model_name: For `summary.json`.
+        data_names: For `summary.json`.
+        batch_size: Most frames of one batch; None bounds batches by memory only.
+        skipped: When given, frames that cannot be used are dropped and the reasons appended.
+        plots: Whether to draw Energy.png, Force.png and Virial.png.
+        on_frame: Called after each frame, for a progress bar.
+
+    Returns:
+        The errors.
+
+    Raises:
+        DataFormatError: No frame is left to test on, or a frame cannot be used and `skipped` is None.
+        ModelFileError: A prediction is not finite.
+    """
+    from pwmlff.plots.parity import ParityPoints, draw_parity_plots
+
+    summary = ErrorSummary()
+    points = ParityPoints()
+    results = predict_frames(model, frames, batch_size=batch_size, skipped=skipped)
+    with ResultFiles(folder) as files:
+        for result in results:
+            summary.add(result)
+            files.add(result)
+            if plots:
+                points.add(label_pairs(result))
+            on_frame()
+    if summary.total.n_frames == 0:
+        reason = f"; the first of {len(skipped)} dropped frames: {skipped[0]}" if skipped else ""
+        raise DataFormatError(f"no frame to test on in {', '.join(data_names) or 'the data'}{reason}")
+    write_report(summary, folder / "inference_summary.txt")
+    about = {"model": model_name, "data": list(data_names), "n_skipped_frames": len(skipped or [])}
+    text = json.dumps({**summary.as_dict(), **about}, indent=2, allow_nan=False)
+    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+    if plots:
+        draw_parity_plots(points, summary.total.sums, folder)
+    return summary

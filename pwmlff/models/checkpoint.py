@@ -1,0 +1,216 @@
+"""Checkpoint files: safetensors with a JSON header, checked by SHA-256, replaced in one stroke. Never a pickle.
+
+Tensors are named `potential/...` (weights, statistics, energy shift) and `run/...` (optimizer, random numbers; absent
+in a file that holds only a model). The header's metadata are texts:
+
+    format          "pwmlff-checkpoint"
+    format_version  number of the layout; `_UPGRADES` leads an older one to the present
+    content         JSON: model_key, elements, dtype, config (the resolved input file), state, pwmlff version
+    sha256          of content and tensors
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pwmlff.errors import ConfigError, ModelFileError
+from pwmlff.models import DTYPES, MODELS, Potential, ZBLConfig, build_potential
+
+FORMAT = "pwmlff-checkpoint"
+FORMAT_VERSION = 1
+_POTENTIAL, _RUN = "potential/", "run/"
+# from version -> function that turns (content, tensors) of that version into those of the next
+_UPGRADES: dict[int, Callable[[dict[str, Any], dict[str, Tensor]], tuple[dict[str, Any], dict[str, Tensor]]]] = {}
+
+
+@dataclass
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes:
+        potential: The model, ready to use.
+        config: The resolved configuration of the run that made it.
+        tensors: State of the run as tensors; empty in a file that holds only a model.
+        state: State of the run as JSON values; likewise.
+    """
+
+    potential: Potential
+    config: dict[str, Any]
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    path: Path | str,
+    potential: Potential,
+    *,
+    config: dict[str, Any],
+    tensors: dict[str, Tensor] | None = None,
+    state: dict[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint; whatever happens, the file at `path` is the old or the new one, whole.
+
+    Args:
+        path: File to make or replace.
+        potential: The model.
+        config: Resolved configuration, as JSON values; `config["model"]` builds the network again.
+        tensors: State of the run.
+        state: State of the run, as JSON values.
+
+    Raises:
+        ModelFileError: The file cannot be written, for instance because the disk is full.
+    """
+    content = json.dumps(
+        {
+            "model_key": _model_key(potential),
+            "elements": list(potential.elements),
+            "dtype": _dtype_name(potential),
+            "config": config,
+            "state": state or {},
+        }
+    )
+    named = {_POTENTIAL + name: value for name, value in potential.state_dict().items()}
+    named |= {_RUN + name: value for name, value in (tensors or {}).items()}
+    stored = {name: value.detach().cpu().contiguous() for name, value in named.items()}
+    metadata = {"format": FORMAT, "format_version": str(FORMAT_VERSION), "content": content}
+    metadata["sha256"] = _fingerprint(content, stored)
+    _replace_file(Path(path), stored, metadata)
+
+
+def load_checkpoint(path: Path | str) -> Checkpoint:
+    """Read a checkpoint and build its model.
+
+    Args:
+        path: A file written by `save_checkpoint`.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, altered, of a newer version, or no checkpoint at all.
+    """
+    content, tensors = _read_verified(Path(path))
+    config = content["config"]
+    network_class = MODELS.get(content["model_key"])
+    if network_class is None:
+        raise ModelFileError(
+            f"'{path}' holds a {content['model_key']} model, which this pwmlff does not have (it has {', '.join(MODELS)})"
+        )
+    weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
+    try:
+        with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
+            potential = build_potential(
+                content["model_key"],
+                network_class.Config.model_validate(config["model"]),
+                content["elements"],
+                dtype=content["dtype"],
+                zbl=_zbl_config(config),
+            )
+        potential.load_state_dict(weights)
+    except (ValueError, KeyError, RuntimeError, ConfigError) as error:
+        raise ModelFileError(f"the model in '{path}' cannot be built again: {error}") from error
+    run = {k.removeprefix(_RUN): v for k, v in tensors.items() if k.startswith(_RUN)}
+    return Checkpoint(potential, config, run, content["state"])
+
+
+def load_potential(path: Path | str) -> Potential:
+    """Read only the model of a checkpoint; raises what `load_checkpoint` raises."""
+    return load_checkpoint(path).potential
+
+
+def _model_key(potential: Potential) -> str:
+    for key, network_class in MODELS.items():
+        if type(potential.network) is network_class:
+            return key
+    raise ModelFileError(f"a {type(potential.network).__name__} has no row in MODELS and cannot be saved")
+
+
+def _fingerprint(content: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(content.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as the user's umask has it; safetensors would make the file private
+        save_file(tensors, temporary, metadata=metadata)
+        temporary.chmod(mode)
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        kept = "; the checkpoint saved before is still there" if path.exists() else ""
+        raise ModelFileError(f"cannot write '{path}': {error}{kept}") from error
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_verified(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if not path.is_file():
+        raise ModelFileError(f"no checkpoint at '{path}'")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            version = _check_format(path, metadata)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, only keys()
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"'{path}' is {_guess_content(path)} ({error})") from error
+    if metadata.get("sha256") != _fingerprint(metadata.get("content", ""), tensors):
+        raise ModelFileError(f"'{path}' is damaged or was altered: its SHA-256 does not match; use another copy")
+    content = json.loads(metadata["content"])
+    for old in range(version, FORMAT_VERSION):
+        content, tensors = _UPGRADES[old](content, tensors)
+    return content, tensors
+
+
+def _check_format(path: Path, metadata: dict[str, str]) -> int:
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError(f"'{path}' is a safetensors file, but no pwmlff checkpoint")
+    version = metadata.get("format_version", "")
+    if not version.isdigit() or not 1 <= int(version) <= FORMAT_VERSION:
+        raise ModelFileError(
+            f"'{path}' has checkpoint format version {version or 'none'}, this pwmlff reads 1 to {FORMAT_VERSION}; "
+            "use the version of pwmlff that wrote it, or a newer one"
+        )
+    return int(version)
+
+
+def _guess_content(path: Path) -> str:
+    """Say what a file that is no safetensors file may be."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start in (b"PK", b"\x80\x02"):
+        return "a pickled file, perhaps a checkpoint of PWMLFF or MatPL; such files can run code and are not loaded"
+    return "truncated or no pwmlff checkpoint; use another copy"
+
+
+def _dtype_name(potential: Potential) -> str:
+    dtype = next(potential.network.parameters()).dtype
+    return next(name for name, value in DTYPES.items() if value == dtype)
+
+
+def _zbl_config(config: dict[str, Any]) -> ZBLConfig | None:
+    return None if config.get("zbl") is None else ZBLConfig.model_validate(config["zbl"])

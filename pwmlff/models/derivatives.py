@@ -1,0 +1,87 @@
+"""Energies, forces and virials of any model, from the derivatives of its atomic energies.
+
+With `r_ij = r_j - r_i` and `g_ij = dE/dr_ij`:
+
+    F_i += g_ij,  F_j -= g_ij        W = -sum_ij r_ij (x) g_ij
+
+Letters: `F` frames, `N` atoms, `E` pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from pwmlff.data.batch import Batch
+    from pwmlff.models.potential import Potential
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a potential says of a batch, all float64."""
+
+    energy: Tensor  # [F] eV
+    atomic_energies: Tensor  # [N] eV
+    forces: Tensor | None  # [N, 3] eV/Å
+    virial: Tensor | None  # [F, 3, 3] eV
+
+
+def predict(
+    potential: Potential, batch: Batch, *, forces: bool = True, virial: bool = True, create_graph: bool = False
+) -> Prediction:
+    """Evaluate a potential.
+
+    Args:
+        potential: The model.
+        batch: The structures.
+        forces: Whether forces are wanted.
+        virial: Whether virials are wanted.
+        create_graph: Whether the result will be differentiated, as in training.
+    """
+    needs_pairs = forces or virial
+    with torch.set_grad_enabled(create_graph or needs_pairs):
+        vectors = batch.pair_vectors.detach().requires_grad_(needs_pairs)
+        atomic_energies = potential(vectors, batch.pair_start, batch.pair_types, batch.atom_types)
+        gradients = _gradients(atomic_energies, vectors, create_graph) if needs_pairs else None
+    with torch.set_grad_enabled(create_graph):
+        if not create_graph:
+            atomic_energies = atomic_energies.detach()
+        energy = torch.zeros_like(batch.energy).index_add(0, batch.atom_frame, atomic_energies)
+        return Prediction(
+            energy=energy,
+            atomic_energies=atomic_energies,
+            forces=forces_from_gradients(gradients, batch) if forces and gradients is not None else None,
+            virial=virial_from_gradients(gradients, batch) if virial and gradients is not None else None,
+        )
+
+
+def _gradients(atomic_energies: Tensor, vectors: Tensor, create_graph: bool) -> Tensor:
+    if not atomic_energies.requires_grad:  # no atom has a neighbour, or the model is constant
+        return torch.zeros_like(vectors)
+    (gradients,) = torch.autograd.grad(
+        atomic_energies.sum(), vectors, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
+    return gradients
+
+
+def forces_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:
+    """Sum pair gradients [E, 3] to forces [N, 3]."""
+    n_atoms = len(batch.atom_types)
+    centers = torch.repeat_interleave(
+        torch.arange(n_atoms, device=gradients.device), batch.pair_start[1:] - batch.pair_start[:-1]
+    )
+    forces = torch.zeros(n_atoms, 3, dtype=gradients.dtype, device=gradients.device)
+    return forces.index_add(0, centers, gradients).index_add(0, batch.pair_neighbors, gradients, alpha=-1)
+
+
+def virial_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:
+    """Sum pair gradients [E, 3] to virials [F, 3, 3]."""
+    pairs_per_frame = batch.pair_start[batch.frame_start[1:]] - batch.pair_start[batch.frame_start[:-1]]
+    frames = torch.repeat_interleave(torch.arange(batch.n_frames, device=gradients.device), pairs_per_frame)
+    outer = batch.pair_vectors.unsqueeze(2) * gradients.unsqueeze(1)  # [E, 3, 3]
+    virial = torch.zeros(batch.n_frames, 3, 3, dtype=gradients.dtype, device=gradients.device)
+    return virial.index_add(0, frames, outer, alpha=-1)

@@ -1,0 +1,273 @@
+"""Deep Potential (smooth edition), plain and with type embedding.
+
+For atom i with environment rows R_j and embedding features G_j (Zhang et al., NeurIPS 2018):
+
+    A = sum_j R_j (x) G_j / n        [4, M]
+    D = A^T A_<                      [M, M2], A_< the first M2 columns of A
+    E_i = fitting_{t_i}(D)
+
+Plain: one embedding net per (central, neighbour) type, fed with the standardised s of the pair.
+Type embedding: one net for all pairs, fed with s and physical properties of the neighbour's element (PWMLFF).
+Deviations from the paper are told in `descriptors/environment.py`.
+
+Letters: `N` atoms, `E` pairs, `T` types, `M` features, `M2` axis features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, List, Literal, Tuple  # noqa: UP035 (TorchScript reads these)
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from pwmlff.descriptors.environment import EnvironmentMatrix
+from pwmlff.descriptors.properties import normalized_properties
+from pwmlff.models.base import Network, NetworkConfig
+from pwmlff.models.networks import EmbeddingNet, FittingStack
+
+if TYPE_CHECKING:
+    from pwmlff.data.batch import Batch
+
+Activation = Literal["tanh", "sigmoid"]
+DEFAULT_PROPERTIES = ("atomic_number", "atom_radius", "atom_mass", "electron_affin", "pauling")
+
+
+class TypeEmbeddingConfig(BaseModel):
+    """Section `type_embedding` of the descriptor."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    physical_property: tuple[str, ...] = Field(
+        default=DEFAULT_PROPERTIES, min_length=1, description="properties of the neighbour's element fed to the net"
+    )
+
+
+class DPDescriptorConfig(BaseModel):
+    """Section `descriptor` of a Deep Potential."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    Rmax: float = Field(default=6.0, gt=0, le=20, description="cutoff, Å")
+    Rmin: float = Field(default=0.5, ge=0, description="distance where the switch to zero begins, Å")
+    M2: int = Field(default=16, ge=1, description="number of axis features")
+    network_size: tuple[int, ...] = Field(
+        default=(25, 25, 25), min_length=1, description="widths of the embedding net's layers"
+    )
+    bias: bool = Field(default=True, description="whether the embedding layers have a bias")
+    resnet_dt: bool = Field(default=False, description="whether residual layers scale their activation")
+    activation: Activation = Field(default="tanh", description="activation of the embedding net")
+    type_embedding: TypeEmbeddingConfig = Field(
+        default_factory=TypeEmbeddingConfig, description="used when the model has type embedding"
+    )
+
+    @field_validator("network_size")
+    @classmethod
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return _positive_widths(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DPDescriptorConfig:
+        if self.Rmin >= self.Rmax:
+            raise ValueError(f"`Rmin` ({self.Rmin} Å) must be smaller than `Rmax` ({self.Rmax} Å)")
+        if self.M2 > self.network_size[-1]:
+            raise ValueError(f"`M2` ({self.M2}) exceeds the last width of `network_size` ({self.network_size[-1]})")
+        return self
+
+
+class FittingNetConfig(BaseModel):
+    """Section `fitting_net`; the output layer of width 1 may be written or left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network_size: tuple[int, ...] = Field(
+        default=(50, 50, 50, 1), min_length=1, description="widths of the fitting net's layers"
+    )
+    bias: bool = Field(default=True, description="whether the hidden layers have a bias")
+    resnet_dt: bool = Field(default=True, description="whether residual layers scale their activation")
+    activation: Activation = Field(default="tanh", description="activation of the fitting net")
+
+    @field_validator("network_size")
+    @classmethod
+    def _ends_in_one(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        value = _positive_widths(value)
+        value = value if value[-1] == 1 else (*value, 1)
+        if len(value) < 2:
+            raise ValueError("needs at least one hidden layer before the output of width 1")
+        return value
+
+
+class DPConfig(NetworkConfig):
+    """Section `model` of a Deep Potential."""
+
+    descriptor: DPDescriptorConfig = Field(default_factory=DPDescriptorConfig)
+    fitting_net: FittingNetConfig = Field(default_factory=FittingNetConfig)
+
+
+class FittingNet(nn.Module):
+    """Descriptor -> energy of an atom.
+
+    Args:
+        n_in: Length of the descriptor.
+        config: Widths and activation.
+        dtype: Of the weights.
+    """
+
+    def __init__(self, n_in: int, config: FittingNetConfig, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.hidden = FittingStack(
+            n_in,
+            config.network_size[:-1],
+            has_bias=config.bias,
+            timestep=0.1 if config.resnet_dt else None,
+            activation=config.activation,
+            dtype=dtype,
+        )
+        n_last = config.network_size[-2]
+        self.output = nn.Parameter(torch.empty(1, n_last, dtype=dtype).normal_(0.0, (n_last + 1) ** -0.5))
+        self.output_bias = nn.Parameter(torch.zeros(1, dtype=dtype))
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """Map [n, D] to [n]."""
+        return nn.functional.linear(self.hidden(descriptor), self.output, self.output_bias).squeeze(-1)
+
+
+class _DeepPotentialBase(Network):
+    """What both kinds share: environment matrix, descriptor, fitting nets."""
+
+    Config = DPConfig
+
+    def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        descriptor = config.descriptor
+        self.cutoff = descriptor.Rmax
+        self.n_types = n_types
+        self.n_axis = descriptor.M2
+        self.n_features = descriptor.network_size[-1]
+        self.environment = EnvironmentMatrix(descriptor.Rmin, descriptor.Rmax, n_types, dtype)
+        n_in = self.n_features * self.n_axis
+        self.fitting = nn.ModuleList(FittingNet(n_in, config.fitting_net, dtype) for _ in range(n_types))
+
+    def fit_statistics(self, batches: Iterable[Batch]) -> None:
+        """Set the normalisation of the environment matrix from all frames."""
+        self.environment.fit(batches)
+
+    def descriptor(self, sums: Tensor) -> Tensor:
+        """Return `A^T A_<` flattened: [n, 4, M] -> [n, M * M2]."""
+        return torch.bmm(sums.transpose(1, 2), sums[:, :, : self.n_axis]).flatten(1)
+
+
+class DeepPotential(_DeepPotentialBase):
+    """Deep Potential with one embedding net per (central, neighbour) type pair."""
+
+    def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
+        super().__init__(config, n_types, dtype)
+        self.embedding = nn.ModuleList(
+            nn.ModuleList(_embedding_net(0, config, dtype) for _ in range(n_types)) for _ in range(n_types)
+        )
+
+    @classmethod
+    def from_config(cls, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> DeepPotential:
+        """Build an untrained network."""
+        return cls(config, len(elements), dtype)
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N]; see `Network.forward`."""
+        centers = _centers(pair_start)  # [E]
+        center_types = atom_types.index_select(0, centers)  # [E]
+        s, rows = self.environment(pair_vectors, center_types)  # [E], [E, 4]
+        order, bounds = _sort_by_kind(center_types * self.n_types + pair_types, self.n_types * self.n_types)
+        s, rows, centers = s.index_select(0, order), rows.index_select(0, order), centers.index_select(0, order)
+        energies = torch.zeros_like(atom_types, dtype=s.dtype)
+        constants = torch.zeros([0], dtype=s.dtype, device=s.device)
+        kind = 0
+        for central, (embeddings, fitting) in enumerate(zip(self.embedding, self.fitting)):  # noqa: B905 (TorchScript)
+            atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
+            sums = torch.zeros([atoms.shape[0], 4, self.n_features], dtype=s.dtype, device=s.device)
+            for embedding in embeddings:
+                first, last = bounds[kind], bounds[kind + 1]
+                kind += 1
+                if last > first:
+                    start = _start_of(centers[first:last], atoms)  # [n + 1]
+                    sums = sums + embedding(s[first:last], rows[first:last], start, constants)
+            if atoms.shape[0] > 0:
+                energies = energies.index_copy(0, atoms, fitting(self.descriptor(sums)))
+        return energies
+
+
+class TypeEmbeddingDeepPotential(_DeepPotentialBase):
+    """Deep Potential with one embedding net for all pairs, which also sees properties of the neighbour's element."""
+
+    def __init__(self, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> None:
+        super().__init__(config, len(elements), dtype)
+        names = config.descriptor.type_embedding.physical_property
+        self.register_buffer("properties", torch.from_numpy(normalized_properties(elements, names)).to(dtype))  # [T, k]
+        self.embedding = _embedding_net(len(names), config, dtype)
+
+    @classmethod
+    def from_config(cls, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> TypeEmbeddingDeepPotential:
+        """Build an untrained network."""
+        return cls(config, elements, dtype)
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N]; see `Network.forward`."""
+        centers = _centers(pair_start)  # [E]
+        s, rows = self.environment(pair_vectors, atom_types.index_select(0, centers))  # [E], [E, 4]
+        order, bounds = _sort_by_kind(pair_types, self.n_types)
+        s, rows, centers = s.index_select(0, order), rows.index_select(0, order), centers.index_select(0, order)
+        everyone = torch.arange(atom_types.shape[0], device=atom_types.device)
+        sums = torch.zeros([atom_types.shape[0], 4, self.n_features], dtype=s.dtype, device=s.device)
+        for neighbor in range(self.n_types):
+            first, last = bounds[neighbor], bounds[neighbor + 1]
+            if last > first:
+                start = _start_of(centers[first:last], everyone)  # [N + 1]
+                sums = sums + self.embedding(s[first:last], rows[first:last], start, self.properties[neighbor])
+        energies = torch.zeros_like(atom_types, dtype=s.dtype)
+        for central, fitting in enumerate(self.fitting):
+            atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
+            if atoms.shape[0] > 0:
+                energies = energies.index_copy(0, atoms, fitting(self.descriptor(sums.index_select(0, atoms))))
+        return energies
+
+
+def _embedding_net(n_constants: int, config: DPConfig, dtype: torch.dtype) -> EmbeddingNet:
+    descriptor = config.descriptor
+    return EmbeddingNet(
+        n_constants,
+        descriptor.network_size,
+        has_bias=descriptor.bias,
+        timestep=1.0 if descriptor.resnet_dt else None,
+        activation=descriptor.activation,
+        dtype=dtype,
+    )
+
+
+def _centers(pair_start: Tensor) -> Tensor:
+    """Return the central atom of each pair, [E], from the CSR offsets [N + 1]."""
+    n_atoms = pair_start.shape[0] - 1
+    return torch.repeat_interleave(torch.arange(n_atoms, device=pair_start.device), pair_start[1:] - pair_start[:-1])
+
+
+def _sort_by_kind(kinds: Tensor, n_kinds: int) -> Tuple[Tensor, List[int]]:
+    """Return the order [E] that sorts pairs by kind, and the bounds of each kind in it.
+
+    The order is stable: the pairs of one kind stay sorted by central atom, so they are a CSR list of their own.
+    """
+    kinds, order = torch.sort(kinds, stable=True)
+    limits = torch.arange(n_kinds + 1, device=kinds.device)
+    bounds: List[int] = torch.searchsorted(kinds, limits).tolist()
+    return order, bounds
+
+
+def _start_of(centers: Tensor, atoms: Tensor) -> Tensor:
+    """Return CSR offsets [n + 1] of ascending centers [e] for these ascending atoms [n]."""
+    return torch.cat(
+        [torch.searchsorted(centers, atoms), torch.full([1], centers.shape[0], dtype=torch.int64, device=atoms.device)]
+    )
+
+
+def _positive_widths(value: tuple[int, ...]) -> tuple[int, ...]:
+    if any(width < 1 for width in value):
+        raise ValueError(f"layer widths must be positive, got {list(value)}")
+    return value

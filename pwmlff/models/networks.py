@@ -1,0 +1,146 @@
+"""Multilayer perceptrons with residual links, as Deep Potentials use them.
+
+Hidden layer: `y = t * phi(W x + b)`; from the second layer on, one as wide as its input adds `x`, one twice as wide
+adds `(x, x)` (Zhang et al., NeurIPS 2018). The scale t is trained when `resnet_dt` is set, otherwise it is 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pwmlff.ops import embedding_contraction
+
+ACTIVATIONS = ("tanh", "sigmoid")  # the index is what the native operations take
+
+
+class Layer(nn.Module):
+    """Weights of one hidden layer.
+
+    Args:
+        n_in: Width of the input.
+        n_out: Width of the output.
+        has_bias: Whether there is a bias.
+        timestep: Mean of the initial scale t; None for a constant 1.
+        dtype: Of the weights.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, has_bias: bool, timestep: float | None, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_out, n_in, dtype=dtype).normal_(0.0, 1.0 / math.sqrt(n_in + n_out)))
+        bias, scale = torch.zeros(n_out, dtype=dtype), torch.ones(n_out, dtype=dtype)
+        if has_bias:
+            self.bias = nn.Parameter(bias.normal_())
+        else:
+            self.register_buffer("bias", bias, persistent=False)
+        if timestep is not None:
+            self.scale = nn.Parameter(scale.normal_(timestep, 0.001))
+        else:
+            self.register_buffer("scale", scale, persistent=False)
+
+
+class FittingStack(nn.Module):
+    """Hidden layers of a fitting net.
+
+    Args:
+        n_in: Width of the input.
+        widths: Width of each layer.
+        has_bias: Whether layers have a bias.
+        timestep: Mean of the initial scale t of layers with a link; None for a constant 1.
+        activation: One of `ACTIVATIONS`.
+        dtype: Of the weights.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        widths: Sequence[int],
+        *,
+        has_bias: bool,
+        timestep: float | None,
+        activation: str,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        sizes = list(zip([n_in, *widths[:-1]], widths, strict=True))
+        self.layers = nn.ModuleList(
+            Layer(n_from, n_to, has_bias=has_bias, timestep=timestep if depth > 0 else None, dtype=dtype)
+            for depth, (n_from, n_to) in enumerate(sizes)
+        )
+        self.activation = ACTIVATIONS.index(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [n, n_in] to [n, widths[-1]]."""
+        for depth, layer in enumerate(self.layers):
+            z = nn.functional.linear(x, layer.weight, layer.bias)
+            y = layer.scale * (torch.tanh(z) if self.activation == 0 else torch.sigmoid(z))
+            if depth > 0 and z.shape[1] == x.shape[1]:
+                y = y + x
+            elif depth > 0 and z.shape[1] == 2 * x.shape[1]:
+                y = y + torch.cat([x, x], dim=-1)
+            x = y
+        return x
+
+
+class EmbeddingNet(nn.Module):
+    """Net of one scalar per pair, and of constants of the neighbour's element.
+
+    Args:
+        n_constants: How many constants the first layer sees beside the scalar.
+        widths: Width of each layer.
+        has_bias: Whether layers have a bias.
+        timestep: Mean of the initial scale t of layers with a link; None for a constant 1.
+        activation: One of `ACTIVATIONS`.
+        dtype: Of the weights.
+    """
+
+    def __init__(
+        self,
+        n_constants: int,
+        widths: Sequence[int],
+        *,
+        has_bias: bool,
+        timestep: float | None,
+        activation: str,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        sizes = list(zip([1 + n_constants, *widths[:-1]], widths, strict=True))
+        self.layers = nn.ModuleList(
+            Layer(n_from, n_to, has_bias=has_bias, timestep=timestep if depth > 0 else None, dtype=dtype)
+            for depth, (n_from, n_to) in enumerate(sizes)
+        )
+        self.widths = list(widths)
+        self.activation = ACTIVATIONS.index(activation)
+
+    def flat_parameters(self, constants: Tensor) -> Tensor:
+        """Return the parameters of the net as a function of the scalar alone, as the native operation takes them.
+
+        Args:
+            constants: [n_constants]; their share of the first layer joins its bias.
+        """
+        parts = []
+        for depth, layer in enumerate(self.layers):
+            weight, bias = layer.weight, layer.bias
+            if depth == 0:
+                bias = bias + torch.mv(weight[:, 1:], constants)
+                weight = weight[:, :1]
+            parts += [weight.reshape(-1), bias, layer.scale]
+        return torch.cat(parts)
+
+    def forward(self, s: Tensor, rows: Tensor, start: Tensor, constants: Tensor) -> Tensor:
+        """Contract the net with the environment rows of each atom's pairs.
+
+        Args:
+            s: [E] standardised input.
+            rows: [E, 4].
+            start: [N + 1] int64, CSR offsets of the pairs.
+            constants: [n_constants].
+
+        Returns:
+            [N, 4, M].
+        """
+        return embedding_contraction(s, rows, start, self.flat_parameters(constants), self.widths, self.activation)

@@ -1,0 +1,60 @@
+"""A network with everything that is common to all models: energy shift, short-range repulsion, float64 sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pwmlff.elements import atomic_number_of
+from pwmlff.models.base import Network
+from pwmlff.models.zbl import ZBL, ZBLConfig
+
+if TYPE_CHECKING:
+    from pwmlff.data.batch import Batch
+
+
+class Potential(nn.Module):
+    """Atomic energies of a trained or untrained model.
+
+    Args:
+        network: The model proper.
+        elements: Symbols in type order.
+        zbl: Range of the short-range repulsion; None for none.
+    """
+
+    __jit_unused_properties__ = ("type_of",)
+
+    def __init__(self, network: Network, elements: Sequence[str], zbl: ZBLConfig | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.elements = list(elements)
+        self.cutoff = float(network.cutoff)
+        # a list of zero or one, which TorchScript can loop over
+        self.repulsion = nn.ModuleList([] if zbl is None else [ZBL(zbl, elements)])
+        self.register_buffer("energy_shift", torch.zeros(len(self.elements), dtype=torch.float64))  # [T] eV
+
+    @property
+    def type_of(self) -> dict[int, int]:
+        """Type index of each atomic number."""
+        return {atomic_number_of(symbol): index for index, symbol in enumerate(self.elements)}
+
+    def set_energy_shift(self, shift: NDArray[np.float64]) -> None:
+        """Set the energy per atom of each element, [T] eV."""
+        self.energy_shift.copy_(torch.as_tensor(shift))
+
+    def fit_statistics(self, batches: Iterable[Batch]) -> None:
+        """Set the network's normalising constants from one pass over the training frames."""
+        self.network.fit_statistics(batches)
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N] in eV, float64; arguments as in `Network.forward`."""
+        energies = self.network(pair_vectors, pair_start, pair_types, atom_types).to(torch.float64)
+        energies = energies + self.energy_shift.index_select(0, atom_types)
+        for repulsion in self.repulsion:
+            energies = energies + repulsion(pair_vectors, pair_start, pair_types, atom_types)
+        return energies

@@ -1,0 +1,76 @@
+"""Ziegler–Biersack–Littmark screened nuclear repulsion for short distances.
+
+`E = 1/2 sum_{i != j} (e^2 / 4 pi eps0) Z_i Z_j / r * phi(x) * f(r)`, `x = 2.134563 r (Z_i^0.23 + Z_j^0.23)`,
+`f` a cosine that falls from 1 at `inner` to 0 at `outer` (Fan et al., JCP 157, 114801, 2022; the constants are those
+of the universal potential of Ziegler, Biersack and Littmark, 1985). Each directed pair carries one half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from pwmlff import units
+from pwmlff.elements import atomic_number_of
+
+_AMPLITUDES = (0.18175, 0.50986, 0.28022, 0.02817)
+_DECAYS = (3.1998, 0.94229, 0.4029, 0.20162)
+
+
+class ZBLConfig(BaseModel):
+    """Range of the short-range repulsion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inner: float = Field(default=0.7, ge=0.0, description="full repulsion below this distance, Å")
+    outer: float = Field(default=1.4, gt=0.0, description="no repulsion beyond this distance, Å")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ZBLConfig:
+        if self.outer <= self.inner:
+            raise ValueError(f"`outer` ({self.outer} Å) must be larger than `inner` ({self.inner} Å)")
+        return self
+
+
+class ZBL(nn.Module):
+    """Repulsion energy of each atom.
+
+    Args:
+        config: The range.
+        elements: Symbols in type order.
+    """
+
+    def __init__(self, config: ZBLConfig, elements: Sequence[str]) -> None:
+        super().__init__()
+        self.inner = config.inner
+        self.outer = config.outer
+        numbers = torch.tensor([atomic_number_of(symbol) for symbol in elements], dtype=torch.float64)
+        self.register_buffer("charges", numbers, persistent=False)
+        self.amplitudes = list(_AMPLITUDES)
+        self.decays = list(_DECAYS)
+        self.strength = units.COULOMB
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return [N] eV; arguments as in `Network.forward`."""
+        n_atoms = atom_types.shape[0]
+        centers = torch.repeat_interleave(
+            torch.arange(n_atoms, device=atom_types.device), pair_start[1:] - pair_start[:-1]
+        )
+        energies = torch.zeros(n_atoms, dtype=pair_vectors.dtype, device=pair_vectors.device)
+        near = torch.nonzero((pair_vectors * pair_vectors).sum(-1) < self.outer * self.outer).squeeze(-1)
+        centers = centers.index_select(0, near)
+        distances = torch.linalg.vector_norm(pair_vectors.index_select(0, near), dim=-1)
+        z_i = self.charges.index_select(0, atom_types.index_select(0, centers))
+        z_j = self.charges.index_select(0, pair_types.index_select(0, near))
+        x = 2.134563 * distances * (z_i.pow(0.23) + z_j.pow(0.23))
+        screening = torch.zeros_like(x)
+        for amplitude, decay in zip(self.amplitudes, self.decays):  # noqa: B905 (TorchScript knows no `strict`)
+            screening = screening + amplitude * torch.exp(-decay * x)
+        u = ((distances - self.inner) / (self.outer - self.inner)).clamp(0.0, 1.0)
+        switch = 0.5 + 0.5 * torch.cos(math.pi * u)
+        pair_energies = 0.5 * self.strength * z_i * z_j / distances * screening * switch
+        return energies.index_add(0, centers, pair_energies)

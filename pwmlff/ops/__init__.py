@@ -1,0 +1,25 @@
+"""Operations with native kernels; each falls back on its PyTorch twin where there is no kernel."""
+
+from __future__ import annotations
+
+from typing import List  # noqa: UP035 (TorchScript)
+
+import torch
+from torch import Tensor
+
+from pwmlff.ops import library, reference
+
+if library.load():
+
+    def embedding_contraction(
+        s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: List[int], activation: int
+    ) -> Tensor:
+        """Contract an embedding net with environment rows; see `reference.embedding_contraction`."""
+        if s.device.type == "cpu":
+            return torch.ops.pwmlff.embedding_contraction(s, rows, start, parameters, widths, activation)
+        return reference.embedding_contraction(s, rows, start, parameters, widths, activation)
+
+else:
+    embedding_contraction = reference.embedding_contraction
+
+__all__ = ["embedding_contraction", "library", "reference"]

@@ -1,0 +1,118 @@
+"""What every optimizer offers the trainer: an update strategy.
+
+One `step` takes one batch and changes the potential, by whatever it takes: one gradient, several Kalman measurements,
+a population of candidates. The trainer knows nothing else about it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from pwmlff.data.batch import Batch
+from pwmlff.errors import TrainingError
+from pwmlff.models.potential import Potential
+from pwmlff.optim.loss import ErrorSums, LossWeights
+
+
+class NonFiniteError(TrainingError):
+    """A loss or gradient is not finite; raised before the potential changes."""
+
+
+class OptimizerConfig(BaseModel):
+    """Keys of the `optimizer` section that all optimizers share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    optimizer: str = Field("ADAM", description="Name of the optimizer")
+    batch_size: int = Field(1, ge=1, description="Frames per optimizer step")
+    epochs: int = Field(30, ge=1, description="Passes over the training frames")
+    print_freq: int = Field(10, ge=1, description="Steps between updates of the progress display and TensorBoard")
+    save_step: int | None = Field(None, ge=1, description="Steps between checkpoints within an epoch; none if not given")
+    train_energy: bool = Field(True, description="Train total energies")
+    train_force: bool = Field(True, description="Train forces")
+    train_virial: bool = Field(False, description="Train virials")
+    train_ei: bool = Field(False, description="Train atomic energies")
+
+    @property
+    def n_trained(self) -> int:
+        """Number of quantities that are trained."""
+        return sum((self.train_energy, self.train_force, self.train_virial, self.train_ei))
+
+
+class UpdateStrategy(ABC):
+    """Changes a potential so that it fits a batch better.
+
+    Attributes:
+        Config: Class of the `optimizer` section.
+        n_steps: Optimizer steps done.
+    """
+
+    Config: ClassVar[type[OptimizerConfig]]
+
+    def __init__(self, potential: Potential, config: Any, *, steps_per_epoch: int) -> None:
+        """Prepare the first step.
+
+        Args:
+            potential: Changed in place by `step`.
+            config: An instance of `self.Config`.
+            steps_per_epoch: Batches of one pass over the training frames, for schedules.
+        """
+        self.potential = potential
+        self.config = config
+        self.steps_per_epoch = steps_per_epoch
+        self.n_steps = 0
+
+    @abstractmethod
+    def step(self, batch: Batch) -> ErrorSums:
+        """Update the potential with one batch.
+
+        Returns:
+            The errors on the batch before the update, without a graph.
+
+        Raises:
+            NonFiniteError: Nothing was changed; the trainer looks for the frame at fault.
+        """
+
+    @property
+    @abstractmethod
+    def weights(self) -> LossWeights:
+        """Loss weights of the next step."""
+
+    @property
+    def final_weights(self) -> LossWeights:
+        """Loss weights at the end of the run; they rank models, so that epochs compare."""
+        return self.weights
+
+    @property
+    def learning_rate(self) -> float | None:
+        """Learning rate of the next step, for optimizers that have one."""
+        return None
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether the model after the step just done is worth keeping under its own name."""
+        return False
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that a later `step` depends on besides the potential: tensors, and values that JSON can hold."""
+        return {}, {"n_steps": self.n_steps}
+
+    def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.n_steps = int(state["n_steps"])
+
+
+def require_finite(*values: Tensor) -> None:
+    """Stop before something that is not finite reaches the weights.
+
+    Raises:
+        NonFiniteError: One of the scalars is NaN or infinite.
+    """
+    total = torch.stack([value.detach().to(torch.float64) for value in values]).sum()
+    if not torch.isfinite(total):
+        raise NonFiniteError("the loss or its gradient is not finite")

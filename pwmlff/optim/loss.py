@@ -1,0 +1,139 @@
+"""Errors of a prediction, summed over labels, and the loss built from these sums.
+
+The loss is that of PWMLFF, a weighted sum of mean squared errors:
+
+    L = w_E <(E - E*)^2 / N> + w_F <(F - F*)^2> + w_V <(V - V*)^2 / N> + w_A <(e - e*)^2>
+
+`< >` is the mean over labelled frames (energy), components of labelled forces and virials, or labelled atoms;
+`N` is the number of atoms of the frame. A label that a frame lacks counts neither above nor below the line.
+
+Sums and counts, never means, travel: they add up over batches and over processes, and means come last. The same
+sums give the loss (with its graph) and the errors shown to the user, so one forward pass serves both.
+
+Letters: `F` frames, `N` atoms, `Q` quantities (the rows of `QUANTITIES`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pwmlff import keys
+from pwmlff.data.batch import Batch
+from pwmlff.models.derivatives import Prediction
+
+QUANTITIES = (keys.ENERGY, keys.FORCES, keys.VIRIAL, keys.ATOMIC_ENERGIES)
+_LOSS_SQUARES, _SQUARES, _ABSOLUTE, _COUNT = range(4)  # columns of ErrorSums.values
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each quantity in the loss; zero where it is not trained.
+
+    Attributes:
+        energy: w_E, 1/eV^2.
+        forces: w_F, Å^2/eV^2.
+        virial: w_V, 1/eV^2.
+        atomic_energies: w_A, 1/eV^2.
+    """
+
+    energy: float = 0.0
+    forces: float = 0.0
+    virial: float = 0.0
+    atomic_energies: float = 0.0
+
+    def as_tuple(self) -> tuple[float, ...]:
+        """Return the weights in the order of `QUANTITIES`."""
+        return tuple(getattr(self, name) for name in QUANTITIES)
+
+    @property
+    def needs_derivatives(self) -> bool:
+        """Whether forces or virials are trained, which costs a backward pass of the model."""
+        return self.forces > 0 or self.virial > 0
+
+
+@dataclass(frozen=True)
+class ErrorSums:
+    """Sums over the labels of some frames, ready to be added to those of others.
+
+    Attributes:
+        values: [Q, 4] float64; columns: squares as they enter the loss, squares and absolute values of the error as
+            shown (energy and virial per atom), number of labels.
+    """
+
+    values: Tensor
+
+    @classmethod
+    def zero(cls, device: torch.device | str = "cpu") -> ErrorSums:
+        """Return the sums over no frame."""
+        return cls(torch.zeros(len(QUANTITIES), 4, dtype=torch.float64, device=device))
+
+    def __add__(self, other: ErrorSums) -> ErrorSums:
+        """Add the sums of two disjoint sets of frames."""
+        return ErrorSums(self.values + other.values)
+
+    def detached(self) -> ErrorSums:
+        """Return the numbers without their graph."""
+        return ErrorSums(self.values.detach())
+
+    def loss(self, weights: LossWeights) -> Tensor:
+        """Return the loss of all frames summed here, a scalar with a graph if the sums have one."""
+        weight = torch.tensor(weights.as_tuple(), dtype=torch.float64, device=self.values.device)
+        means = self.values[:, _LOSS_SQUARES] / self.values[:, _COUNT].clamp(min=1.0)
+        # a quantity that is not trained may have been left out of the prediction
+        return (weight * means).sum()
+
+    def rmse(self) -> dict[str, float]:
+        """Return the root mean square error of each quantity that has labels: eV/atom, eV/Å, eV/atom, eV."""
+        return {name: (row[_SQUARES] / row[_COUNT]) ** 0.5 for name, row in self._rows()}
+
+    def mae(self) -> dict[str, float]:
+        """Return the mean absolute error of each quantity that has labels: eV/atom, eV/Å, eV/atom, eV."""
+        return {name: row[_ABSOLUTE] / row[_COUNT] for name, row in self._rows()}
+
+    def _rows(self) -> list[tuple[str, list[float]]]:
+        rows = zip(QUANTITIES, self.values.tolist(), strict=True)
+        return [(name, row) for name, row in rows if row[_COUNT] > 0]
+
+
+def sum_errors(prediction: Prediction, batch: Batch) -> ErrorSums:
+    """Compare a prediction with the labels of its frames.
+
+    Args:
+        prediction: Energies, and forces and virials unless they were not asked for (None).
+        batch: The frames with labels and masks.
+    """
+    n_atoms = batch.n_atoms.to(torch.float64)
+    has_energy = batch.has_energy.to(torch.float64)  # [F]
+    energy = (prediction.energy - batch.energy) * has_energy
+    rows = [_row(energy / n_atoms.sqrt(), energy / n_atoms, has_energy.sum())]
+    rows.append(_zero_row(energy) if prediction.forces is None else _force_row(prediction.forces, batch))
+    rows.append(_zero_row(energy) if prediction.virial is None else _virial_row(prediction.virial, batch, n_atoms))
+    has_atomic = batch.has_atomic_energies.to(torch.float64)[batch.atom_frame]  # [N]
+    atomic = (prediction.atomic_energies - batch.atomic_energies) * has_atomic
+    rows.append(_row(atomic, atomic, has_atomic.sum()))
+    return ErrorSums(torch.stack(rows))
+
+
+def _force_row(forces: Tensor, batch: Batch) -> Tensor:
+    has_forces = batch.has_forces.to(torch.float64)[batch.atom_frame].unsqueeze(1)  # [N, 1]
+    error = (forces - batch.forces) * has_forces  # [N, 3]
+    return _row(error, error, 3 * has_forces.sum())
+
+
+def _virial_row(virial: Tensor, batch: Batch, n_atoms: Tensor) -> Tensor:
+    has_virial = batch.has_virial.to(torch.float64)  # [F]
+    error = (virial - batch.virial) * has_virial[:, None, None]  # [F, 3, 3]
+    per_atom = n_atoms[:, None, None]
+    return _row(error / per_atom.sqrt(), error / per_atom, 9 * has_virial.sum())
+
+
+def _row(in_loss: Tensor, shown: Tensor, count: Tensor) -> Tensor:
+    shown = shown.detach()
+    return torch.stack([in_loss.square().sum(), shown.square().sum(), shown.abs().sum(), count])
+
+
+def _zero_row(like: Tensor) -> Tensor:
+    return torch.zeros(4, dtype=like.dtype, device=like.device)

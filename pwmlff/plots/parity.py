@@ -1,0 +1,153 @@
+"""Parity plots: prediction against label, with the error below on its own scale.
+
+The error panel is there because a parity line of total energies looks perfect long before the errors are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff import keys
+from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.plots.style import COLOR_MAP, COLORS, plot_style, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_POINTS = 200_000  # kept per quantity
+_FEW_POINTS = 500  # up to here dots in one colour, beyond it coloured by density
+_DENSITY_BINS = 120
+
+
+class _Look(NamedTuple):
+    file: str
+    name: str
+    unit: str
+    error_unit: str
+    error_factor: float
+
+
+_LOOKS = {
+    keys.ENERGY: _Look("Energy.png", "energy per atom", "eV/atom", "meV/atom", 1000.0),
+    keys.FORCES: _Look("Force.png", "force component", "eV/Å", "eV/Å", 1.0),
+    keys.VIRIAL: _Look("Virial.png", "virial per atom", "eV/atom", "meV/atom", 1000.0),
+    keys.ATOMIC_ENERGIES: _Look("AtomicEnergy.png", "atomic energy", "eV", "meV", 1000.0),
+}
+
+
+class ParityPoints:
+    """Points of each quantity, collected frame by frame and thinned evenly so that memory stays bounded.
+
+    Args:
+        limit: Most points kept per quantity; beyond it every second point goes, and so on.
+    """
+
+    def __init__(self, limit: int = MAX_POINTS) -> None:
+        self._limit = limit
+        self._parts: dict[str, list[NDArray[np.float64]]] = {label: [] for label in _LOOKS}
+        self._kept = dict.fromkeys(_LOOKS, 0)
+        self._seen = dict.fromkeys(_LOOKS, 0)
+        self._stride = dict.fromkeys(_LOOKS, 1)
+
+    def add(self, pairs: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> None:
+        """Add (label, prediction) arrays of one frame, by label name."""
+        for label, (reference, predicted) in pairs.items():
+            points = np.stack([np.ravel(reference), np.ravel(predicted)], axis=1)
+            stride = self._stride[label]
+            chosen = points[-self._seen[label] % stride :: stride]
+            self._seen[label] += len(points)
+            self._parts[label].append(chosen)
+            self._kept[label] += len(chosen)
+            while self._kept[label] > self._limit:
+                thinned = self.of(label)[::2]
+                self._parts[label], self._kept[label] = [thinned], len(thinned)
+                self._stride[label] *= 2
+
+    def of(self, label: str) -> NDArray[np.float64]:
+        """Return the points kept for a label, [P, 2] of (label, prediction)."""
+        return np.concatenate([np.empty((0, 2)), *self._parts[label]])
+
+    def fraction(self, label: str) -> float:
+        """The share of all points that is kept."""
+        return self._kept[label] / max(self._seen[label], 1)
+
+
+def draw_parity_plots(points: ParityPoints, sums: Mapping[str, ErrorSums], folder: Path) -> list[Path]:
+    """Draw one plot per labelled quantity; plots of an earlier test that no longer apply are removed.
+
+    Args:
+        points: What to draw.
+        sums: The exact errors, for the legends.
+        folder: Gets Energy.png, Force.png, Virial.png, AtomicEnergy.png.
+
+    Returns:
+        The files written.
+    """
+    written = []
+    for label, look in _LOOKS.items():
+        path = folder / look.file
+        if sums[label].count == 0:
+            path.unlink(missing_ok=True)
+            continue
+        _draw(points.of(label), points.fraction(label), sums[label], look, path)
+        written.append(path)
+    return written
+
+
+def _draw(points: NDArray[np.float64], fraction: float, sums: ErrorSums, look: _Look, path: Path) -> None:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    with plot_style():
+        figure = Figure(figsize=(5.2, 6.6), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1.25])
+        low, high = points.min(), points.max()
+        margin = 0.04 * (high - low) or 0.5
+        span = (low - margin, high + margin)
+        upper.plot(span, span, color="#444444", linewidth=0.9, linestyle="--", zorder=1)
+        lower.axhline(0.0, color="#444444", linewidth=0.9, linestyle="--", zorder=1)
+        errors = (points[:, 1] - points[:, 0]) * look.error_factor
+        _scatter(upper, points[:, 0], points[:, 1], _legend(sums, look))
+        _scatter(lower, points[:, 0], errors)
+        upper.set(xlim=span, ylim=span, ylabel=f"predicted {look.name} ({look.unit})")
+        lower.set(xlabel=f"reference {look.name} ({look.unit})", ylabel=f"error ({look.error_unit})")
+        for axes in (upper, lower):
+            axes.ticklabel_format(useOffset=False)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+        upper.legend(loc="upper left", handlelength=0.8)
+        shown = "" if fraction == 1.0 else f", {len(points)} shown"
+        upper.set_title(f"{look.name}: {sums.count} values{shown}", loc="left")
+        save_figure(figure, path)
+
+
+def _scatter(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], label: str | None = None) -> None:
+    size = float(np.clip(4000 / len(x), 3.0, 22.0))
+    if len(x) <= _FEW_POINTS:
+        axes.scatter(x, y, s=size, c=COLORS[0], alpha=0.75, linewidths=0, label=label)
+        return
+    density = _point_density(x, y)
+    order = np.argsort(density)  # the densest last, so that they are not hidden
+    axes.scatter(x[order], y[order], s=size, c=density[order], cmap=COLOR_MAP, linewidths=0, label=label)
+
+
+def _point_density(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithm of the number of points in the histogram bin of each point."""
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=_DENSITY_BINS)
+    x_bin = np.clip(np.searchsorted(x_edges, x, side="right") - 1, 0, _DENSITY_BINS - 1)
+    y_bin = np.clip(np.searchsorted(y_edges, y, side="right") - 1, 0, _DENSITY_BINS - 1)
+    return np.log1p(counts[x_bin, y_bin])
+
+
+def _legend(sums: ErrorSums, look: _Look) -> str:
+    lines = []
+    for name, value in (("RMSE", sums.rmse), ("MAE", sums.mae)):
+        if value is not None:
+            lines.append(f"{name} {value * look.error_factor:.4g} {look.error_unit}")
+    if sums.r2 is not None:
+        lines.append(f"R² {sums.r2:.5f}")
+    return "\n".join(lines)

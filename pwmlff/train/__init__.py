@@ -1,0 +1,9 @@
+"""Training: one trainer for every model and every optimizer."""
+
+from __future__ import annotations
+
+from pwmlff.train.run import train_from_config
+from pwmlff.train.signals import EXIT_STOPPED, TrainingStopped
+from pwmlff.train.trainer import Trainer, TrainerSettings
+
+__all__ = ["EXIT_STOPPED", "Trainer", "TrainerSettings", "TrainingStopped", "train_from_config"]

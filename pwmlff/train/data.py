@@ -1,0 +1,152 @@
+"""The frames of a run: reading, holding out validation frames, counting labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff import keys
+from pwmlff.config import RunConfig
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.errors import ConfigError
+from pwmlff.optim import OptimizerConfig
+
+_FLAG_OF = {  # optimizer key that switches the training of a label on
+    keys.ENERGY: "train_energy",
+    keys.FORCES: "train_force",
+    keys.VIRIAL: "train_virial",
+    keys.ATOMIC_ENERGIES: "train_ei",
+}
+
+
+class FrameSubset(Sequence[Frame]):
+    """Some frames of a sequence, read only when asked for."""
+
+    def __init__(self, frames: Sequence[Frame], indices: NDArray[np.int64]) -> None:
+        """Choose frames by index, in the given order."""
+        self._frames = frames
+        self._indices = indices
+
+    def __len__(self) -> int:
+        """Number of frames chosen."""
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Frame:  # type: ignore[override]  # slices are not needed
+        """Return one frame."""
+        return self._frames[int(self._indices[index])]
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Go through the frames in order."""
+        return (self[index] for index in range(len(self)))
+
+
+@dataclass
+class DataSummary:
+    """What is in a set of frames, found in one pass.
+
+    Attributes:
+        n_frames: Frames.
+        n_atoms: Atoms of all frames.
+        n_labelled: Frames that have each label.
+        fingerprint: SHA-256 of structures and energies, in order.
+    """
+
+    n_frames: int = 0
+    n_atoms: int = 0
+    n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(keys.LABELS, 0))
+    fingerprint: str = ""
+
+
+def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Frame], Sequence[Frame]]:
+    """Read the training and validation frames of a run.
+
+    Args:
+        config: Names the files; without `valid_data`, a fraction `valid_ratio` of the training frames is held out.
+        report: Collects what the readers decided and dropped.
+
+    Raises:
+        ConfigError: There is no training data.
+        DataFormatError: A file cannot be read.
+    """
+    if not config.train_data:
+        raise ConfigError("`train_data` is empty; list the files to train on")
+    frames = read_frames(config.train_data, format=config.format, skip_bad=config.skip_bad, report=report)
+    if len(frames) == 0:
+        raise ConfigError("`train_data` holds no usable frame")
+    if config.valid_data:
+        valid = read_frames(config.valid_data, format=config.format, skip_bad=config.skip_bad, report=report)
+        return frames, valid
+    train, held_out = split_frames(frames, config.valid_ratio, by_time=config.valid_split == "time", seed=config.seed)
+    return FrameSubset(frames, train), FrameSubset(frames, held_out)
+
+
+def split_frames(
+    frames: Sequence[Frame], ratio: float, *, by_time: bool, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Choose the frames to hold out for validation.
+
+    Args:
+        frames: All frames.
+        ratio: Fraction to hold out, rounded to whole frames; at least one frame is left for training.
+        by_time: Hold out the last frames of each source; else draw them at random.
+        seed: Of the drawing.
+
+    Returns:
+        Indices of the training and of the validation frames, each in ascending order.
+    """
+    held_out: list[int] = []
+    if by_time:
+        members: dict[str, list[int]] = {}
+        for index, frame in enumerate(frames):
+            members.setdefault(frame.source, []).append(index)
+        for indices in members.values():
+            n_kept = max(1, len(indices) - round(ratio * len(indices)))
+            held_out += indices[n_kept:]
+    else:
+        n_held_out = min(round(ratio * len(frames)), len(frames) - 1)
+        held_out = np.random.default_rng(seed).permutation(len(frames))[:n_held_out].tolist()
+    is_held_out = np.zeros(len(frames), dtype=bool)
+    is_held_out[held_out] = True
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+
+def summarize(frames: Sequence[Frame]) -> DataSummary:
+    """Count frames, atoms and labels, and fingerprint them."""
+    summary, digest = DataSummary(), hashlib.sha256()
+    for frame in frames:
+        summary.n_frames += 1
+        summary.n_atoms += len(frame)
+        for label in keys.LABELS:
+            summary.n_labelled[label] += getattr(frame, label) is not None
+        for array in (frame.atomic_numbers, frame.positions, frame.cell):
+            digest.update(array.tobytes())
+        digest.update(repr(frame.energy).encode())
+    summary.fingerprint = digest.hexdigest()
+    return summary
+
+
+def describe_labels(summary: DataSummary, optimizer: OptimizerConfig) -> list[str]:
+    """Say which labels are trained and on how many frames.
+
+    Raises:
+        ConfigError: Nothing is trained: no label is switched on, or no frame has one that is.
+    """
+    used, lines = [], []
+    for label, flag in _FLAG_OF.items():
+        n_labelled, is_trained = summary.n_labelled[label], getattr(optimizer, flag)
+        name = label.replace("_", " ")
+        if is_trained and n_labelled:
+            used.append(f"{name} on {n_labelled} of {summary.n_frames} frames")
+        elif is_trained:
+            lines.append(f"no training frame has {name}: `{flag}` has no effect")
+        elif n_labelled:
+            lines.append(f"{name} on {n_labelled} frames, not trained: `{flag}` is false")
+    if not used:
+        flags = ", ".join(f"`{flag}`" for flag in _FLAG_OF.values())
+        raise ConfigError(f"nothing to train: switch on one of {flags} for which the frames have labels")
+    return [f"labels used: {', '.join(used)}", *lines]

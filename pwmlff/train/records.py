@@ -1,0 +1,202 @@
+"""The files of a run's folder: columns of numbers per epoch, the learning curve, TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pwmlff import keys
+from pwmlff.train.metrics import EpochResult, Metrics
+from pwmlff.train.observers import StepReport, TrainingObserver
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+# in the order of PWMLFF's files
+COLUMNS = {
+    keys.ENERGY: "RMSE_Etot(eV/atom)",
+    keys.ATOMIC_ENERGIES: "RMSE_Ei(eV)",
+    keys.FORCES: "RMSE_F(eV/Å)",
+    keys.VIRIAL: "RMSE_virial(eV/atom)",
+}
+_WIDTH = 22
+_CURVE_INTERVAL = 60.0  # s between two drawings of the learning curve
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where a run keeps what it writes.
+
+    Attributes:
+        folder: `model_store_dir`.
+        model_name: File name of the last checkpoint.
+    """
+
+    folder: Path
+    model_name: str
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint of the last state, for resuming and for use."""
+        return self.folder / self.model_name
+
+    @property
+    def best(self) -> Path:
+        """Model of the best epoch."""
+        return self.last.with_name(f"{self.last.stem}_best{self.last.suffix}")
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of models kept at the end of cosine cycles."""
+        return self.folder / "saved_models"
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write the resolved configuration as `std_input.json`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "std_input.json").write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
+
+    def set_aside(self) -> Path | None:
+        """Rename checkpoints of another run, so that a new one does not overwrite them; return the last one's name."""
+        moved = None
+        for path in (self.best, self.last):
+            if path.exists():
+                moved = path.with_name(f"{path.stem}.previous{path.suffix}")
+                path.replace(moved)
+        return moved
+
+
+class EpochTables(TrainingObserver):
+    """Writes `epoch_train.dat` and `epoch_valid.dat`, one line per epoch in columns of fixed width."""
+
+    def __init__(self, folder: Path, quantities: Sequence[str]) -> None:
+        """Choose the columns.
+
+        Args:
+            folder: Of the files.
+            quantities: Those that are trained.
+        """
+        self._train, self._valid = folder / "epoch_train.dat", folder / "epoch_valid.dat"
+        self._quantities = [name for name in COLUMNS if name in quantities]
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Start the files with the epochs done before, and no later ones."""
+        names = ["loss", *(COLUMNS[name] for name in self._quantities)]
+        self._train.parent.mkdir(parents=True, exist_ok=True)
+        self._train.write_text(_header([*names, "real_lr", "time(s)"]), encoding="utf-8")
+        self._valid.write_text(_header([*names, "time(s)"]), encoding="utf-8")
+        for result in history:
+            self.on_epoch(result)
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Append one line to each file."""
+        rate = math.nan if result.learning_rate is None else result.learning_rate
+        _append(self._train, result.epoch, [*self._numbers(result.train), rate, result.seconds])
+        if result.valid is not None:
+            _append(self._valid, result.epoch, [*self._numbers(result.valid), result.seconds])
+
+    def _numbers(self, metrics: Metrics) -> list[float]:
+        return [metrics.loss, *(metrics.rmse.get(name, math.nan) for name in self._quantities)]
+
+
+class CurveFile(TrainingObserver):
+    """Draws `learning_curve.png` now and then and at the end."""
+
+    def __init__(self, path: Path) -> None:
+        """Choose the file."""
+        self._path = path
+        self._history: list[EpochResult] = []
+        self._drawn = time.monotonic()
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Take the epochs done before."""
+        self._history = list(history)
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Draw, unless it was done a moment ago."""
+        self._history.append(result)
+        if time.monotonic() - self._drawn > _CURVE_INTERVAL:
+            self._draw()
+
+    def end(self) -> None:
+        """Draw the last state."""
+        self._draw()
+
+    def _draw(self) -> None:
+        from pwmlff.plots.learning_curve import plot_learning_curve
+
+        if self._history:
+            plot_learning_curve(self._history, self._path)
+        self._drawn = time.monotonic()
+
+
+class TensorBoardLog(TrainingObserver):
+    """Writes scalars for TensorBoard."""
+
+    def __init__(self, folder: Path) -> None:
+        """Choose the folder of the event files."""
+        self._folder = folder
+        self._writer: SummaryWriter | None = None
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Open the log; values after the last epoch done are replaced."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        purge = history[-1].n_steps + 1 if history else 0
+        self._writer = SummaryWriter(str(self._folder), purge_step=purge)
+
+    def on_step(self, report: StepReport) -> None:
+        """Log the running errors of the epoch."""
+        self._add("running", report.metrics, report.n_steps)
+        if self._writer is not None and report.learning_rate is not None:
+            self._writer.add_scalar("learning_rate", report.learning_rate, report.n_steps)
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Log the errors of the epoch."""
+        self._add("train", result.train, result.n_steps)
+        if result.valid is not None:
+            self._add("valid", result.valid, result.n_steps)
+
+    def end(self) -> None:
+        """Close the log."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _add(self, group: str, metrics: Metrics, step: int) -> None:
+        if self._writer is None:
+            return
+        self._writer.add_scalar(f"loss/{group}", metrics.loss, step)
+        for name, value in metrics.rmse.items():
+            self._writer.add_scalar(f"rmse_{name}/{group}", value, step)
+
+
+def optional_records(files: RunFiles) -> tuple[list[TrainingObserver], list[str]]:
+    """Return the records whose libraries are installed, and a line on each of those that are not."""
+    observers: list[TrainingObserver] = []
+    missing = []
+    try:
+        import matplotlib  # noqa: F401 - is it there?
+
+        observers.append(CurveFile(files.folder / "learning_curve.png"))
+    except ImportError:
+        missing.append("no learning curve is drawn: matplotlib is not installed")
+    try:
+        import tensorboard  # noqa: F401 - is it there?
+
+        observers.append(TensorBoardLog(files.folder / "tensorboard"))
+    except ImportError:
+        missing.append("no TensorBoard log: tensorboard is not installed")
+    return observers, missing
+
+
+def _header(names: Sequence[str]) -> str:
+    return "epoch".rjust(8) + "".join(name.rjust(_WIDTH) for name in names) + "\n"
+
+
+def _append(path: Path, epoch: int, numbers: Sequence[float]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{epoch:8d}" + "".join(f"{number:{_WIDTH}.10e}" for number in numbers) + "\n")

@@ -1,0 +1,175 @@
+"""A training run from its configuration: data, model, optimizer, trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from pwmlff.config import RunConfig
+from pwmlff.data.dataset import FrameDataset, iterate_batches
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import ReadReport
+from pwmlff.data.statistics import fit_energy_shift
+from pwmlff.errors import ModelFileError
+from pwmlff.evaluate.loading import choose_device
+from pwmlff.models import Potential, build_potential
+from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.optim import OPTIMIZERS
+from pwmlff.optim.loss import QUANTITIES
+from pwmlff.train.data import DataSummary, describe_labels, read_run_frames, summarize
+from pwmlff.train.progress import ProgressDisplay
+from pwmlff.train.records import EpochTables, RunFiles, optional_records
+from pwmlff.train.resume import decide
+from pwmlff.train.sampler import BatchSampler
+from pwmlff.train.trainer import Trainer, TrainerSettings
+
+
+def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
+    """Train a potential as a run file says, or go on with a run that was interrupted.
+
+    Args:
+        config: The run file.
+        fresh: Start anew even where the run could be resumed.
+        console: Where to print; standard output when None.
+
+    Returns:
+        The last checkpoint; the best one and the logs are beside it.
+
+    Raises:
+        ConfigError: The run file does not fit the data.
+        DataFormatError: The data cannot be read.
+        TrainingStopped: A signal came; the state is saved and the same call resumes.
+        TrainingError: The loss is not finite.
+        ModelFileError: A checkpoint cannot be read or written.
+    """
+    console = console or Console()
+    device = choose_device(config.device)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    start = None if config.model_load_file is None else load_checkpoint(config.model_load_file)
+    if not config.elements and start is not None:
+        config = config.model_copy(update={"atom_type": tuple(start.potential.elements)})
+    files = RunFiles(config.model_store_dir, config.model_name)
+    train_frames, valid_frames, summary = _read(config, console)
+    settings = _settings(config, files, device, summary)
+    found = _resumable(config, settings, files, fresh, console)
+    potential, train_data = _prepare(config, train_frames, start if found is None else found, console)
+    potential.to(device)
+    trainer = _trainer(config, potential, train_data, valid_frames, settings, files, summary, console)
+    if found is not None:
+        trainer.restore(found)
+    files.write_config(settings.config)
+    if trainer.epoch > settings.n_epochs:
+        _say(console, f"all {settings.n_epochs} epochs are done; raise `epochs` to go on, or start anew with --fresh")
+        return files.last
+    trainer.fit()
+    _say(console, f"wrote {files.last} (last) and {files.best} (best)")
+    return files.last
+
+
+def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], DataSummary]:
+    report = ReadReport()
+    train_frames, valid_frames = read_run_frames(config, report)
+    _say(console, *config.notices, *report.notes)
+    if report.skipped:
+        _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
+    summary = summarize(train_frames)
+    _say(
+        console,
+        f"{summary.n_frames} training frames ({summary.n_atoms} atoms), {len(valid_frames)} validation frames",
+        *describe_labels(summary, config.optimizer),
+    )
+    return train_frames, valid_frames, summary
+
+
+def _settings(config: RunConfig, files: RunFiles, device: torch.device, summary: DataSummary) -> TrainerSettings:
+    return TrainerSettings(
+        last=files.last,
+        best=files.best,
+        snapshots=files.snapshots,
+        n_epochs=config.optimizer.epochs,
+        config=config.model_dump(mode="json"),
+        data={"n_frames": summary.n_frames, "n_atoms": summary.n_atoms, "fingerprint": summary.fingerprint},
+        print_freq=config.optimizer.print_freq,
+        save_step=config.optimizer.save_step,
+        ema_decay=config.ema_decay,
+        device=device,
+    )
+
+
+def _resumable(
+    config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
+) -> Checkpoint | None:
+    """Return the checkpoint to go on from; one of another run is renamed and None returned."""
+    if not files.last.exists():
+        return None
+    if fresh or not config.recover_train:
+        why = ["--fresh was given" if fresh else "`recover_train` is false"]
+    else:
+        checkpoint = load_checkpoint(files.last)
+        decision = decide(checkpoint, settings.config, settings.data["fingerprint"])
+        if decision.resume:
+            _say(console, *decision.lines)
+            return checkpoint
+        why = decision.lines
+    _say(console, *why, f"starting anew; the old checkpoint is kept as {files.set_aside()}")
+    return None
+
+
+def _prepare(
+    config: RunConfig, train_frames: Sequence[Frame], start: Checkpoint | None, console: Console
+) -> tuple[Potential, FrameDataset]:
+    """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
+    potential = build_potential(
+        config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl
+    )
+    train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
+    n_weights = sum(parameter.numel() for parameter in potential.parameters())
+    _say(console, f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters")
+    if start is not None:
+        try:
+            potential.load_state_dict(start.potential.state_dict())
+        except RuntimeError as error:
+            raise ModelFileError(f"the start model does not fit the `model` section of the run file: {error}") from error
+        return potential, train_data
+    shift = fit_energy_shift(train_frames, config.elements)
+    potential.set_energy_shift(shift)
+    potential.fit_statistics(iterate_batches(train_data, config.optimizer.batch_size))
+    shifts = ", ".join(f"{symbol} {value:.4f}" for symbol, value in zip(config.elements, shift, strict=True))
+    _say(console, f"energy shift (eV): {shifts}")
+    return potential, train_data
+
+
+def _trainer(
+    config: RunConfig,
+    potential: Potential,
+    train_data: FrameDataset,
+    valid_frames: Sequence[Frame],
+    settings: TrainerSettings,
+    files: RunFiles,
+    summary: DataSummary,
+    console: Console,
+) -> Trainer:
+    optimizer = config.optimizer
+    sampler = BatchSampler(len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed)
+    update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
+    weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
+    trained = [name for name, weight in weights if weight > 0 and summary.n_labelled[name]]
+    records, missing = optional_records(files)
+    _say(console, *missing)
+    observers = [
+        EpochTables(files.folder, trained),
+        *records,
+        ProgressDisplay(console, trained, settings.n_epochs, len(sampler)),
+    ]
+    valid_data = FrameDataset(valid_frames, config.elements, potential.cutoff) if len(valid_frames) else None
+    return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
+
+
+def _say(console: Console, *lines: str) -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,291 @@
+"""The training loop of every model with every optimizer.
+
+It deals out batches, asks the update strategy for steps, validates, saves and restores. It knows neither a model nor
+a gradient. A run that is killed and restored goes on exactly as if nothing had happened: all that the next step
+depends on is in the checkpoint (weights, optimizer, average, random numbers, position in the epoch, sums so far).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pwmlff.data.batch import Batch
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.errors import TrainingError
+from pwmlff.models.checkpoint import Checkpoint, save_checkpoint
+from pwmlff.models.derivatives import predict
+from pwmlff.models.potential import Potential
+from pwmlff.optim.base import NonFiniteError, UpdateStrategy
+from pwmlff.optim.ema import WeightAverage
+from pwmlff.optim.loss import ErrorSums, sum_errors
+from pwmlff.train.diagnosis import describe_bad_frames
+from pwmlff.train.metrics import EpochResult, Metrics, RunningErrors
+from pwmlff.train.observers import StepReport, TrainingObserver
+from pwmlff.train.prefetch import load_batches
+from pwmlff.train.sampler import BatchSampler
+from pwmlff.train.signals import StopRequest, TrainingStopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerSettings:
+    """How a run goes, apart from model, data and optimizer.
+
+    Attributes:
+        last: Checkpoint file of the present state, for resuming.
+        best: Model file of the best epoch.
+        snapshots: Folder for models the optimizer wants kept.
+        n_epochs: Epoch after which the run is over.
+        config: Resolved configuration, stored in every checkpoint.
+        data: What the training frames were, stored likewise; JSON values.
+        print_freq: Steps between reports to the observers.
+        save_step: Steps between checkpoints within an epoch; None for one per epoch.
+        ema_decay: Decay of the weight average; None or 0 for none.
+        in_background: Prepare batches in a thread.
+        device: Where the model runs.
+    """
+
+    last: Path
+    best: Path
+    snapshots: Path
+    n_epochs: int
+    config: dict[str, Any]
+    data: dict[str, Any] = field(default_factory=dict)
+    print_freq: int = 10
+    save_step: int | None = None
+    ema_decay: float | None = None
+    in_background: bool = True
+    device: torch.device = torch.device("cpu")
+
+
+class Trainer:
+    """Trains one potential; see the module docstring."""
+
+    def __init__(
+        self,
+        potential: Potential,
+        update: UpdateStrategy,
+        train_data: FrameDataset,
+        valid_data: FrameDataset | None,
+        sampler: BatchSampler,
+        settings: TrainerSettings,
+        observers: Sequence[TrainingObserver] = (),
+    ) -> None:
+        """Start before the first step of the first epoch.
+
+        Args:
+            potential: Already on the settings' device, with its statistics and energy shift.
+            update: Changes `potential`.
+            train_data: Frames to learn from.
+            valid_data: Frames that rank the epochs; None ranks them by the training frames.
+            sampler: Deals `train_data` into batches.
+            settings: Files, length and devices.
+            observers: Told of progress.
+        """
+        self.potential = potential
+        self.update = update
+        self.train_data = train_data
+        self.valid_data = valid_data
+        self.sampler = sampler
+        self.settings = settings
+        self.observers = observers
+        self.average = WeightAverage(potential, settings.ema_decay) if settings.ema_decay else None
+        self.epoch = 1
+        self.batch = 0  # batches done in this epoch
+        self.history: list[EpochResult] = []
+        self.best_score = math.inf
+        self.running = RunningErrors.zero(settings.device)
+        self._seconds_before = 0.0  # spent in this epoch before the run was interrupted
+        self._epoch_started = 0.0
+        self._stop = StopRequest()
+
+    def fit(self) -> None:
+        """Train to the last epoch.
+
+        Raises:
+            TrainingStopped: A signal came; the state is saved.
+            TrainingError: The loss is not finite.
+            ModelFileError: A checkpoint cannot be written.
+        """
+        for observer in self.observers:
+            observer.begin(self.history)
+        try:
+            with StopRequest() as self._stop:
+                while self.epoch <= self.settings.n_epochs:
+                    self.run_epoch()
+        finally:
+            for observer in self.observers:
+                observer.end()
+
+    def run_epoch(self) -> EpochResult:
+        """Do what is left of the present epoch, validate and save."""
+        self._epoch_started = time.perf_counter()
+        remaining = self.sampler.batches(self.epoch, self.batch)
+        batches = load_batches(self.train_data, remaining, in_background=self.settings.in_background)
+        for indices, batch in batches:
+            self._do_step(indices, batch.to(self.settings.device))
+            self._after_step()
+        train, valid, score = self._judge()
+        result = EpochResult(
+            epoch=self.epoch,
+            n_steps=self.update.n_steps,
+            learning_rate=self.update.learning_rate,
+            seconds=self._seconds_in_epoch(),
+            train=train,
+            valid=valid,
+            is_best=score < self.best_score,
+        )
+        self.history.append(result)
+        self.epoch, self.batch, self._seconds_before = self.epoch + 1, 0, 0.0
+        self._epoch_started = time.perf_counter()
+        self.running = RunningErrors.zero(self.settings.device)
+        if result.is_best:
+            self.best_score = score
+            self._save_model(self.settings.best)
+        self.save()
+        for observer in self.observers:
+            observer.on_epoch(result)
+        return result
+
+    def evaluate(self, data: FrameDataset) -> ErrorSums:
+        """Sum the errors over a data set, with the averaged weights if there are any."""
+        weights = self.update.weights
+        total = ErrorSums.zero(self.settings.device)
+        order = BatchSampler(len(data), self.sampler.batch_size, shuffle=False, seed=0).batches(0)
+        with self._final_weights():
+            for _, batch in load_batches(data, order, in_background=self.settings.in_background):
+                placed = batch.to(self.settings.device)
+                prediction = predict(self.potential, placed, forces=weights.forces > 0, virial=weights.virial > 0)
+                total = total + sum_errors(prediction, placed).detached()
+                if self._stop.requested:
+                    break
+            if not torch.isfinite(total.values).all():
+                frames = range(len(data))
+                raise TrainingError(describe_bad_frames(self.potential, data, frames, weights, self.settings.device))
+        self._stop_if_asked()
+        return total
+
+    def save(self) -> None:
+        """Write the checkpoint from which this state can be restored.
+
+        The model in it is the one to use (averaged, if weights are averaged); the trained weights stand beside it.
+        """
+        optimizer_tensors, optimizer_state = self.update.state()
+        tensors = {f"optimizer/{name}": value for name, value in optimizer_tensors.items()}
+        state: dict[str, Any] = {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "best_score": self.best_score if math.isfinite(self.best_score) else None,
+            "seconds": self._seconds_in_epoch(),
+            "optimizer": optimizer_state,
+            "data": self.settings.data,
+        }
+        if self.average is not None:
+            trained, state["average"] = self.average.state()
+            tensors |= {f"trained/{name}": value for name, value in trained.items()}
+        tensors["running/sums"], tensors["running/losses"] = self.running.sums.values, self.running.losses
+        if self.history:
+            tensors["history"] = torch.tensor([result.to_row() for result in self.history], dtype=torch.float64)
+        tensors |= _random_state(self.settings.device)
+        with self._final_weights():
+            save_checkpoint(
+                self.settings.last, self.potential, config=self.settings.config, tensors=tensors, state=state
+            )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to the state in which a checkpoint was saved."""
+        tensors, state = checkpoint.tensors, checkpoint.state
+        self.potential.load_state_dict(checkpoint.potential.state_dict())
+        self.update.load_state(_below("optimizer/", tensors), state["optimizer"])
+        if self.average is not None:
+            self.average.load_state(_below("trained/", tensors), state["average"])
+        device = self.settings.device
+        self.running = RunningErrors(ErrorSums(tensors["running/sums"].to(device)), tensors["running/losses"].to(device))
+        rows = tensors["history"].tolist() if "history" in tensors else []
+        self.history = [EpochResult.from_row(row) for row in rows]
+        self.epoch, self.batch = state["epoch"], state["batch"]
+        self.best_score = math.inf if state["best_score"] is None else state["best_score"]
+        self._seconds_before = state["seconds"]
+        _restore_random_state(tensors, device)
+
+    def _do_step(self, indices: NDArray[np.int64], batch: Batch) -> None:
+        weights = self.update.weights
+        try:
+            sums = self.update.step(batch)
+        except NonFiniteError as error:
+            message = describe_bad_frames(self.potential, self.train_data, indices, weights, self.settings.device)
+            raise TrainingError(f"step {self.update.n_steps + 1}: {message}") from error
+        self.running.add(sums, sums.loss(weights), batch.n_frames)
+        if self.average is not None:
+            self.average.update()
+        self.batch += 1
+
+    def _after_step(self) -> None:
+        settings, n_batches = self.settings, len(self.sampler)
+        if self.observers and (self.batch % settings.print_freq == 0 or self.batch == n_batches):
+            report = StepReport(
+                self.epoch,
+                settings.n_epochs,
+                self.batch,
+                n_batches,
+                self.update.n_steps,
+                self.running.metrics(),
+                self.update.learning_rate,
+            )
+            for observer in self.observers:
+                observer.on_step(report)
+        if self.update.wants_snapshot:
+            self._save_model(settings.snapshots / f"epoch_{self.epoch}_step_{self.update.n_steps}.ckpt")
+        self._stop_if_asked()
+        if settings.save_step and self.update.n_steps % settings.save_step == 0 and self.batch < n_batches:
+            self.save()
+
+    def _judge(self) -> tuple[Metrics, Metrics | None, float]:
+        """Return the metrics of the epoch on training and validation frames, and the score that ranks epochs."""
+        train, final = self.running.metrics(), self.update.final_weights
+        if self.valid_data is None:
+            return train, None, float(self.running.sums.loss(final))
+        sums = self.evaluate(self.valid_data)
+        return train, Metrics(float(sums.loss(self.update.weights)), sums.rmse()), float(sums.loss(final))
+
+    def _stop_if_asked(self) -> None:
+        if self._stop.requested:
+            self.save()
+            raise TrainingStopped(f"stopped in epoch {self.epoch} after step {self.update.n_steps}")
+
+    def _save_model(self, path: Path) -> None:
+        with self._final_weights():
+            save_checkpoint(path, self.potential, config=self.settings.config, state={"data": self.settings.data})
+
+    def _final_weights(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.average is None else self.average.applied()
+
+    def _seconds_in_epoch(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._epoch_started
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    states = {"random/cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["random/cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _restore_random_state(tensors: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(tensors["random/cpu"])
+    if device.type == "cuda" and "random/cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random/cuda"], device)

@@ -1,0 +1,74 @@
+"""`pwmlff init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pwmlff.cli.main import app
+from pwmlff.config import load_config
+
+runner = CliRunner()
+
+OXIDE = """3
+Lattice="6 0 0 0 6 0 0 0 6" Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.0 pbc="T T T"
+Cu 0 0 0 0 0 0
+O 2 0 0 0 0 0
+H 0 2 0 0 0 0
+"""
+
+
+def test_writes_a_file_that_training_accepts(tmp_path: Path) -> None:
+    path = tmp_path / "dp.json"
+    result = runner.invoke(app, ["init", "dp", "-o", str(path), "--elements", "cu, O", "--data", "a", "--data", "b"])
+    assert result.exit_code == 0
+    assert result.stdout == f"wrote {path}; next: pwmlff train {path}\n"
+    config = load_config(path)
+    assert config.elements == ["Cu", "O"]
+    assert config.train_data == (Path("a"), Path("b"))
+
+
+def test_default_file_name_and_reminder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(app, ["init", "DP"])
+    assert result.exit_code == 0
+    assert "set atom_type and train_data to your elements and files" in result.stderr
+    assert load_config("dp.json").elements == ["Cu"]
+
+
+def test_elements_are_read_from_the_data(tmp_path: Path) -> None:
+    data, path = tmp_path / "train.xyz", tmp_path / "dp.json"
+    data.write_text(OXIDE)
+    result = runner.invoke(app, ["init", "dp", "-o", str(path), "--data", str(data)])
+    assert result.exit_code == 0, result.output
+    assert load_config(path).elements == ["H", "O", "Cu"]
+
+
+def test_does_not_overwrite_unless_forced(tmp_path: Path) -> None:
+    path = tmp_path / "dp.json"
+    path.write_text("precious")
+    refused = runner.invoke(app, ["init", "dp", "-o", str(path)])
+    assert refused.exit_code == 1
+    assert "exists already" in refused.stderr
+    assert path.read_text() == "precious"
+    assert runner.invoke(app, ["init", "dp", "-o", str(path), "--force"]).exit_code == 0
+    assert load_config(path).model_key == "DP"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dpp"], "there is no model 'dpp'; did you mean 'DP'"),
+        (["dp", "--elements", "Cu,Xx"], "unknown element 'Xx'"),
+        (["dp", "--elements", ""], "no elements"),
+        (["dp", "--elements", "Cu,Cu"], "Cu is given twice"),
+    ],
+)
+def test_wrong_arguments_write_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "dp.json"
+    result = runner.invoke(app, ["init", *arguments, "-o", str(path)])
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not path.exists()

@@ -1,0 +1,128 @@
+"""Neighbour lists against a sum over lattice images written out."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.neighbors import neighbor_list
+from pwmlff.errors import DataFormatError
+
+SKEWED = np.array([[3.1, 0.0, 0.0], [2.6, 2.9, 0.0], [-1.4, 1.1, 3.4]])
+
+
+def brute_force(frame: Frame, cutoff: float) -> NDArray[np.float64]:
+    """All directed pairs [E, 5] as i, j, vector, from every lattice image that could reach."""
+    periodic = frame.cell * frame.pbc[:, None]
+    # distance of lattice planes bounds the images needed
+    reach = [0, 0, 0]
+    for axis in np.flatnonzero(frame.pbc):
+        others = [periodic[k] for k in range(3) if k != axis and frame.pbc[k]]
+        rest = periodic[axis].copy()
+        basis: list[NDArray[np.float64]] = []
+        for other in others:
+            direction = other - sum((other @ b) * b for b in basis)
+            basis.append(direction / np.linalg.norm(direction))
+        for b in basis:
+            rest = rest - (rest @ b) * b
+        extent = np.ptp(frame.positions, axis=0)
+        reach[axis] = int(np.ceil((cutoff + np.linalg.norm(extent)) / np.linalg.norm(rest))) + 1
+    rows = []
+    for shift in itertools.product(*(range(-n, n + 1) for n in reach)):
+        vectors = frame.positions[None, :] - frame.positions[:, None] + np.array(shift) @ periodic
+        distances = np.linalg.norm(vectors, axis=2)
+        within = distances < cutoff
+        if shift == (0, 0, 0):
+            np.fill_diagonal(within, False)
+        for i, j in np.argwhere(within):
+            rows.append([i, j, *vectors[i, j]])
+    return sorted_pairs(np.array(rows).reshape(-1, 5))
+
+
+def sorted_pairs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    rounded = np.round(rows, 6)
+    return rows[np.lexsort(rounded.T[::-1])]
+
+
+def compare(frame: Frame, cutoff: float) -> int:
+    found = neighbor_list(frame, cutoff)
+    center = np.repeat(np.arange(len(frame)), np.diff(found.pair_start))
+    rows = sorted_pairs(np.column_stack([center, found.pair_neighbors, found.pair_vectors]))
+    expected = brute_force(frame, cutoff)
+    assert rows.shape == expected.shape
+    np.testing.assert_allclose(rows, expected, atol=1e-10)
+    return len(rows)
+
+
+def random_frame(seed: int, cell: NDArray[np.float64], pbc: tuple[bool, bool, bool], n_atoms: int) -> Frame:
+    rng = np.random.default_rng(seed)
+    positions = rng.uniform(-0.3, 1.3, (n_atoms, 3)) @ cell
+    return Frame(atomic_numbers=np.full(n_atoms, 29), positions=positions, cell=cell, pbc=np.array(pbc))
+
+
+@pytest.mark.parametrize("pbc", list(itertools.product([True, False], repeat=3)))
+def test_periodic_in_some_directions(pbc: tuple[bool, bool, bool]) -> None:
+    assert compare(random_frame(1, SKEWED, pbc, 6), 4.3) > 0
+
+
+@pytest.mark.parametrize("length", np.linspace(1.3, 9.0, 23))
+def test_swept_box_through_the_cutoff(length: float) -> None:
+    """No window of box sizes in which images are lost or counted twice."""
+    compare(random_frame(2, np.eye(3) * length, (True, True, True), 2), 4.0)
+
+
+def test_one_atom_sees_its_images_only() -> None:
+    frame = Frame(atomic_numbers=[29], positions=np.zeros((1, 3)), cell=np.eye(3) * 2.0)
+    assert compare(frame, 2.01) == 6
+    assert compare(frame, 2.0) == 0  # the cutoff itself is outside
+
+
+def test_a_needle_shaped_cell() -> None:
+    cell = np.array([[1.7, 0.0, 0.0], [8.3, 1.9, 0.0], [-4.2, 5.1, 14.0]])
+    assert compare(random_frame(3, cell, (True, True, True), 3), 3.0) > 0
+
+
+def test_isolated_molecule_without_a_cell() -> None:
+    positions = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.1], [50.0, 0.0, 0.0]])
+    frame = Frame(atomic_numbers=[8, 1, 1], positions=positions, cell=np.zeros((3, 3)), pbc=np.zeros(3, bool))
+    assert compare(frame, 5.0) == 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    pbc=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    n_atoms=st.integers(1, 5),
+    cutoff=st.floats(1.0, 5.0),
+)
+def test_random_cells(seed: int, pbc: tuple[bool, bool, bool], n_atoms: int, cutoff: float) -> None:
+    rng = np.random.default_rng(seed)
+    cell = rng.normal(size=(3, 3)) * 3
+    cell += np.sign(np.diag(cell) + 1e-9)[:, None] * np.eye(3) * 3
+    if abs(np.linalg.det(cell)) > 10.0:
+        compare(random_frame(seed, cell, pbc, n_atoms), cutoff)
+
+
+def test_pairs_are_sorted_and_symmetric() -> None:
+    found = neighbor_list(random_frame(4, SKEWED, (True, True, True), 5), 4.0)
+    assert found.pair_start[0] == 0
+    assert found.pair_start[-1] == len(found.pair_neighbors)
+    np.testing.assert_allclose(found.pair_vectors.sum(axis=0), 0.0, atol=1e-9)
+
+
+def test_atoms_at_one_place_are_an_error() -> None:
+    frame = Frame(
+        atomic_numbers=[29, 29],
+        positions=[[0, 0, 0], [3.0, 0, 0]],
+        cell=np.eye(3) * 3.0,
+        source="a.xyz",
+        index=7,
+    )
+    with pytest.raises(DataFormatError, match=r"a\.xyz frame 7: atoms \d and \d are at the same place"):
+        neighbor_list(frame, 4.0)

@@ -1,0 +1,156 @@
+"""Adam: keys and their older names, schedule in steps, clipping, state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from pwmlff.data.batch import Batch
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.data.frame import Frame
+from pwmlff.models import MODELS, Potential, build_potential
+from pwmlff.models.derivatives import predict
+from pwmlff.optim import OPTIMIZERS
+from pwmlff.optim.adam import AdamConfig, GradientUpdate
+from pwmlff.optim.base import NonFiniteError
+from pwmlff.optim.loss import sum_errors
+
+MODEL = {
+    "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 2},
+    "fitting_net": {"network_size": [6, 1]},
+}
+
+
+@pytest.fixture
+def batch(cu_frames: list[Frame]) -> Batch:
+    return FrameDataset(cu_frames[:2], ["Cu"], 4.0).batch([0, 1])
+
+
+@pytest.fixture
+def potential(batch: Batch) -> Iterator[Potential]:
+    made = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Cu"])
+    made.fit_statistics([batch])
+    return made
+
+
+def _update(potential: Potential, name: str = "ADAM", steps_per_epoch: int = 10, **keys: Any) -> GradientUpdate:
+    strategy = OPTIMIZERS[name]
+    update = strategy(potential, AdamConfig(optimizer=name, **keys), steps_per_epoch=steps_per_epoch)
+    assert isinstance(update, GradientUpdate)
+    return update
+
+
+def _weights(potential: Potential) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in potential.parameters()]
+
+
+def test_first_step_is_one_learning_rate_along_the_sign(potential: Potential, batch: Batch) -> None:
+    # the first Adam step is lr g / (|g| + eps) in every component
+    update = _update(potential, learning_rate=1e-3)
+    before = _weights(potential)
+    prediction = predict(potential, batch, virial=False, create_graph=True)
+    loss = sum_errors(prediction, batch).loss(update.weights)
+    gradients = torch.autograd.grad(loss, list(potential.parameters()))
+    update.step(batch)
+    for old, new, gradient in zip(before, _weights(potential), gradients, strict=True):
+        expected = old - 1e-3 * gradient / (gradient.abs() + 1e-8)
+        torch.testing.assert_close(new, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["ADAM", "ADAMW"])
+def test_loss_falls(potential: Potential, batch: Batch, name: str) -> None:
+    update = _update(potential, name, learning_rate=5e-3, start_pre_fac_etot=1.0, stop_lr=4e-3)
+    final = update.final_weights
+    losses = [float(update.step(batch).loss(final)) for _ in range(40)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_schedule_fits_the_run_when_not_given(potential: Potential) -> None:
+    update = _update(potential, learning_rate=1e-2, stop_lr=1e-4, epochs=50)
+    assert update.learning_rate == 1e-2
+    update.n_steps = 500
+    assert update.learning_rate == 1e-4
+    assert update.weights == update._weights_at(1e-4)
+    assert update.final_weights.forces == 1.0
+
+
+def test_schedule_as_given(potential: Potential) -> None:
+    update = _update(potential, stop_step=1_000_000, decay_step=5000, batch_size=4, scale_lr=True)
+    assert update.learning_rate == pytest.approx(2e-3)
+    update.n_steps = 5000
+    assert update.learning_rate == pytest.approx(2e-3 * (3.51e-8 / 1e-3) ** (1 / 200))
+    # prefactors follow the rate relative to its start
+    share = update.learning_rate / 2e-3
+    assert update.weights.forces == pytest.approx(1 + 999 * share)
+
+
+def test_cosine_cycles_are_counted_in_epochs(potential: Potential) -> None:
+    update = _update(potential, steps_per_epoch=7, t_0=2, t_mult=2)
+    wants = []
+    for step in range(1, 45):
+        update.n_steps = step
+        if update.wants_snapshot:
+            wants.append(step)
+    assert wants == [14, 42]
+
+
+def test_names_of_deepmd() -> None:
+    config = AdamConfig.model_validate(
+        {"optimizer": "ADAM", "start_lr": 2e-3, "decay_steps": 7, "start_pref_e": 0.5, "limit_pref_f": 3}
+    )
+    assert (config.learning_rate, config.decay_step) == (2e-3, 7)
+    assert (config.start_pre_fac_etot, config.end_pre_fac_force) == (0.5, 3.0)
+    assert AdamConfig.model_validate(config.model_dump()) == config
+
+
+def test_wrong_rates_and_unknown_keys_are_errors() -> None:
+    with pytest.raises(ValidationError, match="stop_lr"):
+        AdamConfig(learning_rate=1e-9)
+    with pytest.raises(ValidationError, match="learning_rat"):
+        AdamConfig.model_validate({"learning_rat": 1e-3})
+
+
+def test_gradient_norm_is_clipped(potential: Potential, batch: Batch) -> None:
+    update = _update(potential, max_norm=1e-3)
+    update.step(batch)
+    gradients = [p.grad for p in potential.parameters() if p.grad is not None]
+    assert float(torch.nn.utils.get_total_norm(gradients)) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_gradient_components_are_clipped(potential: Potential, batch: Batch) -> None:
+    _update(potential, clip_value=1e-4).step(batch)
+    assert max(float(p.grad.abs().max()) for p in potential.parameters() if p.grad is not None) <= 1e-4
+
+
+def test_state_restores_the_next_step_exactly(potential: Potential, batch: Batch) -> None:
+    update = _update(potential, learning_rate=1e-3)
+    for _ in range(3):
+        update.step(batch)
+    twin = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Cu"])
+    twin.load_state_dict(potential.state_dict())
+    restored = _update(twin, learning_rate=1e-3)
+    restored.load_state(*update.state())
+    for _ in range(3):
+        update.step(batch)
+        restored.step(batch)
+    assert all(torch.equal(a, b) for a, b in zip(_weights(potential), _weights(twin), strict=True))
+
+
+def test_nothing_changes_when_the_loss_is_not_finite(potential: Potential, batch: Batch) -> None:
+    update = _update(potential)
+    before = _weights(potential)
+    batch.energy[0] = float("nan")
+    with pytest.raises(NonFiniteError):
+        update.step(batch)
+    assert all(torch.equal(a, b) for a, b in zip(before, _weights(potential), strict=True))
+    assert update.n_steps == 0
+
+
+def test_untrained_labels_have_no_weight(potential: Potential) -> None:
+    weights = _update(potential, train_force=False, train_virial=True).weights
+    assert (weights.forces, weights.atomic_energies) == (0.0, 0.0)
+    assert weights.virial == 50.0

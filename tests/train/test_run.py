@@ -1,0 +1,305 @@
+"""Whole runs: what is written, what is printed, what resumes, what stops."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from pwmlff.config import RunConfig
+from pwmlff.data.batch import Batch, Sample, make_sample
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.data.frame import Frame
+from pwmlff.errors import ConfigError, ModelFileError, TrainingError
+from pwmlff.models.checkpoint import load_checkpoint, load_potential
+from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
+from pwmlff.optim.adam import GradientUpdate
+from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config
+
+REPOSITORY = Path(__file__).parents[2]
+RunFactory = Callable[..., RunConfig]
+_SECONDS_COLUMN = 3  # of a history row
+_WITHOUT_SECONDS = 74  # characters of a line of epoch_valid.dat before the time
+
+
+class Killed(BaseException):
+    """Stands for a process that ends without a chance to clean up."""
+
+
+def _train(config: RunConfig, **options: Any) -> str:
+    text = io.StringIO()
+    train_from_config(config, console=Console(file=text, width=200), **options)
+    return text.getvalue()
+
+
+def _tensors(config: RunConfig) -> dict[str, torch.Tensor]:
+    """Return all that the last and best checkpoints hold, save how long it took."""
+    last = config.model_store_dir / config.model_name
+    checkpoint = load_checkpoint(last)
+    tensors = {**checkpoint.tensors, **checkpoint.potential.state_dict()}
+    tensors["history"] = tensors["history"].clone()
+    tensors["history"][:, _SECONDS_COLUMN] = 0
+    best = load_potential(last.with_name("toy_model_best.ckpt"))
+    return tensors | {f"best/{name}": value for name, value in best.state_dict().items()}
+
+
+def _assert_same(one: RunConfig, other: RunConfig) -> None:
+    first, second = _tensors(one), _tensors(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value.nan_to_num(), second[name].nan_to_num()), name
+
+
+def _kill_at_step(monkeypatch: pytest.MonkeyPatch, strategy: type[UpdateStrategy], n_steps: int) -> None:
+    step = strategy.step
+
+    def deadly(self: UpdateStrategy, batch: Batch) -> ErrorSums:
+        if self.n_steps == n_steps:
+            raise Killed
+        return step(self, batch)
+
+    monkeypatch.setattr(strategy, "step", deadly)
+
+
+def _make_sample_with_fault(frame: Frame, type_of: dict[int, int], cutoff: float) -> Sample:
+    sample = make_sample(frame, type_of, cutoff)
+    if frame.index == 1:
+        sample.neighbors.pair_vectors[0] = np.nan
+    return sample
+
+
+def test_files_of_a_run(make_run: RunFactory) -> None:
+    config = make_run(optimizer={"train_virial": True})
+    text = _train(config)
+    folder = config.model_store_dir
+    names = {path.name for path in folder.iterdir()}
+    assert {"toy_model.ckpt", "toy_model_best.ckpt", "epoch_train.dat", "epoch_valid.dat", "std_input.json"} <= names
+    assert RunConfig.model_validate(json.loads((folder / "std_input.json").read_text())) == config
+    header = (folder / "epoch_train.dat").read_text().split("\n")[0].split()
+    assert header == [
+        "epoch", "loss", "RMSE_Etot(eV/atom)", "RMSE_F(eV/Å)", "RMSE_virial(eV/atom)", "real_lr", "time(s)",
+    ]  # fmt: skip
+    assert np.loadtxt(folder / "epoch_train.dat", skiprows=1).shape == (3, 7)
+    assert np.loadtxt(folder / "epoch_valid.dat", skiprows=1).shape == (3, 6)
+    assert "4 training frames (128 atoms), 2 validation frames" in text
+    assert "labels used: energy on 4 of 4 frames, forces on 4 of 4 frames, virial on 4 of 4 frames" in text
+    assert "epoch" in text
+
+
+def test_training_learns(make_run: RunFactory) -> None:
+    config = make_run(optimizer={"epochs": 25, "learning_rate": 2e-2, "stop_lr": 1e-3})
+    _train(config)
+    rows = np.loadtxt(config.model_store_dir / "epoch_valid.dat", skiprows=1)
+    assert rows[-1, 3] < 0.5 * rows[0, 3]  # forces
+
+
+def test_any_optimizer_trains_any_model(make_run: RunFactory) -> None:
+    config = make_run(optimizer={"optimizer": "RANDOM", "epochs": 20})
+    _train(config)
+    rows = np.loadtxt(config.model_store_dir / "epoch_train.dat", skiprows=1)
+    assert rows[-1, 1] < rows[0, 1]
+    assert np.isnan(rows[:, -2]).all()  # no learning rate
+
+
+@pytest.mark.parametrize("killed_at", [4, 6, 8])
+@pytest.mark.parametrize(("strategy", "ema_decay"), [("ADAM", None), ("ADAM", 0.9), ("RANDOM", None)])
+def test_killed_and_resumed_is_uninterrupted(
+    make_run: RunFactory, strategy: str, ema_decay: float | None, killed_at: int
+) -> None:
+    # four steps per epoch: the kills fall on an epoch's end, on a saved step and on one that was not saved
+    keys = {"optimizer": {"optimizer": strategy, "save_step": 3}, "ema_decay": ema_decay}
+    whole, parts = make_run("whole", **keys), make_run("parts", **keys)
+    _train(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        _kill_at_step(patch, OPTIMIZERS[strategy], killed_at)
+        with pytest.raises(Killed):
+            _train(parts)
+    torch.manual_seed(99)  # whatever happens between the parts
+    assert "resuming after" in _train(parts)
+    _assert_same(whole, parts)
+    columns = [(p.model_store_dir / "epoch_valid.dat").read_text().split("\n") for p in (whole, parts)]
+    assert [line[:_WITHOUT_SECONDS] for line in columns[0]] == [line[:_WITHOUT_SECONDS] for line in columns[1]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_finishes_the_step_saves_and_resumes(
+    make_run: RunFactory, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    whole, parts = make_run("whole"), make_run("parts")
+    _train(whole)
+    step = GradientUpdate.step
+
+    def signalled(self: GradientUpdate, batch: Batch) -> ErrorSums:
+        if self.n_steps == 5:
+            signal.raise_signal(number)
+        return step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GradientUpdate, "step", signalled)
+        with pytest.raises(TrainingStopped, match="epoch 2 after step 6"):
+            _train(parts)
+    checkpoint = load_checkpoint(parts.model_store_dir / parts.model_name)
+    assert (checkpoint.state["epoch"], checkpoint.state["batch"]) == (2, 2)
+    assert "resuming after 1 epochs and 2 batches" in _train(parts)
+    _assert_same(whole, parts)
+
+
+def test_signal_during_validation_keeps_the_trained_weights(
+    make_run: RunFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the averaged weights are in place while validating; what is saved must not be a mixture
+    whole, parts = make_run("whole", ema_decay=0.8), make_run("parts", ema_decay=0.8)
+    _train(whole)
+    evaluate = Trainer.evaluate
+
+    def signalled(self: Trainer, data: FrameDataset) -> ErrorSums:
+        signal.raise_signal(signal.SIGTERM)
+        return evaluate(self, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "evaluate", signalled)
+        with pytest.raises(TrainingStopped):
+            _train(parts)
+    _train(parts)
+    _assert_same(whole, parts)
+
+
+def test_sigterm_ends_the_command_with_its_exit_code(
+    make_run: RunFactory, tmp_path: Path, frames_file: Path
+) -> None:
+    run = {
+        "model_type": "DP",
+        "atom_type": ["Cu"],
+        "train_data": [str(frames_file)],
+        "threads": 1,
+        "device": "cpu",
+        "model_store_dir": str(tmp_path / "run"),
+        "model": {
+            "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 2},
+            "fitting_net": {"network_size": [6, 1]},
+        },
+        "optimizer": {"optimizer": "ADAM", "epochs": 100_000},
+    }
+    (tmp_path / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    code = "import typer; from pwmlff.cli.train import train; typer.run(train)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "run.json"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    checkpoint = tmp_path / "run" / "dp_model.ckpt"
+    waiting_until = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < waiting_until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == EXIT_STOPPED == 75, output
+    assert "run the same command to go on" in output
+    assert load_checkpoint(checkpoint).state["epoch"] >= 1
+
+
+def test_loss_that_is_not_finite_names_the_frame(make_run: RunFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_run(data_shuffle=False, optimizer={"batch_size": 4, "epochs": 2})
+    _train(make_run(data_shuffle=False, optimizer={"batch_size": 4, "epochs": 1}))
+    before = (config.model_store_dir / config.model_name).read_bytes()
+    monkeypatch.setattr("pwmlff.data.dataset.make_sample", _make_sample_with_fault)
+    with pytest.raises(TrainingError, match=r"not finite in .*cu\.xyz frame 1 .*; look at"):
+        _train(config)
+    assert (config.model_store_dir / config.model_name).read_bytes() == before
+
+
+def test_finished_run_says_so_and_goes_on_with_more_epochs(make_run: RunFactory) -> None:
+    _train(make_run())
+    assert "all 3 epochs are done" in _train(make_run())
+    text = _train(make_run(optimizer={"epochs": 5}))
+    assert "optimizer.epochs: 3 -> 5" in text
+    assert len(np.loadtxt(make_run().model_store_dir / "epoch_train.dat", skiprows=1)) == 5
+
+
+@pytest.mark.parametrize("why", ["configuration", "fresh", "recover", "frames"])
+def test_other_run_in_the_folder_is_kept_aside(make_run: RunFactory, frames_file: Path, why: str) -> None:
+    first = make_run()
+    _train(first)
+    before = (first.model_store_dir / first.model_name).read_bytes()
+    changes: dict[str, Any] = {
+        "configuration": {"seed": 7},
+        "recover": {"recover_train": False},
+        "frames": {"train_data": [str(frames_file.with_name("fewer.xyz"))]},
+    }.get(why, {})
+    if why == "frames":
+        from ase.io import read, write
+
+        write(frames_file.with_name("fewer.xyz"), read(frames_file, index=":-1"))
+    text = _train(make_run(**changes), fresh=why == "fresh")
+    assert "starting anew" in text
+    assert (first.model_store_dir / "toy_model.previous.ckpt").read_bytes() == before
+    assert (first.model_store_dir / "toy_model_best.previous.ckpt").exists()
+
+
+def test_damaged_checkpoint_is_an_error_not_a_new_start(make_run: RunFactory) -> None:
+    config = make_run()
+    _train(config)
+    path = config.model_store_dir / config.model_name
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ModelFileError, match="truncated"):
+        _train(config)
+    _train(config, fresh=True)
+    assert path.with_name("toy_model.previous.ckpt").exists()
+
+
+def test_start_from_a_model(make_run: RunFactory) -> None:
+    first = make_run("first")
+    _train(first)
+    model = first.model_store_dir / "toy_model_best.ckpt"
+    second = make_run("second", model_load_file=str(model), atom_type=[], optimizer={"learning_rate": 1e-9, "stop_lr": 1e-9})
+    _train(second)
+    old, new = load_potential(model), load_potential(second.model_store_dir / second.model_name)
+    assert new.elements == ["Cu"]
+    for name, value in old.state_dict().items():
+        torch.testing.assert_close(new.state_dict()[name], value, rtol=0, atol=1e-7)
+    with pytest.raises(ModelFileError, match="does not fit the `model` section"):
+        _train(make_run("third", model_load_file=str(model), model={"n_gaussians": 3}))
+
+
+def test_averaged_weights_are_what_is_saved_for_use(make_run: RunFactory) -> None:
+    config = make_run(ema_decay=0.9)
+    _train(config)
+    checkpoint = load_checkpoint(config.model_store_dir / config.model_name)
+    trained = checkpoint.tensors["trained/network.heights"]
+    assert not torch.equal(trained, checkpoint.potential.state_dict()["network.heights"])
+
+
+def test_separate_validation_data(make_run: RunFactory, frames_file: Path) -> None:
+    assert "6 training frames (192 atoms), 6 validation frames" in _train(make_run(valid_data=[str(frames_file)]))
+
+
+def test_no_validation_frames(make_run: RunFactory) -> None:
+    config = make_run(valid_ratio=0.0)
+    _train(config)
+    assert (config.model_store_dir / "toy_model_best.ckpt").exists()
+    assert np.loadtxt(config.model_store_dir / "epoch_train.dat", skiprows=1).shape == (3, 6)
+
+
+def test_nothing_to_train(make_run: RunFactory) -> None:
+    with pytest.raises(ConfigError, match="nothing to train"):
+        _train(make_run(optimizer={"train_energy": False, "train_force": False}))
+    with pytest.raises(ConfigError, match="`train_data` is empty"):
+        _train(make_run(train_data=[]))
+
+
+def test_cosine_cycles_leave_models(make_run: RunFactory) -> None:
+    config = make_run(optimizer={"t_0": 1, "t_mult": 1.0})
+    _train(config)
+    names = sorted(path.name for path in (config.model_store_dir / "saved_models").iterdir())
+    assert names == ["epoch_1_step_4.ckpt", "epoch_2_step_8.ckpt", "epoch_3_step_12.ckpt"]
