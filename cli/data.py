@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pwmlff.data.convert import SplitBy
+from pwmlff.data.split import SplitBy
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,12 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
-from pwmlff.cli.data import app as data_app
-from pwmlff.cli.export import export
-from pwmlff.cli.info import info
 from typer.core import TyperGroup
 
+from pwmlff.cli.data import app as data_app
+from pwmlff.cli.export import export
 from pwmlff.cli.infer import infer
+from pwmlff.cli.info import info
 from pwmlff.cli.init import init
 from pwmlff.cli.schema import schema
 from pwmlff.cli.test import test
@@ -60,10 +60,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001 (acted on by its callback)
+    version: Annotated[  # acted on by its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[  # noqa: ARG001 (read where errors are printed)
+    debug: Annotated[  # read where errors are printed
         bool, typer.Option("--debug", help="Show the full traceback of an error.")
     ] = False,
 ) -> None:

@@ -9,7 +9,9 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Run file, JSON with the keys of PWMLFF.", exists=True, dir_okay=False)],
+    config: Annotated[
+        Path, typer.Argument(help="Run file, JSON with the keys of PWMLFF.", exists=True, dir_okay=False)
+    ],
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the file's optimizer.epochs.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, even where a run could be resumed.")] = False,
 ) -> None:

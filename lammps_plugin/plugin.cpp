@@ -60,6 +60,13 @@ std::string mismatch(void *lmp)
   return "";
 }
 
+// n processes that do not know of each other would each run the whole simulation
+bool is_started_by_open_mpi(void *lmp)
+{
+  const char *n_started = std::getenv("OMPI_COMM_WORLD_SIZE");
+  return n_started && std::atoi(n_started) > 1 && host_setting(lmp, "universe_size") == 1;
+}
+
 std::string pair_library_path()
 {
   Dl_info self;
@@ -103,6 +110,11 @@ void lammpsplugin_init(void *lmp, void *handle, void *register_function)
       std::fprintf(stderr, "WARNING: pair_style pwmlff is not available: %s\n", problem.c_str());
     return;
   }
+  const char *open_mpi_rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  if (is_started_by_open_mpi(lmp) && open_mpi_rank && std::atoi(open_mpi_rank) == 0)
+    std::fprintf(stderr,
+                 "WARNING: the mpirun of Open MPI started several LAMMPS that do not know of each other; use the "
+                 "mpirun that was installed with pwmlff (see `pwmlff info`)\n");
   lammpsplugin_t plugin;
   plugin.version = PWMLFF_LAMMPS_RELEASE;
   plugin.style = "pair";

@@ -20,6 +20,8 @@ from ase.neighborlist import neighbor_list
 from scipy.special import erfc
 
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV A
+Setting = float | tuple[int, int, int]
+
 BLOCK = 8  # consecutive frames labelled before moving on to the next trajectory
 
 # Named cell deformations: the rows of the cell are multiplied by (1 + strain).
@@ -97,7 +99,7 @@ class Recipe:
         timestep, interval: Time step (fs) and number of steps between snapshots.
         runs: (temperature in K, name of the strain, number of snapshots) of each trajectory.
         pw_ev: Plane-wave cutoff (eV).
-        kpts: Divisions of the Brillouin-zone mesh (shifted off Gamma when even).
+        kpts: Divisions of the Monkhorst-Pack mesh.
         width_ev: Fermi-Dirac width (eV).
         mixer: Pulay mixing parameter.
         dense: Overrides of the settings above used by `check`.
@@ -110,10 +112,10 @@ class Recipe:
     interval: int
     runs: tuple[tuple[float, str, int], ...]
     pw_ev: float
-    kpts: int
+    kpts: tuple[int, int, int]
     width_ev: float
     mixer: float
-    dense: dict[str, dict[str, float]]
+    dense: dict[str, dict[str, Setting]]
 
 
 RECIPES = {
@@ -128,10 +130,10 @@ RECIPES = {
             *((400.0, s, 15) for s in STRAINS if s != "none"),
         ),
         pw_ev=250.0,
-        kpts=3,
+        kpts=(3, 3, 2),
         width_ev=0.2,
         mixer=0.4,
-        dense={"kpts": {"kpts": 4}, "plane waves": {"pw_ev": 500.0}},
+        dense={"kpts": {"kpts": (4, 4, 4)}, "plane waves": {"pw_ev": 500.0}},
     ),
     "lih": Recipe(
         crystal=make_supercell(bulk("LiH", "rocksalt", a=4.06, cubic=True), [[-1, 1, 1], [1, -1, 1], [1, 1, -1]]),
@@ -144,10 +146,10 @@ RECIPES = {
             *((400.0, s, 10) for s in STRAINS if s != "none"),
         ),
         pw_ev=400.0,
-        kpts=2,
+        kpts=(2, 2, 2),
         width_ev=0.1,
         mixer=0.4,
-        dense={"kpts": {"kpts": 4}, "plane waves": {"pw_ev": 600.0}},
+        dense={"kpts": {"kpts": (4, 4, 4)}, "plane waves": {"pw_ev": 600.0}},
     ),
 }
 
@@ -174,19 +176,19 @@ def sample(recipe: Recipe) -> list[Atoms]:
     return frames
 
 
-def make_calculator(recipe: Recipe, log: str | None = None, **overrides: float) -> Calculator:
+def make_calculator(recipe: Recipe, log: str | None = None, **overrides: Setting) -> Calculator:
     """Return GPAW in plane-wave mode with the settings of the recipe, some of them replaced."""
     from gpaw import GPAW, PW, FermiDirac, Mixer
 
     settings = {"pw_ev": recipe.pw_ev, "kpts": recipe.kpts, "width_ev": recipe.width_ev, "density": 1e-4} | overrides
-    n_k = int(settings["kpts"])
     return GPAW(
         mode=PW(settings["pw_ev"]),
         xc="PBE",
-        kpts={"size": (n_k, n_k, n_k)},
+        kpts={"size": settings["kpts"]},
         occupations=FermiDirac(settings["width_ev"]),
         symmetry={"point_group": False},  # time reversal stays on
-        convergence={"density": settings["density"], "eigenstates": settings["density"] * 1e-2, "energy": 1e-4},
+        convergence={"density": settings["density"], "eigenstates": settings["density"] * 0.1, "energy": 1e-4},
+        eigensolver="dav",
         mixer=Mixer(recipe.mixer, 5, 1.0),
         txt=log,
     )

@@ -27,6 +27,7 @@ from pwmlff.config import compat
 from pwmlff.config.fields import class_at
 from pwmlff.config.jsonc import read_json
 from pwmlff.config.problems import known_places, lines_of, raise_all
+from pwmlff.descriptors.properties import check_properties
 from pwmlff.elements import atomic_number_of, symbol_of
 from pwmlff.errors import ConfigError, did_you_mean
 from pwmlff.models import MODELS
@@ -166,6 +167,7 @@ class RunConfig(BaseModel):
             problems.append('atom_type: missing; give the elements of the model, for instance ["Cu", "O"] or [29, 8]')
         try:
             config = handler(values)
+            problems += _property_problems(config)
         except ValidationError as error:
             problems += lines_of(error, cls, (), places)
         raise_all(problems, where)
@@ -229,6 +231,18 @@ def _validated_section(translation: compat.Translation, name: str, section_class
             translation.drop(path, reasons, owner.model_fields)
     value = translation.values.get(name)
     return section_class.model_validate({} if value is None else value)
+
+
+def _property_problems(config: RunConfig) -> list[str]:
+    """Return what is wrong with the element properties of a type embedding."""
+    section = getattr(getattr(config.model, "descriptor", None), "type_embedding", None)
+    if not config.type_embedding or section is None:
+        return []
+    try:
+        check_properties(config.elements, section.physical_property)
+    except ConfigError as error:
+        return [f"model.descriptor.type_embedding.{error}"]
+    return []
 
 
 def _model_key(model_type: str, type_embedding: bool) -> str:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pwmlff.config.compat import IGNORED_KEYS, IGNORED_SECTION_KEYS, RENAMED_KEYS
 from pwmlff.config.fields import class_at
 from pwmlff.config.run import TYPE_EMBEDDING_SUFFIX, RunConfig
-from pwmlff.models import MODELS
-from pwmlff.optim import OPTIMIZERS
+from pwmlff.models import MODELS, NetworkConfig
+from pwmlff.optim import OPTIMIZERS, OptimizerConfig
 
 _DEFS = "#/$defs/{model}"
 
@@ -24,6 +24,9 @@ def run_schema() -> dict[str, Any]:
     schema = RunConfig.model_json_schema(ref_template=_DEFS)
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
     properties = schema["properties"]
+    for base in (NetworkConfig, OptimizerConfig):
+        # the sections refer to the classes of each model and optimizer instead
+        definitions.pop(base.__name__, None)
     for name, table in (("model", MODELS), ("optimizer", OPTIMIZERS)):
         classes = {row.Config.__name__: row.Config for row in table.values()}
         for section in classes.values():

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, iterate_frames
+from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.data.store import StoredFrames, write_store
 from pwmlff.data.writers import check_suffix, write_frames
 from pwmlff.errors import ConfigError, DataFormatError
-
-
-class SplitBy(str, Enum):
-    """How frames are dealt to training and validation."""
-
-    TIME = "time"
-    RANDOM = "random"
 
 
 def convert(
@@ -73,7 +65,7 @@ def convert(
         store = Path(folder) / "all.h5"
         write_store(store, frames)
         stored = StoredFrames(store)
-        is_train = _split(stored, split, by, seed)
+        is_train = split_frames(stored.source_index, split, by, seed)
         parts = {"train": np.flatnonzero(is_train), "valid": np.flatnonzero(~is_train)}
         written = {}
         for name, chosen in parts.items():
@@ -107,21 +99,3 @@ def _check_options(paths: Sequence[Path], output: Path, split: float | None, app
         raise ConfigError(f"the folder '{output.parent}' does not exist")
     if any(path.exists() and output.exists() and path.samefile(output) for path in paths):
         raise ConfigError(f"'{output}' is also an input; choose another name")
-
-
-def _split(frames: StoredFrames, fraction: float, by: SplitBy, seed: int) -> NDArray[np.bool_]:
-    """Mark the training frames; each part gets at least one when there are two."""
-    n_frames = len(frames)
-    is_train = np.zeros(n_frames, dtype=bool)
-    if by is SplitBy.RANDOM:
-        is_train[np.random.default_rng(seed).permutation(n_frames)[: _share(n_frames, fraction)]] = True
-        return is_train
-    sources = frames.source_index
-    for source in np.unique(sources):
-        members = np.flatnonzero(sources == source)
-        is_train[members[: _share(len(members), fraction)]] = True
-    return is_train
-
-
-def _share(n_frames: int, fraction: float) -> int:
-    return min(max(round(n_frames * fraction), 1), max(n_frames - 1, 1))

@@ -1,14 +1,15 @@
 """HDF5 store of labelled frames: versioned, ragged, appendable, checksummed; laid out as `docs/data.md` says.
 
-Arrays of all frames lie end to end; atoms of frame f are rows `frame_start[f]:frame_start[f + 1]`. Each write is a
-segment with a SHA-256. The attribute `n_frames` is written last, so that an interrupted append leaves the store as it
-was.
+Arrays of all frames lie end to end; atoms of frame f are rows `frame_start[f]:frame_start[f + 1]`. Each write adds
+segments with a SHA-256. Writing and appending happen on a copy that is renamed when complete, so that an
+interrupted one leaves the store as it was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -61,15 +62,18 @@ def write_store(path: Path | str, frames: Iterable[Frame], append: bool = False)
         DataFormatError: `append` and the file is no readable store.
     """
     path = Path(path)
-    if append and path.exists():
-        _append(path, frames)
-        return
-    # built aside, so that neither a crash nor a faulty frame leaves half a store under the name
+    # HDF5 promises nothing about a file whose writer was killed, so all writing happens on a copy
     partial = path.with_name(path.name + ".part")
     try:
-        with h5py.File(partial, "w") as file:
-            _create(file)
+        if append and path.exists():
+            _open(path, "r").close()
+            shutil.copyfile(path, partial)
+        else:
+            with h5py.File(partial, "w") as file:
+                _create(file)
         _append(partial, frames)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -89,19 +93,15 @@ def verify_store(path: Path | str) -> int:
     """
     path = Path(path)
     with _open(path, "r") as file:
-        n_frames = int(file.attrs["n_frames"])
-        segments = [
-            (int(end), digest.decode()) for end, digest in zip(file["segment_end"], file["segment_sha256"], strict=True)
-        ]
         begin = 0
-        for number, (end, digest) in enumerate(segment for segment in segments if segment[0] <= n_frames):
-            if _digest(path, file, begin, end) != digest:
+        for number, (end, digest) in enumerate(zip(file["segment_end"], file["segment_sha256"], strict=True)):
+            if _digest(path, file, begin, int(end)) != digest.decode():
                 raise DataFormatError(
                     f"{path}: frames {begin} to {end - 1} (segment {number}) do not match their checksum; "
                     "the file is damaged, convert the original data again"
                 )
-            begin = end
-    return number + 1 if begin else 0
+            begin = int(end)
+        return len(file["segment_end"])
 
 
 class StoredFrames(Sequence[Frame]):
@@ -121,7 +121,7 @@ class StoredFrames(Sequence[Frame]):
             DataFormatError: The file is no readable store of this version.
         """
         self.path = Path(path)
-        self._file: h5py.File | None = None
+        self._datasets: dict[str, h5py.Dataset] = {}
         self._process = -1
         if verify:
             verify_store(self.path)
@@ -129,6 +129,13 @@ class StoredFrames(Sequence[Frame]):
             self._n_frames = int(file.attrs["n_frames"])
             self.frame_start: NDArray[np.int64] = file["frame_start"][: self._n_frames + 1]
             self._sources: list[str] = [name.decode() for name in file["sources"]]
+            lengths = {len(file[name]) for name in _PER_FRAME}
+            n_atoms = {len(file[name]) for name in _PER_ATOM}
+        if lengths != {self._n_frames} or n_atoms != {int(self.frame_start[-1])}:
+            raise DataFormatError(
+                f"{self.path}: arrays hold {sorted(lengths)} frames and {sorted(n_atoms)} atoms, the file says "
+                f"{self._n_frames} and {self.frame_start[-1]}; the file is damaged"
+            )
 
     @property
     def n_atoms(self) -> NDArray[np.int64]:
@@ -156,11 +163,11 @@ class StoredFrames(Sequence[Frame]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
         index %= len(self)
-        file = self._opened()
+        datasets = self._opened()
         try:
-            row = {name: file[name][index] for name in _PER_FRAME}
+            row = {name: datasets[name][index] for name in _PER_FRAME}
             atoms = slice(self.frame_start[index], self.frame_start[index + 1])
-            columns = {name: file[name][atoms] for name in _PER_ATOM}
+            columns = {name: datasets[name][atoms] for name in _PER_ATOM}
         except OSError as error:
             raise DataFormatError(
                 f"{self.path}: frame {index} cannot be read ({error}); the file is damaged"
@@ -180,13 +187,14 @@ class StoredFrames(Sequence[Frame]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind when sent to another process."""
-        return {**self.__dict__, "_file": None, "_process": -1}
+        return {**self.__dict__, "_datasets": {}, "_process": -1}
 
-    def _opened(self) -> h5py.File:
+    def _opened(self) -> dict[str, h5py.Dataset]:
         # an HDF5 handle must not cross a fork
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = _open(self.path, "r"), os.getpid()
-        return self._file
+        if self._process != os.getpid():
+            file = _open(self.path, "r")
+            self._datasets, self._process = {name: file[name] for name in (*_PER_FRAME, *_PER_ATOM)}, os.getpid()
+        return self._datasets
 
 
 class ChainedFrames(Sequence[Frame]):
@@ -243,23 +251,8 @@ def _create(file: h5py.File) -> None:
 def _append(path: Path, frames: Iterable[Frame]) -> None:
     iterator = iter(frames)
     with _open(path, "r+") as file:
-        _forget_unfinished(file)
         while segment := list(islice(iterator, _SEGMENT)):
             _append_segment(path, file, segment)
-
-
-def _forget_unfinished(file: h5py.File) -> None:
-    """Cut off what an interrupted append left behind the last complete segment."""
-    n_frames = int(file.attrs["n_frames"])
-    n_segments = int(np.sum(file["segment_end"][:] <= n_frames))
-    file["frame_start"].resize(n_frames + 1, axis=0)
-    n_atoms = int(file["frame_start"][-1])
-    for name in ("segment_end", "segment_sha256"):
-        file[name].resize(n_segments, axis=0)
-    for name in _PER_FRAME:
-        file[name].resize(n_frames, axis=0)
-    for name in _PER_ATOM:
-        file[name].resize(n_atoms, axis=0)
 
 
 def _append_segment(path: Path, file: h5py.File, frames: Sequence[Frame]) -> None:
@@ -275,9 +268,7 @@ def _append_segment(path: Path, file: h5py.File, frames: Sequence[Frame]) -> Non
     _extend(file["frame_start"], starts)
     _extend(file["segment_end"], [end])
     _extend(file["segment_sha256"], [_digest(path, file, begin, end)])
-    file.flush()
     file.attrs["n_frames"] = end
-    file.flush()
 
 
 def _columns(frames: Sequence[Frame], sources: dict[str, int]) -> dict[str, NDArray[Any]]:

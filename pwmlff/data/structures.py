@@ -67,7 +67,7 @@ def _is_pwmat(path: Path) -> bool:
         lines = file.read(_HEAD_BYTES).decode("utf-8", errors="replace").splitlines()
     words = lines[0].split() if lines else []
     is_counted = bool(words) and words[0].isdigit()
-    return is_counted and any(_is_heading(line, "lattice") for line in lines[1:5])
+    return is_counted and any(_is_heading(line, "lattice") for line in lines[1:])
 
 
 def _is_heading(line: str, word: str) -> bool:

@@ -53,6 +53,8 @@ def evaluate_model(
     summary = ErrorSummary()
     points = ParityPoints()
     results = predict_frames(model, frames, batch_size=batch_size, skipped=skipped)
+    # a test that fails half-way must not leave the summary of an earlier one beside its files
+    (folder / "summary.json").unlink(missing_ok=True)
     with ResultFiles(folder) as files:
         for result in results:
             summary.add(result)

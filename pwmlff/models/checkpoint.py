@@ -101,9 +101,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     config = content["config"]
     network_class = MODELS.get(content["model_key"])
     if network_class is None:
-        raise ModelFileError(
-            f"'{path}' holds a {content['model_key']} model, which this pwmlff does not have (it has {', '.join(MODELS)})"
-        )
+        raise ModelFileError(f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(MODELS)}")
     weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
@@ -143,7 +141,7 @@ def _fingerprint(content: str, tensors: dict[str, Tensor]) -> str:
 
 
 def _replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()

@@ -93,7 +93,7 @@ class GradientUpdate(UpdateStrategy):
             batch,
             forces=weights.forces > 0,
             virial=weights.virial > 0,
-            create_graph=weights.needs_derivatives,
+            create_graph=True,
         )
         sums = sum_errors(prediction, batch)
         loss = sums.loss(weights)

@@ -32,7 +32,9 @@ class OptimizerConfig(BaseModel):
     batch_size: int = Field(1, ge=1, description="Frames per optimizer step")
     epochs: int = Field(30, ge=1, description="Passes over the training frames")
     print_freq: int = Field(10, ge=1, description="Steps between updates of the progress display and TensorBoard")
-    save_step: int | None = Field(None, ge=1, description="Steps between checkpoints within an epoch; none if not given")
+    save_step: int | None = Field(
+        None, ge=1, description="Steps between checkpoints within an epoch; none if not given"
+    )
     train_energy: bool = Field(True, description="Train total energies")
     train_force: bool = Field(True, description="Train forces")
     train_virial: bool = Field(False, description="Train virials")

@@ -48,11 +48,6 @@ class LossWeights:
         """Return the weights in the order of `QUANTITIES`."""
         return tuple(getattr(self, name) for name in QUANTITIES)
 
-    @property
-    def needs_derivatives(self) -> bool:
-        """Whether forces or virials are trained, which costs a backward pass of the model."""
-        return self.forces > 0 or self.virial > 0
-
 
 @dataclass(frozen=True)
 class ErrorSums:

@@ -57,5 +57,5 @@ def _cycle(step: int, first_cycle: int, factor: float) -> tuple[int, int, int]:
 
 
 def interpolate_weight(start: float, end: float, rate: float, start_rate: float) -> float:
-    """Return a loss weight that goes from `start` to `end` as the learning rate falls: end + (start - end) lr / lr_0."""
+    """Return a loss weight that goes from `start` to `end` as the rate falls: end + (start - end) lr / lr_0."""
     return end + (start - end) * min(max(rate / start_rate, 0.0), 1.0)

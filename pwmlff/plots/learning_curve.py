@@ -23,12 +23,13 @@ _LABELS = {
 _PANEL = (4.2, 3.4)  # inches
 
 
-def plot_learning_curve(history: Sequence[EpochResult], path: Path) -> None:
-    """Draw one panel for the loss and one for each quantity with labels, with logarithmic errors.
+def plot_learning_curve(history: Sequence[EpochResult], path: Path, quantities: Sequence[str]) -> None:
+    """Draw one panel for the loss and one for each quantity, with logarithmic errors.
 
     Args:
         history: Finished epochs.
         path: PNG to write.
+        quantities: Those that are trained.
 
     Raises:
         PwmlffError: matplotlib is not installed.
@@ -36,13 +37,13 @@ def plot_learning_curve(history: Sequence[EpochResult], path: Path) -> None:
     with plot_style():
         from matplotlib.figure import Figure
 
-        quantities = [name for name in _LABELS if any(name in result.train.rmse for result in history)]
-        n_panels = 1 + len(quantities)
+        shown = [name for name in _LABELS if name in quantities]
+        n_panels = 1 + len(shown)
         figure = Figure(figsize=(_PANEL[0] * n_panels, _PANEL[1]), layout="constrained")
         axes = figure.subplots(1, n_panels, squeeze=False)[0]
         _draw(axes[0], history, None)
         axes[0].set_ylabel("loss")
-        for panel, name in zip(axes[1:], quantities, strict=True):
+        for panel, name in zip(axes[1:], shown, strict=True):
             _draw(panel, history, name)
             panel.set_ylabel(_LABELS[name])
         axes[0].legend()

@@ -49,7 +49,7 @@ def _is_finite(
         batch,
         forces=weights.forces > 0,
         virial=weights.virial > 0,
-        create_graph=weights.needs_derivatives,
+        create_graph=True,
     )
     loss = sum_errors(prediction, batch).loss(weights)
     if not torch.isfinite(loss):

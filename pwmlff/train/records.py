@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +107,10 @@ class EpochTables(TrainingObserver):
 class CurveFile(TrainingObserver):
     """Draws `learning_curve.png` now and then and at the end."""
 
-    def __init__(self, path: Path) -> None:
-        """Choose the file."""
+    def __init__(self, path: Path, quantities: Sequence[str]) -> None:
+        """Choose the file and the quantities shown."""
         self._path = path
+        self._quantities = quantities
         self._history: list[EpochResult] = []
         self._drawn = time.monotonic()
 
@@ -130,7 +132,7 @@ class CurveFile(TrainingObserver):
         from pwmlff.plots.learning_curve import plot_learning_curve
 
         if self._history:
-            plot_learning_curve(self._history, self._path)
+            plot_learning_curve(self._history, self._path, self._quantities)
         self._drawn = time.monotonic()
 
 
@@ -174,21 +176,17 @@ class TensorBoardLog(TrainingObserver):
             self._writer.add_scalar(f"rmse_{name}/{group}", value, step)
 
 
-def optional_records(files: RunFiles) -> tuple[list[TrainingObserver], list[str]]:
+def optional_records(files: RunFiles, quantities: Sequence[str]) -> tuple[list[TrainingObserver], list[str]]:
     """Return the records whose libraries are installed, and a line on each of those that are not."""
     observers: list[TrainingObserver] = []
     missing = []
-    try:
-        import matplotlib  # noqa: F401 - is it there?
-
-        observers.append(CurveFile(files.folder / "learning_curve.png"))
-    except ImportError:
+    if find_spec("matplotlib"):
+        observers.append(CurveFile(files.folder / "learning_curve.png", quantities))
+    else:
         missing.append("no learning curve is drawn: matplotlib is not installed")
-    try:
-        import tensorboard  # noqa: F401 - is it there?
-
+    if find_spec("tensorboard"):
         observers.append(TensorBoardLog(files.folder / "tensorboard"))
-    except ImportError:
+    else:
         missing.append("no TensorBoard log: tensorboard is not installed")
     return observers, missing
 

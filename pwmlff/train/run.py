@@ -46,6 +46,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
         ModelFileError: A checkpoint cannot be read or written.
     """
     console = console or Console()
+    _say(console, *config.notices)
     device = choose_device(config.device)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -74,7 +75,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
 def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], DataSummary]:
     report = ReadReport()
     train_frames, valid_frames = read_run_frames(config, report)
-    _say(console, *config.notices, *report.notes)
+    _say(console, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     summary = summarize(train_frames)
@@ -124,9 +125,7 @@ def _prepare(
     config: RunConfig, train_frames: Sequence[Frame], start: Checkpoint | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
     """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
-    potential = build_potential(
-        config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl
-    )
+    potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
     train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
     _say(console, f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters")
@@ -134,7 +133,9 @@ def _prepare(
         try:
             potential.load_state_dict(start.potential.state_dict())
         except RuntimeError as error:
-            raise ModelFileError(f"the start model does not fit the `model` section of the run file: {error}") from error
+            raise ModelFileError(
+                f"the start model does not fit the `model` section of the run file: {error}"
+            ) from error
         return potential, train_data
     shift = fit_energy_shift(train_frames, config.elements)
     potential.set_energy_shift(shift)
@@ -159,15 +160,23 @@ def _trainer(
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
     trained = [name for name, weight in weights if weight > 0 and summary.n_labelled[name]]
-    records, missing = optional_records(files)
+    records, missing = optional_records(files, trained)
     _say(console, *missing)
     observers = [
         EpochTables(files.folder, trained),
         *records,
         ProgressDisplay(console, trained, settings.n_epochs, len(sampler)),
     ]
-    valid_data = FrameDataset(valid_frames, config.elements, potential.cutoff) if len(valid_frames) else None
+    valid_data = _checked(valid_frames, config.elements, potential.cutoff) if len(valid_frames) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
+
+
+def _checked(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) -> FrameDataset:
+    """Return the data set after making each sample once, so that a faulty frame shows now and not after an epoch."""
+    data = FrameDataset(frames, elements, cutoff)
+    for index in range(len(data)):
+        data[index]
+    return data
 
 
 def _say(console: Console, *lines: str) -> None:

@@ -1,4 +1,4 @@
-"""Which frames make up which batch: a pure function of seed, epoch and batch number, so that a position is two integers."""
+"""Which frames make up which batch: a pure function of seed, epoch and number, so a position is two integers."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 EXIT_STOPPED = 75  # EX_TEMPFAIL of sysexits.h: saved, run the same command again to go on
 
 
-class TrainingStopped(Exception):
+class TrainingStopped(Exception):  # noqa: N818 - a wish fulfilled, not an error
     """Training was asked to stop and saved its state."""
 
 

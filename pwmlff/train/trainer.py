@@ -210,7 +210,9 @@ class Trainer:
         if self.average is not None:
             self.average.load_state(_below("trained/", tensors), state["average"])
         device = self.settings.device
-        self.running = RunningErrors(ErrorSums(tensors["running/sums"].to(device)), tensors["running/losses"].to(device))
+        self.running = RunningErrors(
+            ErrorSums(tensors["running/sums"].to(device)), tensors["running/losses"].to(device)
+        )
         rows = tensors["history"].tolist() if "history" in tensors else []
         self.history = [EpochResult.from_row(row) for row in rows]
         self.epoch, self.batch = state["epoch"], state["batch"]

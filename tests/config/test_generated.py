@@ -18,11 +18,10 @@ from pwmlff.errors import ConfigError
 from pwmlff.models import MODELS
 from pwmlff.optim import OPTIMIZERS
 
-jsonschema = pytest.importorskip("jsonschema")
-
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
+    jsonschema = pytest.importorskip("jsonschema")
     schema = run_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)

@@ -102,6 +102,15 @@ def test_the_key_of_a_model_is_a_model_type_too() -> None:
     assert (config.model_type, config.type_embedding, config.model_key) == ("DP", True, "DP_TYPE_EMBEDDING")
 
 
+def test_element_properties_are_checked_with_the_elements() -> None:
+    section = {"descriptor": {"type_embedding": {"physical_property": ["pauling", "atom_mas"]}}}
+    (problem,) = _problems({**SHORTEST, "atom_type": ["Ar"], "type_embedding": True, "model": section})
+    assert problem.startswith("model.descriptor.type_embedding.physical_property: ")
+    assert "did you mean 'atom_mass'?" in problem
+    assert "'pauling' is not defined for Ar" in problem
+    assert _config(atom_type=["Ar"], model=section, type_embedding=False).model_key == "DP"
+
+
 def test_absent_models_and_optimizers_name_what_exists() -> None:
     problems = _problems({**SHORTEST, "model_type": "GNN", "optimizer": {"optimizer": "SGDX"}})
     assert "model_type: there is no model 'GNN'" in problems[0]

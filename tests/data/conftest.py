@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
 
-HEADER = "{n:5d} atoms,Iteration (fs) = {t:.4E}, Etot,Ep,Ek (eV) = {total:.10E} {potential:.10E} {kinetic:.10E}, SCF = 5"
+HEADER = (
+    "{n:5d} atoms,Iteration (fs) = {t:.4E}, Etot,Ep,Ek (eV) = {total:.10E} {potential:.10E} {kinetic:.10E}, SCF = 5"
+)
 
 
 def _rows(table: NDArray[np.float64], numbers: Sequence[int], tail: str = "") -> list[str]:
@@ -39,7 +41,11 @@ def movement_text() -> Callable[..., str]:
         fractional = frame.positions @ np.linalg.inv(frame.cell)
         total = frame.energy + kinetic
         lines = [header.format(n=len(frame), t=1.0, total=total, potential=frame.energy, kinetic=kinetic)]
-        lines += [" MD_INFO: METHOD(1-VV,2-NH) TIME(fs) TEMP(K)", "   2  0.1E+01 0.68E+03", " Lattice vector (Angstrom)"]
+        lines += [
+            " MD_INFO: METHOD(1-VV,2-NH) TIME(fs) TEMP(K)",
+            "   2  0.1E+01 0.68E+03",
+            " Lattice vector (Angstrom)",
+        ]
         for k, row in enumerate(frame.cell):
             tail = "" if stress is None else f" stress (eV): {' '.join(f'{x:.10E}' for x in stress[k])}"
             lines.append(" ".join(f"{x:.15E}" for x in row) + tail)
@@ -108,11 +114,12 @@ def _step(number: int, step: dict[str, Any]) -> list[str]:
         total = step.get("total", "  Total  " + "".join(f"{v:12.5f}" for v in values))
         kbar = [v / frame.volume * 1602.1766208 for v in values]
         lines += [total, step.get("kbar", "  in kB  " + "".join(f"{v:12.5f}" for v in kbar))]
-    lines += [f"  {ml}VOLUME and BASIS-vectors are now :", "      direct lattice vectors     reciprocal lattice vectors"]
-    reciprocal = np.linalg.inv(frame.cell).T
     lines += [
-        "".join(f"{x:13.9f}" for x in (*row, *other)) for row, other in zip(frame.cell, reciprocal, strict=True)
+        f"  {ml}VOLUME and BASIS-vectors are now :",
+        "      direct lattice vectors     reciprocal lattice vectors",
     ]
+    reciprocal = np.linalg.inv(frame.cell).T
+    lines += ["".join(f"{x:13.9f}" for x in (*row, *other)) for row, other in zip(frame.cell, reciprocal, strict=True)]
     lines.append(f" POSITION                                       TOTAL-FORCE (eV/Angst){' (ML)' if ml else ''}")
     lines.append(" " + "-" * 80)
     for position, force in zip(frame.positions, frame.forces, strict=True):

@@ -43,9 +43,6 @@ def test_virial_comes_before_stress_and_stress_changes_sign(tmp_path: Path) -> N
     both = GOOD.replace("energy", f'{stress} virial="1 2 3 2 4 5 3 5 6" energy')
     (frame,), _ = load(tmp_path / "a.xyz", both)
     np.testing.assert_array_equal(frame.virial, [[1, 2, 3], [2, 4, 5], [3, 5, 6]])
-    voigt = GOOD.replace("energy", 'stress="0.01 0.02 0.03 0.001 0.003 0.002" energy')
-    (frame,), _ = load(tmp_path / "a.xyz", voigt)
-    np.testing.assert_allclose(frame.virial, expected, rtol=1e-14)
 
 
 def test_free_energy_stands_in_for_energy(tmp_path: Path) -> None:

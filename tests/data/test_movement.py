@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.readers import ReadReport, movement, read_frames
 from pwmlff.errors import DataFormatError
 
 Writer = Callable[..., str]
@@ -167,6 +167,16 @@ def test_frames_with_and_without_stress(tmp_path: Path, movement_text: Writer) -
     (first, second), _ = load(tmp_path / "MOVEMENT", text)
     assert first.virial is not None
     assert second.virial is None
+
+
+def test_stress_that_comes_too_late_to_decide_is_dropped_and_said_so(
+    tmp_path: Path, movement_text: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(movement, "_DECIDE_ON", 2)
+    text = movement_text(molecule()) * 2 + movement_text(molecule(), stress=STRESS)
+    frames, report = load(tmp_path / "MOVEMENT", text)
+    assert frames[2].virial is None
+    assert any("later stress blocks are dropped" in note for note in report.notes)
 
 
 def test_forces_that_contradict_the_energies_are_pointed_out(tmp_path: Path, movement_text: Writer) -> None:

@@ -140,7 +140,8 @@ def test_a_file_cut_in_its_head(tmp_path: Path, outcar_text: Writer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "n_frames", "n_predicted"), [("OUTCAR.h2o.md.10", 10, 0), ("OUTCAR.ch4.ml", 4, 10), ("OUTCAR.data_conv", 1, 0)]
+    ("name", "n_frames", "n_predicted"),
+    [("OUTCAR.h2o.md.10", 10, 0), ("OUTCAR.ch4.ml", 4, 10), ("OUTCAR.data_conv", 1, 0)],
 )
 def test_real_files(shared_data: Path, name: str, n_frames: int, n_predicted: int) -> None:
     """Counts; and labels as ASE reads them, which fixes the sign of the virial."""

@@ -213,6 +213,10 @@ def test_unknown_element_stops_or_is_dropped(
     assert summary.total.n_frames == 1
     assert len(skipped) == 1
     assert json.loads((tmp_path / "summary.json").read_text())["n_skipped_frames"] == 1
+    evaluate_model(potential, frames[:1], tmp_path, plots=False)
+    with pytest.raises(DataFormatError, match="holds Ag"):
+        evaluate_model(potential, frames, tmp_path, plots=False)
+    assert not (tmp_path / "summary.json").exists()  # the earlier one would pass for this test's
     with pytest.raises(DataFormatError, match="no frame to test on"):
         evaluate_model(potential, [silver], tmp_path, skipped=[], plots=False)
 

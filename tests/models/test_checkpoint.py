@@ -169,6 +169,7 @@ def test_killed_between_write_and_rename_keeps_the_old_file(saved: Path, monkeyp
         save_checkpoint(saved, _potential(), config=CONFIG, state={"epoch": 5})
     monkeypatch.undo()
     assert load_checkpoint(saved).state["epoch"] == 4
-    # what was left behind is in nobody's way
+    # what was left behind is in nobody's way, and does not stay
     save_checkpoint(saved, _potential(), config=CONFIG, state={"epoch": 5})
     assert load_checkpoint(saved).state["epoch"] == 5
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]

@@ -150,6 +150,15 @@ def test_nothing_changes_when_the_loss_is_not_finite(potential: Potential, batch
     assert update.n_steps == 0
 
 
+@pytest.mark.parametrize("trained", ["train_energy", "train_force", "train_virial"])
+def test_each_label_can_be_trained_alone(potential: Potential, batch: Batch, trained: str) -> None:
+    flags = {name: name == trained for name in ("train_energy", "train_force", "train_virial")}
+    update = _update(potential, **flags)
+    before = _weights(potential)
+    update.step(batch)
+    assert any(not torch.equal(a, b) for a, b in zip(before, _weights(potential), strict=True))
+
+
 def test_untrained_labels_have_no_weight(potential: Potential) -> None:
     weights = _update(potential, train_force=False, train_virial=True).weights
     assert (weights.forces, weights.atomic_energies) == (0.0, 0.0)

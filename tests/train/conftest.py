@@ -88,7 +88,7 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the learning curve and TensorBoard, which take longer than the toy's training."""
-    monkeypatch.setattr("pwmlff.train.run.optional_records", lambda files: ([], []))
+    monkeypatch.setattr("pwmlff.train.run.optional_records", lambda files, quantities: ([], []))
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +125,13 @@ def make_run(tmp_path: Path, frames_file: Path) -> Iterator[RunFactory]:
             "threads": 1,
             "device": "cpu",
             "model_store_dir": str(tmp_path / folder),
-            "optimizer": {"optimizer": "ADAM", "epochs": 3, "batch_size": 1, "learning_rate": 1e-2, **(optimizer or {})},
+            "optimizer": {
+                "optimizer": "ADAM",
+                "epochs": 3,
+                "batch_size": 1,
+                "learning_rate": 1e-2,
+                **(optimizer or {}),
+            },
             **top,
         }
         path = tmp_path / f"{folder}.json"

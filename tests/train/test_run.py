@@ -22,7 +22,7 @@ from pwmlff.config import RunConfig
 from pwmlff.data.batch import Batch, Sample, make_sample
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
-from pwmlff.errors import ConfigError, ModelFileError, TrainingError
+from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, TrainingError
 from pwmlff.models.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
 from pwmlff.optim.adam import GradientUpdate
@@ -176,9 +176,7 @@ def test_signal_during_validation_keeps_the_trained_weights(
     _assert_same(whole, parts)
 
 
-def test_sigterm_ends_the_command_with_its_exit_code(
-    make_run: RunFactory, tmp_path: Path, frames_file: Path
-) -> None:
+def test_sigterm_ends_the_command_with_its_exit_code(make_run: RunFactory, tmp_path: Path, frames_file: Path) -> None:
     run = {
         "model_type": "DP",
         "atom_type": ["Cu"],
@@ -262,7 +260,8 @@ def test_start_from_a_model(make_run: RunFactory) -> None:
     first = make_run("first")
     _train(first)
     model = first.model_store_dir / "toy_model_best.ckpt"
-    second = make_run("second", model_load_file=str(model), atom_type=[], optimizer={"learning_rate": 1e-9, "stop_lr": 1e-9})
+    slow = {"learning_rate": 1e-9, "stop_lr": 1e-9}
+    second = make_run("second", model_load_file=str(model), atom_type=[], optimizer=slow)
     _train(second)
     old, new = load_potential(model), load_potential(second.model_store_dir / second.model_name)
     assert new.elements == ["Cu"]
@@ -303,3 +302,18 @@ def test_cosine_cycles_leave_models(make_run: RunFactory) -> None:
     _train(config)
     names = sorted(path.name for path in (config.model_store_dir / "saved_models").iterdir())
     assert names == ["epoch_1_step_4.ckpt", "epoch_2_step_8.ckpt", "epoch_3_step_12.ckpt"]
+
+
+def test_faulty_validation_frame_shows_before_training(make_run: RunFactory, tmp_path: Path) -> None:
+    from ase.build import bulk
+    from ase.calculators.emt import EMT
+    from ase.io import write
+
+    gold = bulk("Au", cubic=True)
+    gold.calc = EMT()
+    gold.get_forces()
+    write(tmp_path / "gold.xyz", gold)
+    config = make_run(valid_data=[str(tmp_path / "gold.xyz")])
+    with pytest.raises(DataFormatError, match="holds Au"):
+        _train(config)
+    assert not (config.model_store_dir / config.model_name).exists()

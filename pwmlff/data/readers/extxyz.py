@@ -7,6 +7,7 @@ sign through `virial = -stress * volume`; columns `energies` or `atomic_energies
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, place
 from pwmlff.errors import DataFormatError
 
+_PROPERTIES = re.compile(r'Properties="?([^\s"]+)')
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 
 
@@ -105,14 +107,13 @@ def _first(results: dict[str, Any], *names: str) -> Any:
 def _virial(results: dict[str, Any], volume: float) -> NDArray[np.float64] | None:
     virial = _first(results, "virial", "virials")
     if virial is not None:
-        return _matrix(virial)
+        flat = np.asarray(virial, dtype=np.float64).ravel()
+        return flat.reshape(3, 3) if flat.size == 9 else flat
     stress = results.get("stress")
-    return None if stress is None or volume == 0.0 else -_matrix(stress) * volume
-
-
-def _matrix(value: Any) -> NDArray[np.float64]:
-    flat = np.asarray(value, dtype=np.float64).ravel()
-    return flat[np.array(_VOIGT)] if flat.size == 6 else flat.reshape(3, 3) if flat.size == 9 else flat
+    if stress is None or volume == 0.0:
+        return None
+    # ASE hands a stress out in Voigt order
+    return -np.asarray(stress, dtype=np.float64)[np.array(_VOIGT)] * volume
 
 
 def _reason(error: Exception) -> str:
@@ -122,14 +123,15 @@ def _reason(error: Exception) -> str:
 
 
 def _bad_row(rows: list[str], line: int) -> int:
-    """Guess the faulty line: the first atom row whose words differ in number or kind from what the frame has most."""
+    """Line of the first atom row that does not fit the columns `Properties` names; else that of `Properties`."""
     from pwmlff.elements import SYMBOLS
 
-    widths = [len(row.split()) for row in rows[2:]]
-    usual = max(set(widths), key=widths.count) if widths else 0
+    named = _PROPERTIES.search(rows[1])
+    columns = named[1].split(":")[2::3] if named else ["4"]
+    width = sum(int(count) for count in columns if count.isdigit())
     for k, row in enumerate(rows[2:]):
         words = row.split()
-        if len(words) != usual or (words[0].isalpha() and words[0] not in SYMBOLS) or _not_numbers(words[1:4]):
+        if len(words) != width or (words[0].isalpha() and words[0] not in SYMBOLS) or _not_numbers(words[1:4]):
             return line + 2 + k
     return line + 1
 

@@ -65,6 +65,10 @@ def read_movement(path: Path, faults: Faults) -> Iterator[Frame]:
             faults.report.note(path, text)
     for parsed in chain(head, frames):
         if sign == 0 or parsed.stress is None:
+            if parsed.stress is not None and not reason:
+                faults.report.note(
+                    path, f"no stress in the first {_DECIDE_ON} frames, so later stress blocks are dropped"
+                )
             yield parsed.frame
         else:
             yield replace(parsed.frame, virial=sign * parsed.stress)

@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine:
+#
+#   make example   set up .venv, then train -> test -> export -> LAMMPS MD on DFT data of lithium
+#   make test      set up .venv, then run the tests
+#
+# PYTHON chooses the interpreter, VENV the environment's folder.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -type f -not -path '*/__pycache__/*' -not -path 'pwmlff/cli/*')
+
+.PHONY: example test slow lint format clean
+
+example: $(VENV)/.installed
+	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow
+
+# The same checks as pre-commit, without needing git hooks.
+lint: $(VENV)/.linters
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+	find pwmlff/csrc lammps_plugin -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | grep -E 'csrc|lammps_plugin' | xargs $(BIN)/clang-format --dry-run --Werror
+
+format: $(VENV)/.linters
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	find pwmlff/csrc lammps_plugin -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | xargs $(BIN)/clang-format -i
+
+# torch is named first and exactly: the resolver would otherwise look for the newest build that fits.
+$(VENV)/.installed: $(SOURCES) | $(VENV)/.system
+	$(BIN)/pip install --quiet 'torch==2.13.0'
+	$(BIN)/pip install --quiet '.[test]'
+	touch $@
+
+$(VENV)/.linters: $(VENV)/.installed
+	$(BIN)/pip install --quiet '.[dev]'
+	touch $@
+
+# A C++ compiler and Python's venv are all the system has to give.
+$(VENV)/.system:
+	@command -v g++ >/dev/null && $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'installing g++ and python3-venv'; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq g++ python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist examples/li27/model_record examples/li27/test_result examples/li27/*.pt examples/li27/log.lammps

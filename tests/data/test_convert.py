@@ -1,0 +1,165 @@
+"""Conversion, splits, and the summary of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pwmlff.data.convert import convert
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.report import summarize
+from pwmlff.data.split import SplitBy
+from pwmlff.data.writers import write_extxyz
+from pwmlff.errors import ConfigError, DataFormatError
+
+
+def numbered(n_frames: int, shift: float = 0.0) -> list[Frame]:
+    """Two atoms drifting apart; the energy is the number of the frame."""
+    return [
+        Frame(
+            atomic_numbers=[3, 1],
+            positions=[[0.0, 0.0, 0.0], [1.5 + 0.01 * k + shift, 0.0, 0.0]],
+            cell=np.eye(3) * 9.0,
+            energy=float(k),
+            forces=np.full((2, 3), 0.5),
+            virial=np.eye(3) * 0.1,
+        )
+        for k in range(n_frames)
+    ]
+
+
+@pytest.fixture
+def two_files(tmp_path: Path) -> list[Path]:
+    write_extxyz(tmp_path / "a.xyz", numbered(10))
+    write_extxyz(tmp_path / "b.xyz", numbered(5, shift=0.5))
+    return [tmp_path / "a.xyz", tmp_path / "b.xyz"]
+
+
+def energies(path: Path) -> list[float]:
+    return [float(frame.energy or 0.0) for frame in read_frames([path])]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".xyz"])
+def test_whole(tmp_path: Path, two_files: list[Path], suffix: str) -> None:
+    output = tmp_path / f"all{suffix}"
+    assert convert(two_files, output) == {output: 15}
+    for found, expected in zip(read_frames([output]), read_frames(two_files), strict=True):
+        for name in ("atomic_numbers", "positions", "cell", "energy", "forces", "virial"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".xyz"])
+def test_split_by_time_takes_the_first_part_of_each_file(tmp_path: Path, two_files: list[Path], suffix: str) -> None:
+    written = convert(two_files, tmp_path / f"all{suffix}", split=0.8, by=SplitBy.TIME)
+    train, valid = tmp_path / f"all_train{suffix}", tmp_path / f"all_valid{suffix}"
+    assert written == {train: 12, valid: 3}
+    assert energies(train) == [*range(8), *range(4)]
+    assert energies(valid) == [8, 9, 4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.xyz", "b.xyz", train.name, valid.name])
+
+
+def test_random_split_is_seeded_and_complete(tmp_path: Path, two_files: list[Path]) -> None:
+    parts = []
+    for seed in (1, 1, 2):
+        convert(two_files, tmp_path / "all.h5", split=0.6, by=SplitBy.RANDOM, seed=seed)
+        parts.append(energies(tmp_path / "all_train.h5"))
+        assert len(parts[-1]) == 9
+        both = parts[-1] + energies(tmp_path / "all_valid.h5")
+        assert sorted(both) == sorted([*range(10), *range(5)])
+    assert parts[0] == parts[1] != parts[2]
+
+
+def test_append(tmp_path: Path, two_files: list[Path]) -> None:
+    convert(two_files[:1], tmp_path / "all.h5")
+    convert(two_files[1:], tmp_path / "all.h5", append=True)
+    assert energies(tmp_path / "all.h5") == [*range(10), *range(5)]
+
+
+def test_skipped_frames_are_listed(tmp_path: Path, two_files: list[Path]) -> None:
+    text = two_files[0].read_text().replace("energy=3.0", "energy=nan")
+    two_files[0].write_text(text)
+    with pytest.raises(DataFormatError, match=r"a\.xyz frame 3 \(line 13\): `energy` is nan"):
+        convert(two_files, tmp_path / "all.xyz")
+    assert not (tmp_path / "all.xyz").exists()
+    report = ReadReport()
+    convert(two_files, tmp_path / "all.xyz", skip_bad=True, report=report)
+    assert len(energies(tmp_path / "all.xyz")) == 14
+    assert len(report.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("all.txt", {}, "expected .h5"),
+        ("all.xyz", {"append": True}, "only HDF5 stores"),
+        ("all.h5", {"append": True, "split": 0.5}, "a split cannot be appended"),
+        ("all.h5", {"split": 1.0}, "between 0 and 1"),
+        ("a.xyz", {}, "also an input"),
+        ("nowhere/all.h5", {}, "does not exist"),
+    ],
+)
+def test_wrong_options(tmp_path: Path, two_files: list[Path], output: str, options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        convert(two_files, tmp_path / output, **options)
+
+
+def test_nothing_left_to_write(tmp_path: Path, movement_text: Callable[..., str]) -> None:
+    frame = replace(numbered(1)[0], positions=np.zeros((2, 3)))
+    (tmp_path / "MOVEMENT").write_text(movement_text(frame))
+    with pytest.raises(DataFormatError, match="no frame is left"):
+        convert([tmp_path / "MOVEMENT"], tmp_path / "all.h5", skip_bad=True)
+
+
+# the summary
+
+
+def test_counts_and_ranges() -> None:
+    frames = numbered(4)
+    frames[1] = replace(frames[1], virial=None)
+    frames[2] = replace(frames[2], forces=None, energy=None)
+    summary = summarize(frames, cutoff=4.0)
+    assert (summary.n_frames, summary.n_atoms) == (4, 8)
+    assert summary.elements == {"H": 4, "Li": 4}
+    assert summary.compositions == {"H1Li1": 4}
+    assert summary.labels == {"energy": 3, "forces": 3, "virial": 3, "atomic_energies": 0}
+    energy = summary.ranges["energy (eV/atom)"]
+    assert (energy.low, energy.high) == (0.0, 1.5)
+    assert summary.ranges["volume (Å³/atom)"].mean == pytest.approx(729 / 2)
+    assert summary.ranges["pressure (GPa)"].mean == pytest.approx(0.1 / 729 * 160.21766208)
+    assert summary.ranges["force component RMS (eV/Å)"].mean == pytest.approx(0.5)
+    assert summary.shortest == {"H-Li": pytest.approx(1.5)}
+    assert (summary.neighbors_mean, summary.neighbors_max) == (1.0, 1)
+    assert [*summary.duplicates, *summary.outliers, *summary.warnings] == []
+
+
+def test_duplicates_are_found_through_the_cell() -> None:
+    frames = numbered(3)
+    wrapped = frames[1].positions + np.array([[9.0, 0, 0], [0, -18.0, 1e-9]])
+    copy = replace(frames[1], positions=wrapped, energy=7.0, source="copy", index=4)
+    assert summarize([*frames, copy], 3.0).duplicates == [["structure frame 0", "copy frame 4"]]
+
+
+def test_outliers_are_found_but_a_second_phase_is_not() -> None:
+    rng = np.random.default_rng(1)
+    frames = [replace(frame, energy=float(rng.normal())) for frame in numbered(40)]
+    assert summarize(frames, 3.0).outliers == []
+    strange = replace(frames[0], energy=50.0, source="odd", index=3)
+    (message,) = summarize([*frames, strange], 3.0).outliers
+    assert message.startswith("odd frame 3: energy 25.0000 eV/atom is +")
+    torn = replace(frames[0], forces=np.full((2, 3), 500.0) + rng.normal(size=(2, 3)), source="torn")
+    varied = [replace(frame, forces=rng.normal(size=(2, 3))) for frame in frames]
+    (message,) = summarize([*varied, torn], 3.0).outliers
+    assert message.startswith("torn frame 0: force ")
+    phase = [replace(frame, energy=30.0 + float(rng.normal())) for frame in frames[:8]]
+    assert summarize([*frames, *phase], 3.0).outliers == []
+
+
+def test_implausible_pressure_is_a_warning() -> None:
+    frames = [replace(frame, virial=np.eye(3) * 1000.0) for frame in numbered(3)]
+    (warning,) = summarize(frames, 3.0).warnings
+    assert "median pressure is +220 GPa" in warning

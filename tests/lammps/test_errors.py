@@ -1,0 +1,113 @@
+"""What a user can get wrong ends in one line that says what was expected and found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import ase.io
+import pytest
+import torch
+from ase import Atoms
+
+INPUT = """
+units {units}
+atom_modify map array
+read_data data
+pair_style pwmlff {style}
+pair_coeff {coeff}
+run 0
+"""
+
+
+ErrorOf = Callable[..., str]
+
+
+@pytest.fixture
+def error_of(tmp_path: Path, crystal: Atoms, start_lammps: Callable) -> ErrorOf:
+    """Return a function that runs LAMMPS on the crystal and gives its one error line."""
+
+    def find(style: str, coeff: str = "* * Cu O", units: str = "metal") -> str:
+        ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+        run = start_lammps(INPUT.format(style=style, coeff=coeff, units=units))
+        assert run.returncode != 0
+        lines = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("ERROR")]
+        assert len(lines) == 1, run.stdout + run.stderr
+        return lines[0]
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content[: len(content) // 2], "truncated or altered"),
+        (lambda content: b"", "it is empty"),
+        (lambda content: b"0.1 0.2 0.3", "not a model that `pwmlff export` wrote"),
+        (lambda content: (64).to_bytes(8, "little") + b'{"__metadata__":{}}', "it is a checkpoint"),
+        (lambda content: _flipped(content, b"\x00\x00\x00\x00\x00\x00\xf0?\x33\x33\x33\x33\x33\x33\xe3?"), "SHA-256"),
+        (lambda content: content.replace(b'"format_version": 1', b'"format_version": 7'), "format version 7"),
+        (lambda content: content.replace(b'"cutoff": 4.0', b'"cutoff": 5.0'), "SHA-256"),
+        (lambda content: content.replace(b'"cutoff"', b'"catoff"'), "lacks 'cutoff'"),
+    ],
+)
+def test_bad_model_file(tmp_path: Path, error_of: ErrorOf, model: Path, damage: object, message: str) -> None:
+    content = model.read_bytes()
+    changed = damage(content)
+    assert changed != content
+    bad = tmp_path / "bad.pt"
+    bad.write_bytes(changed)
+    error = error_of(str(bad))
+    assert message in error
+    assert "bad.pt" in error
+
+
+def _flipped(content: bytes, pattern: bytes) -> bytes:
+    """Change one bit of the weights, which hold this pattern."""
+    position = content.index(pattern)
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_torchscript_of_others(tmp_path: Path, error_of: ErrorOf) -> None:
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "linear.pt"))
+    assert "TorchScript without pwmlff metadata" in error_of("linear.pt")
+
+
+def test_missing_file_and_folder(error_of: ErrorOf) -> None:
+    assert "cannot read model file 'none.pt': No such file" in error_of("none.pt")
+    assert "Is a directory" in error_of(".")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("{} color red", "unknown keyword 'color'; choose from: block_pairs"),
+        ("{} block_pairs", "keyword 'block_pairs' expects a value"),
+        ("{} block_pairs 0", "expects a positive number of pairs, got 0"),
+        ("", "expects a model file"),
+    ],
+)
+def test_arguments_of_pair_style(error_of: ErrorOf, model: Path, arguments: str, message: str) -> None:
+    assert message in error_of(arguments.format(model))
+
+
+@pytest.mark.parametrize(
+    ("coeff", "message"),
+    [
+        ("* * Cu", "for each of the 2 atom types, got 3 arguments"),
+        ("1 2 Cu O", "must start with * *"),  # said by LAMMPS itself *' and one element name"),
+        ("* * Cu Fe", "does not know element 'Fe' of atom type 2; it knows: Cu O"),
+    ],
+)
+def test_arguments_of_pair_coeff(error_of: ErrorOf, model: Path, coeff: str, message: str) -> None:
+    assert message in error_of(str(model), coeff)
+
+
+def test_units(error_of: ErrorOf, model: Path) -> None:
+    assert "expects units metal or real, got units si" in error_of(str(model), units="si")
+
+
+def test_atoms_at_one_place(error_of: ErrorOf, crystal: Atoms, model: Path) -> None:
+    crystal.positions[1] = crystal.positions[0]
+    assert "is not finite on step 0" in error_of(str(model))

@@ -1,0 +1,67 @@
+"""The order of frames, and batches made in the background."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.data.frame import Frame
+from pwmlff.errors import DataFormatError
+from pwmlff.train.data import split_frames
+from pwmlff.train.prefetch import load_batches
+from pwmlff.train.sampler import BatchSampler
+
+
+@pytest.mark.parametrize("n_frames", [1, 7, 12])
+@pytest.mark.parametrize("batch_size", [1, 4, 20])
+def test_every_frame_once_per_epoch(n_frames: int, batch_size: int) -> None:
+    sampler = BatchSampler(n_frames, batch_size, shuffle=True, seed=5)
+    batches = list(sampler.batches(3))
+    assert len(batches) == len(sampler)
+    assert sorted(np.concatenate(batches)) == list(range(n_frames))
+
+
+def test_order_depends_on_seed_and_epoch_only() -> None:
+    one, two = (BatchSampler(50, 8, shuffle=True, seed=seed) for seed in (1, 2))
+    assert not np.array_equal(one.order(1), one.order(2))
+    assert not np.array_equal(one.order(1), two.order(1))
+    again = BatchSampler(50, 8, shuffle=True, seed=1)
+    np.testing.assert_array_equal(np.concatenate(list(again.batches(4, start=2))), one.order(4)[16:])
+
+
+def test_no_shuffle_is_the_order_of_the_data() -> None:
+    np.testing.assert_array_equal(BatchSampler(5, 2, shuffle=False, seed=1).order(9), np.arange(5))
+
+
+def test_background_changes_nothing(cu_frames: list[Frame]) -> None:
+    data = FrameDataset(cu_frames, ["Cu"], 4.0)
+    order = [np.array([3, 1]), np.array([0]), np.array([5, 4])]
+    here, there = (list(load_batches(data, order, in_background=flag)) for flag in (False, True))
+    assert len(here) == len(there) == 3
+    for (indices, batch), (same_indices, same) in zip(here, there, strict=True):
+        np.testing.assert_array_equal(indices, same_indices)
+        assert torch.equal(batch.pair_vectors, same.pair_vectors)
+        assert batch.where == same.where
+
+
+def test_errors_come_out_of_the_background(cu_frames: list[Frame]) -> None:
+    data = FrameDataset(cu_frames, ["Au"], 4.0)
+    with pytest.raises(DataFormatError, match="holds Cu"):
+        list(load_batches(data, [np.array([0])]))
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+def test_held_out_frames(cu_frames: list[Frame], by_time: bool) -> None:
+    train, valid = split_frames(cu_frames, 0.34, by_time=by_time, seed=3)
+    assert sorted([*train, *valid]) == list(range(6))
+    assert len(valid) == 2
+    if by_time:
+        assert list(valid) == [4, 5]
+
+
+def test_one_frame_is_left_to_train_on(cu_frames: list[Frame]) -> None:
+    for by_time in (True, False):
+        train, _ = split_frames(cu_frames[:1], 0.9, by_time=by_time, seed=3)
+        assert list(train) == [0]
