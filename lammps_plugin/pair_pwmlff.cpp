@@ -31,7 +31,8 @@ using namespace LAMMPS_NS;
 namespace {
 
 constexpr int N_FORCE = 3, N_VIRIAL = 6, N_CENTROID = 9;
-constexpr int PAIRS_PER_THREAD = 16384;    // of a block: large enough to hide overheads, small enough for caches
+constexpr int PAIRS_PER_THREAD =
+    16384;    // of a block: large enough to hide overheads, small enough for caches
 
 std::string join(const std::vector<std::string> &names)
 {
@@ -65,8 +66,8 @@ std::string read_on_all_ranks(const char *path, MPI_Comm world, int me, std::str
   }
   content.resize(static_cast<std::size_t>(size));
   for (bigint done = 0; done < size; done += MAXSMALLINT)
-    MPI_Bcast(content.data() + done, static_cast<int>(std::min<bigint>(size - done, MAXSMALLINT)), MPI_CHAR, 0,
-              world);
+    MPI_Bcast(content.data() + done, static_cast<int>(std::min<bigint>(size - done, MAXSMALLINT)),
+              MPI_CHAR, 0, world);
   return content;
 }
 
@@ -74,17 +75,16 @@ std::string read_on_all_ranks(const char *path, MPI_Comm world, int me, std::str
 
 struct PairPWMLFF::Impl {
   std::unique_ptr<ModelRunner> runner;
-  std::vector<int> type_map;        // model type of each LAMMPS type (from 1), -1 for NULL
-  std::size_t block_pairs = 0;      // 0: chosen from the number of threads
-  double energy_unit = 1.0;         // one eV in the units of this run
+  std::vector<int> type_map;      // model type of each LAMMPS type (from 1), -1 for NULL
+  std::size_t block_pairs = 0;    // 0: chosen from the number of threads
+  double energy_unit = 1.0;       // one eV in the units of this run
   PairBlock block;
   BlockResult result;
 
-  // With newton off LAMMPS neither clears nor sends home what is on ghost atoms: it is collected here.
-  // Rows hold force [3], then virial [6] and centroid virial [9] when asked for.
+  // With newton off LAMMPS neither clears nor sends home what is on ghost atoms: it is collected
+  // here. Rows hold force [3], then virial [6] and centroid virial [9] when asked for.
   std::vector<double> ghosts;
   int ghost_width = 0;
-
 };
 
 PairPWMLFF::PairPWMLFF(LAMMPS *lmp) : Pair(lmp), impl_(new Impl)
@@ -93,7 +93,8 @@ PairPWMLFF::PairPWMLFF(LAMMPS *lmp) : Pair(lmp), impl_(new Impl)
   restartinfo = 0;      // the model file is named again after a restart
   one_coeff = 1;
   manybody_flag = 1;
-  no_virial_fdotr_compute = 1;    // the virial is summed over pairs, which holds with newton on and off
+  no_virial_fdotr_compute =
+      1;    // the virial is summed over pairs, which holds with newton on and off
   centroidstressflag = CENTROID_AVAIL;
   unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
   comm_reverse_off = N_FORCE + N_VIRIAL + N_CENTROID;
@@ -112,16 +113,21 @@ PairPWMLFF::~PairPWMLFF()
 void PairPWMLFF::settings(int narg, char **arg)
 {
   if (narg < 1)
-    error->all(FLERR, "pair_style pwmlff expects a model file: pair_style pwmlff model.pt [block_pairs N]");
+    error->all(
+        FLERR,
+        "pair_style pwmlff expects a model file: pair_style pwmlff model.pt [block_pairs N]");
   impl_->block_pairs = 0;
   for (int k = 1; k < narg; k += 2) {
     const std::string keyword = arg[k];
     if (keyword != "block_pairs")
-      error->all(FLERR, "pair_style pwmlff: unknown keyword '{}'; choose from: block_pairs", keyword);
-    if (k + 1 == narg) error->all(FLERR, "pair_style pwmlff: keyword '{}' expects a value", keyword);
+      error->all(FLERR, "pair_style pwmlff: unknown keyword '{}'; choose from: block_pairs",
+                 keyword);
+    if (k + 1 == narg)
+      error->all(FLERR, "pair_style pwmlff: keyword '{}' expects a value", keyword);
     const int value = utils::inumeric(FLERR, arg[k + 1], false, lmp);
     if (value < 1)
-      error->all(FLERR, "pair_style pwmlff: block_pairs expects a positive number of pairs, got {}", value);
+      error->all(FLERR, "pair_style pwmlff: block_pairs expects a positive number of pairs, got {}",
+                 value);
     impl_->block_pairs = static_cast<std::size_t>(value);
   }
   load_model(arg[0]);
@@ -133,19 +139,21 @@ void PairPWMLFF::load_model(const char *path)
   std::vector<std::string> old_elements;
   if (impl_->runner) old_elements = impl_->runner->metadata().elements;
   const std::string content = read_on_all_ranks(path, world, comm->me, problem);
-  if (!problem.empty()) error->all(FLERR, "pair_style pwmlff: cannot read model file '{}': {}", path, problem);
+  if (!problem.empty())
+    error->all(FLERR, "pair_style pwmlff: cannot read model file '{}': {}", path, problem);
   try {
     ModelRunner::set_threads(comm->nthreads);
     impl_->runner = std::make_unique<ModelRunner>(content);
   } catch (const std::exception &failure) {
     problem = failure.what();
   }
-  if (!problem.empty()) error->all(FLERR, "pair_style pwmlff: cannot use model file '{}': {}", path, problem);
+  if (!problem.empty())
+    error->all(FLERR, "pair_style pwmlff: cannot use model file '{}': {}", path, problem);
 
   const ModelMetadata &model = impl_->runner->metadata();
   if (comm->me == 0)
-    utils::logmesg(lmp, "pair_style pwmlff: {} model '{}' of {}, cutoff {} Angstrom, {}\n", model.model_type, path,
-                   join(model.elements), model.cutoff, model.dtype);
+    utils::logmesg(lmp, "pair_style pwmlff: {} model '{}' of {}, cutoff {} Angstrom, {}\n",
+                   model.model_type, path, join(model.elements), model.cutoff, model.dtype);
   // the same pair_style given again keeps its pair_coeff as long as that still means the same
   if (model.elements != old_elements) forget_elements();
 }
@@ -168,7 +176,8 @@ void PairPWMLFF::coeff(int narg, char **arg)
   }
   if (narg != 2 + n_types || std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
     error->all(FLERR,
-               "pair_coeff of pair_style pwmlff expects '* *' and one element name (or NULL) for each of the "
+               "pair_coeff of pair_style pwmlff expects '* *' and one element name (or NULL) for "
+               "each of the "
                "{} atom types, got {} arguments",
                n_types, narg);
 
@@ -179,7 +188,9 @@ void PairPWMLFF::coeff(int narg, char **arg)
     if (name == "NULL") continue;
     const auto found = std::find(elements.begin(), elements.end(), name);
     if (found == elements.end())
-      error->all(FLERR, "pair_coeff: the model does not know element '{}' of atom type {}; it knows: {} (or NULL)",
+      error->all(FLERR,
+                 "pair_coeff: the model does not know element '{}' of atom type {}; it knows: {} "
+                 "(or NULL)",
                  name, t, join(elements));
     impl_->type_map[t] = static_cast<int>(found - elements.begin());
   }
@@ -205,16 +216,18 @@ void PairPWMLFF::init_style()
 
   for (int k = 1; k <= 3; k++)
     if (atom->nbonds > 0 && force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
-      error->all(FLERR,
-                 "pair_style pwmlff needs all neighbors, but special_bonds leaves out bonded ones; use "
-                 "'special_bonds lj/coul 1 1 1'");
+      error->all(
+          FLERR,
+          "pair_style pwmlff needs all neighbors, but special_bonds leaves out bonded ones; use "
+          "'special_bonds lj/coul 1 1 1'");
   ModelRunner::set_threads(comm->nthreads);
   neighbor->add_request(this, NeighConst::REQ_FULL);
 }
 
 double PairPWMLFF::init_one(int i, int j)
 {
-  if (setflag[i][j] == 0) error->all(FLERR, "pair_style pwmlff: pair_coeff is missing for types {} and {}", i, j);
+  if (setflag[i][j] == 0)
+    error->all(FLERR, "pair_style pwmlff: pair_coeff is missing for types {} and {}", i, j);
   return impl_->runner->metadata().cutoff;
 }
 
@@ -232,15 +245,17 @@ void PairPWMLFF::prepare_targets()
 {
   if (force->newton_pair) return;
   impl_->ghost_width = N_FORCE + (vflag_atom ? N_VIRIAL : 0) + (cvflag_atom ? N_CENTROID : 0);
-  impl_->ghosts.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * impl_->ghost_width, 0.0);
+  impl_->ghosts.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * impl_->ghost_width,
+                       0.0);
 }
 
 void PairPWMLFF::evaluate()
 {
-  const std::size_t block_pairs = impl_->block_pairs
-      ? impl_->block_pairs
-      : static_cast<std::size_t>(PAIRS_PER_THREAD) * std::max(comm->nthreads, 1);
-  SystemAdaptor adaptor(*atom, *list, impl_->type_map, impl_->runner->metadata().cutoff, block_pairs);
+  const std::size_t block_pairs =
+      impl_->block_pairs ? impl_->block_pairs
+                         : static_cast<std::size_t>(PAIRS_PER_THREAD) * std::max(comm->nthreads, 1);
+  SystemAdaptor adaptor(*atom, *list, impl_->type_map, impl_->runner->metadata().cutoff,
+                        block_pairs);
   while (adaptor.next(impl_->block)) {
     std::string problem;
     try {
@@ -253,8 +268,8 @@ void PairPWMLFF::evaluate()
   }
 }
 
-// F_i += g, F_j -= g; the virial -r (x) g goes to the neighbor, whose motion changes the energy of i: this is
-// the division that makes the heat flux of a many-body model right
+// F_i += g, F_j -= g; the virial -r (x) g goes to the neighbor, whose motion changes the energy of
+// i: this is the division that makes the heat flux of a many-body model right
 void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
 {
   const double unit = impl_->energy_unit;
@@ -267,7 +282,8 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
     for (std::int64_t k = block.pair_start[n]; k < block.pair_start[n + 1]; k++) {
       const int j = block.neighbors[k];
       const double *const r = &block.pair_vectors[3 * k];
-      const double g[3] = {unit * result.pair_gradients[3 * k], unit * result.pair_gradients[3 * k + 1],
+      const double g[3] = {unit * result.pair_gradients[3 * k],
+                           unit * result.pair_gradients[3 * k + 1],
                            unit * result.pair_gradients[3 * k + 2]};
       // with newton off the row of j in our own buffer, otherwise LAMMPS's arrays
       double *const row = newton ? nullptr : &impl_->ghosts[static_cast<std::size_t>(j) * width];
@@ -280,7 +296,8 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
       const double v[9] = {-r[0] * g[0], -r[1] * g[1], -r[2] * g[2], -r[0] * g[1], -r[0] * g[2],
                            -r[1] * g[2], -r[1] * g[0], -r[2] * g[0], -r[2] * g[1]};
       // the symmetric part: single pairs of a many-body model need not be central
-      const double s[6] = {v[0], v[1], v[2], 0.5 * (v[3] + v[6]), 0.5 * (v[4] + v[7]), 0.5 * (v[5] + v[8])};
+      const double s[6] = {
+          v[0], v[1], v[2], 0.5 * (v[3] + v[6]), 0.5 * (v[4] + v[7]), 0.5 * (v[5] + v[8])};
       if (vflag_global)
         for (int d = 0; d < N_VIRIAL; d++) virial[d] += s[d];
       if (vflag_atom) {
@@ -294,7 +311,8 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
     }
     if (!std::isfinite(energy + center_force[0] + center_force[1] + center_force[2]))
       error->one(FLERR,
-                 "pair_style pwmlff: energy or force of atom {} is not finite on step {}; two atoms may be at the "
+                 "pair_style pwmlff: energy or force of atom {} is not finite on step {}; two "
+                 "atoms may be at the "
                  "same place or the time step too long",
                  atom->tag[i], update->ntimestep);
     for (int d = 0; d < 3; d++) atom->f[i][d] += center_force[d];
@@ -320,7 +338,8 @@ void PairPWMLFF::collect_ghosts()
 
 int PairPWMLFF::pack_reverse_comm(int n, int first, double *buffer)
 {
-  const auto start = impl_->ghosts.begin() + static_cast<std::ptrdiff_t>(first) * impl_->ghost_width;
+  const auto start =
+      impl_->ghosts.begin() + static_cast<std::ptrdiff_t>(first) * impl_->ghost_width;
   const int size = n * impl_->ghost_width;
   std::copy(start, start + size, buffer);
   return size;
@@ -336,7 +355,8 @@ void PairPWMLFF::unpack_reverse_comm(int n, int *targets, double *buffer)
 
 double PairPWMLFF::memory_usage()
 {
-  const std::size_t doubles = impl_->result.atomic_energies.capacity() + impl_->result.pair_gradients.capacity() +
-      impl_->ghosts.capacity();
-  return Pair::memory_usage() + impl_->block.bytes() + static_cast<double>(doubles * sizeof(double));
+  const std::size_t doubles = impl_->result.atomic_energies.capacity() +
+                              impl_->result.pair_gradients.capacity() + impl_->ghosts.capacity();
+  return Pair::memory_usage() + impl_->block.bytes() +
+         static_cast<double>(doubles * sizeof(double));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What LAMMPS loads at start. It needs nothing but libc, so that it always loads, starts `lmp` without
-// delay, and can say what is wrong; the pair style with torch behind it is loaded when an input uses it.
+// What LAMMPS loads at start. It needs nothing but libc, so that it always loads, starts `lmp`
+// without delay, and can say what is wrong; the pair style with torch behind it is loaded when an
+// input uses it.
 
 #include "lammpsplugin.h"
 
@@ -22,7 +23,8 @@ template <typename Function> Function host_function(const char *name)
 
 int host_setting(void *lmp, const char *name)
 {
-  const auto extract_setting = host_function<int (*)(void *, const char *)>("lammps_extract_setting");
+  const auto extract_setting =
+      host_function<int (*)(void *, const char *)>("lammps_extract_setting");
   return extract_setting ? extract_setting(lmp, name) : -1;
 }
 
@@ -47,16 +49,19 @@ std::string mismatch(void *lmp)
   const int found_version = version ? version(lmp) : 0;
   if (found_version != PWMLFF_LAMMPS_DATE)
     return "it was compiled for LAMMPS " PWMLFF_LAMMPS_RELEASE " (" +
-        std::to_string(PWMLFF_LAMMPS_DATE) + "), this is " + std::to_string(found_version) +
-        "; use the `lmp` that was installed with pwmlff, or install pwmlff again beside this one";
+           std::to_string(PWMLFF_LAMMPS_DATE) + "), this is " + std::to_string(found_version) +
+           "; use the `lmp` that was installed with pwmlff, or install pwmlff again beside this "
+           "one";
   const int tagint_size = host_setting(lmp, "tagint");
   const int bigint_size = host_setting(lmp, "bigint");
   if (tagint_size != 4 || bigint_size != 8)
     return "it was compiled for 4-byte atom IDs and 8-byte counts (SMALLBIG), this LAMMPS has " +
-        std::to_string(tagint_size) + " and " + std::to_string(bigint_size);
+           std::to_string(tagint_size) + " and " + std::to_string(bigint_size);
   std::string mpi;
   if (!is_mpich_abi(mpi))
-    return "it needs an MPI library with the MPICH ABI (MPICH, Intel MPI, MVAPICH, Cray MPI), found " + mpi;
+    return "it needs an MPI library with the MPICH ABI (MPICH, Intel MPI, MVAPICH, Cray MPI), "
+           "found " +
+           mpi;
   return "";
 }
 
@@ -75,8 +80,9 @@ std::string pair_library_path()
   return path.substr(0, path.rfind('/') + 1) + "libpwmlff_lammps.so";
 }
 
-// LAMMPS exports a slow dgemm_ of its own, which would take the place of the one in torch: let torch look at
-// home first. Not with a preloaded allocator, whose malloc torch would miss while LAMMPS uses it.
+// LAMMPS exports a slow dgemm_ of its own, which would take the place of the one in torch: let
+// torch look at home first. Not with a preloaded allocator, whose malloc torch would miss while
+// LAMMPS uses it.
 int load_flags()
 {
   const char *preload = std::getenv("LD_PRELOAD");
@@ -85,7 +91,7 @@ int load_flags()
 
 void *create_pair(LAMMPS_NS::LAMMPS *lmp)
 {
-  using Creator = void *(*) (LAMMPS_NS::LAMMPS *);
+  using Creator = void *(*)(LAMMPS_NS::LAMMPS *);
   static Creator creator = nullptr;
   if (!creator) {
     void *library = dlopen(pair_library_path().c_str(), load_flags());
@@ -93,7 +99,8 @@ void *create_pair(LAMMPS_NS::LAMMPS *lmp)
   }
   if (!creator) {
     const char *reason = dlerror();
-    std::fprintf(stderr, "ERROR: pair_style pwmlff cannot load its library: %s; `pwmlff info` tells more\n",
+    std::fprintf(stderr,
+                 "ERROR: pair_style pwmlff cannot load its library: %s; `pwmlff info` tells more\n",
                  reason ? reason : "no pwmlff_create_pair in it");
     return nullptr;    // LAMMPS reports the style as unknown
   }
@@ -112,9 +119,9 @@ void lammpsplugin_init(void *lmp, void *handle, void *register_function)
   }
   const char *open_mpi_rank = std::getenv("OMPI_COMM_WORLD_RANK");
   if (is_started_by_open_mpi(lmp) && open_mpi_rank && std::atoi(open_mpi_rank) == 0)
-    std::fprintf(stderr,
-                 "WARNING: the mpirun of Open MPI started several LAMMPS that do not know of each other; use the "
-                 "mpirun that was installed with pwmlff (see `pwmlff info`)\n");
+    std::fprintf(stderr, "WARNING: the mpirun of Open MPI started several LAMMPS that do not know "
+                         "of each other; use the "
+                         "mpirun that was installed with pwmlff (see `pwmlff info`)\n");
   lammpsplugin_t plugin;
   plugin.version = PWMLFF_LAMMPS_RELEASE;
   plugin.style = "pair";

@@ -7,10 +7,11 @@
 
 using namespace LAMMPS_NS;
 
-SystemAdaptor::SystemAdaptor(const Atom &atom, const NeighList &list, const std::vector<int> &type_map,
-                             double cutoff, std::size_t pairs_per_block) :
-    atom_(atom), list_(list), type_map_(type_map), cutoff_squared_(cutoff * cutoff),
-    pairs_per_block_(pairs_per_block)
+SystemAdaptor::SystemAdaptor(const Atom &atom, const NeighList &list,
+                             const std::vector<int> &type_map, double cutoff,
+                             std::size_t pairs_per_block)
+    : atom_(atom), list_(list), type_map_(type_map), cutoff_squared_(cutoff * cutoff),
+      pairs_per_block_(pairs_per_block)
 {
 }
 

@@ -14,13 +14,13 @@ namespace LAMMPS_NS {
 class Atom;
 class NeighList;
 
-// Cuts the atoms of this rank into blocks of about `pairs_per_block` pairs, so that memory does not grow
-// with the number of atoms.
+// Cuts the atoms of this rank into blocks of about `pairs_per_block` pairs, so that memory does not
+// grow with the number of atoms.
 class SystemAdaptor {
  public:
   // type_map[t] is the model's type of LAMMPS type t (from 1), or -1 where the model has no say
-  SystemAdaptor(const Atom &atom, const NeighList &list, const std::vector<int> &type_map, double cutoff,
-                std::size_t pairs_per_block);
+  SystemAdaptor(const Atom &atom, const NeighList &list, const std::vector<int> &type_map,
+                double cutoff, std::size_t pairs_per_block);
 
   // fills the block with the next atoms; false when there are none left
   bool next(PairBlock &block);

@@ -87,7 +87,9 @@ def _devices() -> Iterator[Fact]:
     yield Fact("devices", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads")
     if not torch.cuda.is_available():
         built = torch.version.cuda
-        yield Fact("devices", "CUDA", f"none (torch was built for CUDA {built})" if built else "none (CPU build of torch)")
+        yield Fact(
+            "devices", "CUDA", f"none (torch was built for CUDA {built})" if built else "none (CPU build of torch)"
+        )
         return
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)

@@ -30,6 +30,8 @@ macro(find_torch_wheel)
   add_library(pwmlff::torch ALIAS pwmlff_torch)
   target_include_directories(pwmlff_torch SYSTEM INTERFACE "${torch_root}/include"
                                                            "${torch_root}/include/torch/csrc/api/include")
+  # torch names its headers in messages: keep the folder of the build out of them
+  target_compile_options(pwmlff_torch INTERFACE "-fmacro-prefix-map=${torch_root}/=torch/")
   # libtorch.so brings the CUDA half of torch where there is one, though nothing here calls it by name
   target_link_libraries(pwmlff_torch INTERFACE -Wl,--no-as-needed "${torch_root}/lib/libtorch.so"
                                                "${torch_root}/lib/libtorch_cpu.so" "${torch_root}/lib/libc10.so")

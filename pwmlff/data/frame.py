@@ -6,6 +6,7 @@ Every reader ends in a `Frame`; everything behind it may rely on its shapes, fin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,13 @@ class Frame:
             raise DataFormatError(f"{self.where} has no atoms")
         self._set("atomic_numbers", (n_atoms,), np.int64)
         self._set("pbc", (3,), np.bool_)
-        shapes = {"positions": (n_atoms, 3), "cell": (3, 3), "forces": (n_atoms, 3), "virial": (3, 3)}
-        shapes["atomic_energies"] = (n_atoms,)
+        shapes: dict[str, tuple[int, ...]] = {
+            "positions": (n_atoms, 3),
+            "cell": (3, 3),
+            "forces": (n_atoms, 3),
+            "virial": (3, 3),
+            "atomic_energies": (n_atoms,),
+        }
         for name, shape in shapes.items():
             if getattr(self, name) is not None:
                 self._set(name, shape, np.float64)
@@ -84,7 +90,7 @@ class Frame:
         return len(self.atomic_numbers)
 
     def _set(self, name: str, shape: tuple[int, ...], dtype: type) -> None:
-        value = np.asarray(getattr(self, name), dtype=dtype)
+        value: NDArray[Any] = np.asarray(getattr(self, name), dtype=dtype)
         if value.shape != shape:
             raise DataFormatError(
                 f"{self.where}: `{name}` has shape {value.shape}, expected {shape}; the file may be truncated"

@@ -60,9 +60,8 @@ def neighbor_list(frame: Frame, cutoff: float) -> NeighborList:
 def _full_cell(frame: Frame) -> NDArray[np.float64]:
     """Replace the vectors of directions that are not periodic by orthogonal ones that keep the cell regular."""
     cell = frame.cell.copy()
-    for axis in np.flatnonzero(~frame.pbc):
-        cell[axis] = 0.0
     missing = [axis for axis in range(3) if not frame.pbc[axis]]
+    cell[missing] = 0.0
     if missing:
         _, _, basis = np.linalg.svd(cell)
         rank = 3 - len(missing)

@@ -16,14 +16,14 @@ Letters: `N` atoms, `E` pairs, `T` types, `M` features, `M2` axis features.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, List, Literal, Tuple  # noqa: UP035 (TorchScript reads these)
+from typing import TYPE_CHECKING, Any, Literal  # noqa: UP035 (TorchScript reads these)
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from pwmlff.descriptors.environment import EnvironmentMatrix
-from pwmlff.descriptors.properties import normalized_properties
+from pwmlff.descriptors.properties import DEFAULT_PROPERTIES, normalized_properties
 from pwmlff.models.base import Network, NetworkConfig
 from pwmlff.models.networks import EmbeddingNet, FittingStack
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
 Activation = Literal["tanh", "sigmoid"]
-DEFAULT_PROPERTIES = ("atomic_number", "atom_radius", "atom_mass", "electron_affin", "pauling")
 
 
 class TypeEmbeddingConfig(BaseModel):
@@ -71,7 +70,7 @@ class DPDescriptorConfig(BaseModel):
     def _consistent(self) -> DPDescriptorConfig:
         if self.Rmin >= self.Rmax:
             raise ValueError(f"`Rmin` ({self.Rmin} Å) must be smaller than `Rmax` ({self.Rmax} Å)")
-        if self.M2 > self.network_size[-1]:
+        if self.network_size[-1] < self.M2:
             raise ValueError(f"`M2` ({self.M2}) exceeds the last width of `network_size` ({self.network_size[-1]})")
         return self
 
@@ -101,8 +100,8 @@ class FittingNetConfig(BaseModel):
 class DPConfig(NetworkConfig):
     """Section `model` of a Deep Potential."""
 
-    descriptor: DPDescriptorConfig = Field(default_factory=DPDescriptorConfig)
-    fitting_net: FittingNetConfig = Field(default_factory=FittingNetConfig)
+    descriptor: DPDescriptorConfig = Field(default_factory=DPDescriptorConfig, description="what an atom sees")
+    fitting_net: FittingNetConfig = Field(default_factory=FittingNetConfig, description="from descriptor to energy")
 
 
 class FittingNet(nn.Module):
@@ -161,6 +160,9 @@ class _DeepPotentialBase(Network):
 class DeepPotential(_DeepPotentialBase):
     """Deep Potential with one embedding net per (central, neighbour) type pair."""
 
+    if TYPE_CHECKING:  # TorchScript would try to read these annotations
+        embedding: Any
+
     def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__(config, n_types, dtype)
         self.embedding = nn.ModuleList(
@@ -198,6 +200,9 @@ class DeepPotential(_DeepPotentialBase):
 
 class TypeEmbeddingDeepPotential(_DeepPotentialBase):
     """Deep Potential with one embedding net for all pairs, which also sees properties of the neighbour's element."""
+
+    if TYPE_CHECKING:
+        properties: Tensor
 
     def __init__(self, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> None:
         super().__init__(config, len(elements), dtype)
@@ -249,14 +254,14 @@ def _centers(pair_start: Tensor) -> Tensor:
     return torch.repeat_interleave(torch.arange(n_atoms, device=pair_start.device), pair_start[1:] - pair_start[:-1])
 
 
-def _sort_by_kind(kinds: Tensor, n_kinds: int) -> Tuple[Tensor, List[int]]:
+def _sort_by_kind(kinds: Tensor, n_kinds: int) -> tuple[Tensor, list[int]]:
     """Return the order [E] that sorts pairs by kind, and the bounds of each kind in it.
 
     The order is stable: the pairs of one kind stay sorted by central atom, so they are a CSR list of their own.
     """
     kinds, order = torch.sort(kinds, stable=True)
     limits = torch.arange(n_kinds + 1, device=kinds.device)
-    bounds: List[int] = torch.searchsorted(kinds, limits).tolist()
+    bounds: list[int] = torch.searchsorted(kinds, limits).tolist()
     return order, bounds
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,10 @@ class Layer(nn.Module):
         timestep: Mean of the initial scale t; None for a constant 1.
         dtype: Of the weights.
     """
+
+    if TYPE_CHECKING:  # TorchScript would try to read these annotations
+        bias: Tensor
+        scale: Tensor
 
     def __init__(self, n_in: int, n_out: int, *, has_bias: bool, timestep: float | None, dtype: torch.dtype) -> None:
         super().__init__()
@@ -53,6 +58,9 @@ class FittingStack(nn.Module):
         activation: One of `ACTIVATIONS`.
         dtype: Of the weights.
     """
+
+    if TYPE_CHECKING:
+        layers: Any
 
     def __init__(
         self,
@@ -96,6 +104,9 @@ class EmbeddingNet(nn.Module):
         activation: One of `ACTIVATIONS`.
         dtype: Of the weights.
     """
+
+    if TYPE_CHECKING:
+        layers: Any
 
     def __init__(
         self,

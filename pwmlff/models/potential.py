@@ -28,6 +28,8 @@ class Potential(nn.Module):
     """
 
     __jit_unused_properties__ = ("type_of",)
+    if TYPE_CHECKING:  # TorchScript would try to read these annotations
+        energy_shift: Tensor
 
     def __init__(self, network: Network, elements: Sequence[str], zbl: ZBLConfig | None = None) -> None:
         super().__init__()

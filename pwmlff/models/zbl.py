@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -43,6 +44,9 @@ class ZBL(nn.Module):
         config: The range.
         elements: Symbols in type order.
     """
+
+    if TYPE_CHECKING:  # TorchScript would try to read this annotation
+        charges: Tensor
 
     def __init__(self, config: ZBLConfig, elements: Sequence[str]) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from pwmlff.ops import library, reference
 if library.load():
 
     def embedding_contraction(
-        s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: List[int], activation: int
+        s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: list[int], activation: int
     ) -> Tensor:
         """Contract an embedding net with environment rows; see `reference.embedding_contraction`."""
         if s.device.type == "cpu":

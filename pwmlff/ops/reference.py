@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import List  # noqa: UP035 (TorchScript)
-
 import torch
 from torch import Tensor
 
 
-def embedding_net(s: Tensor, parameters: Tensor, widths: List[int], activation: int) -> Tensor:
+def embedding_net(s: Tensor, parameters: Tensor, widths: list[int], activation: int) -> Tensor:
     """Evaluate a residual net of one scalar input.
 
     Layer: `y = t * phi(W x + b)`, plus `x` where the widths are equal, plus `(x, x)` where the width doubles.
@@ -42,7 +40,7 @@ def embedding_net(s: Tensor, parameters: Tensor, widths: List[int], activation: 
 
 
 def embedding_contraction(
-    s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: List[int], activation: int
+    s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: list[int], activation: int
 ) -> Tensor:
     """Contract an embedding net with the environment rows of each atom's pairs.
 

@@ -136,9 +136,7 @@ def run_lammps(tmp_path: Path, start_lammps: StartLammps) -> RunLammps:
         ase.io.write(tmp_path / "data", atoms, format="lammps-data", specorder=list(types), masses=True)
         coeff = coeff or f"pair_coeff * * {' '.join(types)}"
         boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
-        text = _INPUT.format(
-            units=units, boundary=boundary, newton=newton, before=before, style=style, coeff=coeff
-        )
+        text = _INPUT.format(units=units, boundary=boundary, newton=newton, before=before, style=style, coeff=coeff)
         finished = start_lammps(text, ranks)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         table = np.loadtxt(tmp_path / "dump", skiprows=9, ndmin=2)
@@ -188,14 +186,10 @@ def expect() -> Callable[..., Expected]:
 
     def evaluate(atoms: Atoms, path: Path) -> Expected:
         exported = load_exported(path)
-        frame = Frame(
-            atomic_numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc
-        )
+        frame = Frame(atomic_numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
         type_of = {atomic_number_of(symbol): index for index, symbol in enumerate(exported.metadata.elements)}
         batch = collate([make_sample(frame, type_of, exported.metadata.cutoff)])
-        energies, gradients = exported.module(
-            batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types
-        )
+        energies, gradients = exported.module(batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
         virial = virial_from_gradients(gradients, batch)[0].numpy()
         return Expected(
             forces=forces_from_gradients(gradients, batch).numpy(),

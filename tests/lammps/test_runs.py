@@ -49,7 +49,9 @@ def data(crystal: Atoms, tmp_path: Path) -> None:
 @pytest.mark.parametrize("newton", ["on", "off"])
 @pytest.mark.usefixtures("data")
 def test_energy_is_conserved_on_two_ranks(start_lammps: Callable, model: Path, newton: str) -> None:
-    text = HEAD.format(newton=f"newton {newton}") + f"""
+    text = (
+        HEAD.format(newton=f"newton {newton}")
+        + f"""
 read_data data
 pair_style pwmlff {model}
 pair_coeff * * Cu O
@@ -57,6 +59,7 @@ pair_coeff * * Cu O
 thermo 20
 run 200
 """
+    )
     total = np.array(thermo(start_lammps(text, ranks=2), 1))
     kinetic_scale = 48 * 0.078  # 3/2 k T at 600 K, eV
     assert np.ptp(total) < 2e-3 * kinetic_scale
@@ -65,7 +68,9 @@ run 200
 @pytest.mark.usefixtures("data")
 def test_restart_and_repeated_pair_style(start_lammps: Callable, model: Path) -> None:
     style = f"pair_style pwmlff {model}\npair_coeff * * Cu O\n"
-    text = HEAD.format(newton="") + f"""
+    text = (
+        HEAD.format(newton="")
+        + f"""
 read_data data
 {style}
 {DYNAMICS}
@@ -81,6 +86,7 @@ thermo_style custom step etotal pe
 thermo_modify format float %.16g
 run 0
 """
+    )
     energies = thermo(start_lammps(text), 2)
     assert len(energies) == 5
     np.testing.assert_allclose(energies[2:], energies[1], rtol=0, atol=1e-10)
@@ -89,7 +95,9 @@ run 0
 
 @pytest.mark.usefixtures("data")
 def test_minimizes(start_lammps: Callable, model: Path) -> None:
-    text = HEAD.format(newton="") + f"""
+    text = (
+        HEAD.format(newton="")
+        + f"""
 read_data data
 pair_style pwmlff {model}
 pair_coeff * * Cu O
@@ -97,5 +105,6 @@ thermo_style custom step etotal pe fnorm
 thermo 1000
 minimize 0 1e-6 300 3000
 """
+    )
     norms = thermo(start_lammps(text), 3)
     assert norms[-1] < 1e-2 * norms[0]

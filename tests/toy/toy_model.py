@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from pydantic import Field
-from toy_descriptor import GaussianCounts
 from torch import Tensor, nn
+from toy_descriptor import GaussianCounts
 
 from pwmlff.models.base import Network, NetworkConfig
 

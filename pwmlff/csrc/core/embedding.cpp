@@ -34,13 +34,13 @@ void embedding_double_backward(const EmbeddingNet<Real> &net, const EmbeddingPai
   PWMLFF_DISPATCH(embedding_double_backward, net, pairs, sums_gradient, s_direction, rows_direction, out, first, last);
 }
 
-#define PWMLFF_INSTANTIATE(Real)                                                                                      \
-  template void embedding_contract<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, Real *,            \
-                                         std::int64_t, std::int64_t);                                                 \
-  template void embedding_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, const Real *,      \
-                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);               \
-  template void embedding_double_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &,             \
-                                                const Real *, const Real *, const Real *,                             \
+#define PWMLFF_INSTANTIATE(Real)                                                                                 \
+  template void embedding_contract<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, Real *,       \
+                                         std::int64_t, std::int64_t);                                            \
+  template void embedding_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, const Real *, \
+                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);          \
+  template void embedding_double_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &,        \
+                                                const Real *, const Real *, const Real *,                        \
                                                 const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);
 
 PWMLFF_INSTANTIATE(double)

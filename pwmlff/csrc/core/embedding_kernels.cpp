@@ -69,8 +69,8 @@ class Net {
     std::int64_t widest = 0;
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const std::int64_t size = kBlock * layers[l].width;
-      for (Buffer<Real> *buffer : {&states[l].a, &states[l].z1, &states[l].z2, &states[l].y, &states[l].y1,
-                                   &states[l].y2})
+      for (Buffer<Real> *buffer :
+           {&states[l].a, &states[l].z1, &states[l].z2, &states[l].y, &states[l].y1, &states[l].y2})
         buffer->resize(size);
       widest = std::max(widest, layers[l].width);
     }
@@ -403,8 +403,7 @@ void double_backward(const EmbeddingNet<Real> &description, const EmbeddingPairs
           add_outer(row, y1, n_features, sums);
         }
         if (out.rows) project(u, y1, n_features, direction, out.rows + 4 * e);
-        if (out.s)
-          out.s[e] = dot(p, y1, n_features) + dot(q, net.output().y2.data() + slot * width, n_features);
+        if (out.s) out.s[e] = dot(p, y1, n_features) + dot(q, net.output().y2.data() + slot * width, n_features);
       },
       [&](std::int64_t e0, std::int64_t n) {
         if (out.parameters) net.template reverse<Activation, 1>(pairs.s + e0, n, gradient);
@@ -442,13 +441,13 @@ void embedding_double_backward(const EmbeddingNet<Real> &net, const EmbeddingPai
     double_backward<Sigmoid>(net, pairs, sums_gradient, s_direction, rows_direction, out, first, last);
 }
 
-#define PWMLFF_INSTANTIATE(Real)                                                                                      \
-  template void embedding_contract<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, Real *,            \
-                                         std::int64_t, std::int64_t);                                                 \
-  template void embedding_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, const Real *,      \
-                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);               \
-  template void embedding_double_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &,             \
-                                                const Real *, const Real *, const Real *,                             \
+#define PWMLFF_INSTANTIATE(Real)                                                                                 \
+  template void embedding_contract<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, Real *,       \
+                                         std::int64_t, std::int64_t);                                            \
+  template void embedding_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, const Real *, \
+                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);          \
+  template void embedding_double_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &,        \
+                                                const Real *, const Real *, const Real *,                        \
                                                 const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);
 
 PWMLFF_INSTANTIATE(double)

@@ -12,17 +12,17 @@
 namespace {
 
 std::string build_info() {
-    std::string info = "compiler=" __VERSION__ ";torch=" TORCH_VERSION ";isa=" PWMLFF_ISAS ";cuda=" PWMLFF_CUDA;
+  std::string info = "compiler=" __VERSION__ ";torch=" TORCH_VERSION ";isa=" PWMLFF_ISAS ";cuda=" PWMLFF_CUDA;
 #ifdef _OPENMP
-    info += ";openmp=" + std::to_string(_OPENMP);
+  info += ";openmp=" + std::to_string(_OPENMP);
 #else
-    info += ";openmp=none";
+  info += ";openmp=none";
 #endif
-    return info;
+  return info;
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
-    library.def("build_info() -> str", &build_info);
+  library.def("build_info() -> str", &build_info);
 }

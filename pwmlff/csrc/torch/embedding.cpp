@@ -69,9 +69,8 @@ struct Arguments {
         std::max<std::int64_t>(1, std::min<std::int64_t>(at::get_num_threads(), n_pairs / kPairsPerTask));
     std::vector<std::int64_t> bounds{0};
     for (std::int64_t task = 1; task < count; ++task)
-      bounds.push_back(std::max(
-          bounds.back(),
-          std::lower_bound(offsets, offsets + n_atoms() + 1, n_pairs * task / count) - offsets));
+      bounds.push_back(std::max(bounds.back(),
+                                std::lower_bound(offsets, offsets + n_atoms() + 1, n_pairs * task / count) - offsets));
     bounds.push_back(n_atoms());
     return bounds;
   }
@@ -208,9 +207,11 @@ class EmbeddingContraction : public torch::autograd::Function<EmbeddingContracti
     const bool weights = context->needs_input_grad(3);
     variable_list result(6);
     if (geometry && at::GradMode::is_enabled()) {
-      TORCH_CHECK(!weights, "embedding_contraction: a gradient by positions and parameters at once cannot be "
-                            "differentiated again; ask for them separately");
-      const auto pair = GeometryGradient::apply(incoming[0], saved[0], saved[1], saved[2], saved[3], widths, activation);
+      TORCH_CHECK(!weights,
+                  "embedding_contraction: a gradient by positions and parameters at once cannot be "
+                  "differentiated again; ask for them separately");
+      const auto pair =
+          GeometryGradient::apply(incoming[0], saved[0], saved[1], saved[2], saved[3], widths, activation);
       result[0] = pair[0];
       result[1] = pair[1];
       return result;
@@ -237,8 +238,12 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
       "-> Tensor");
 }
 
-TORCH_LIBRARY_IMPL(pwmlff, CPU, library) { library.impl("embedding_contraction", contract_cpu); }
+TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
+  library.impl("embedding_contraction", contract_cpu);
+}
 
-TORCH_LIBRARY_IMPL(pwmlff, AutogradCPU, library) { library.impl("embedding_contraction", contract_autograd); }
+TORCH_LIBRARY_IMPL(pwmlff, AutogradCPU, library) {
+  library.impl("embedding_contraction", contract_autograd);
+}
 
 }  // namespace pwmlff
