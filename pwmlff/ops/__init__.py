@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List  # noqa: UP035 (TorchScript)
-
 import torch
 from torch import Tensor
 
