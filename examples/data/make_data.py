@@ -254,7 +254,7 @@ def check(recipe: Recipe, frame: Atoms, delta: float = 0.01) -> None:
     Args:
         recipe: Settings under test.
         frame: A hot frame.
-        delta: Displacement (A) of the central differences of tightly converged energies, for the three components of atom 0.
+        delta: Displacement (A) of the central differences (of tightly converged energies), three components of atom 0.
     """
     base = run_gpaw(make_calculator(recipe), frame)
     net = np.abs(base.get_forces().sum(axis=0)).max()

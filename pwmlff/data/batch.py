@@ -12,7 +12,7 @@ from torch import Tensor
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import NeighborList, neighbor_list
 from pwmlff.elements import symbol_of
-from pwmlff.errors import DataFormatError, did_you_mean
+from pwmlff.errors import DataFormatError
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def make_sample(frame: Frame, type_of: dict[int, int], cutoff: float) -> Sample:
     """
     unknown = sorted(set(frame.atomic_numbers.tolist()) - set(type_of))
     if unknown:
-        known = [symbol_of(number) for number in type_of]
+        known = ", ".join(symbol_of(number) for number in type_of)
         raise DataFormatError(
-            f"{frame.where} holds {symbol_of(unknown[0])}, which `atom_type` does not list; "
-            + did_you_mean(symbol_of(unknown[0]), known)
+            f"{frame.where} holds {symbol_of(unknown[0])}, but `atom_type` lists only {known}; "
+            "train a model with that element, or leave such frames out"
         )
     lookup = np.full(max(type_of) + 1, -1, dtype=np.int64)
     lookup[list(type_of)] = list(type_of.values())

@@ -1,0 +1,98 @@
+"""What the benchmarks share: fixed cores, child processes, percentiles, the state of the machine, tables."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+_BUSY = 1.3  # load average per core above which a reader should distrust the figures
+_OUTPUT_TAIL = 3000  # characters shown of a child that failed
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and tenth and ninetieth percentile of a sample."""
+
+    median: float
+    p10: float
+    p90: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        low, middle, high = np.percentile(values, [10, 50, 90])
+        return cls(float(middle), float(low), float(high))
+
+    def scaled(self, factor: float) -> Spread:
+        return Spread(self.median * factor, self.p10 * factor, self.p90 * factor)
+
+
+def pin_to_cores(n_cores: int) -> list[int]:
+    """Bind this process and all it starts to the first cores it may use, so that all contenders get the same ones."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if n_cores > len(allowed):
+        raise SystemExit(f"{n_cores} cores are asked for, this process may use {len(allowed)}")
+    os.sched_setaffinity(0, allowed[:n_cores])
+    return allowed[:n_cores]
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Return the environment of a child that computes on this many threads."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "DP_INTRA_OP_PARALLELISM_THREADS": str(threads),
+        "DP_INTER_OP_PARALLELISM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
+def run_child(command: Sequence[object], environment: Mapping[str, str], folder: Path) -> str:
+    """Run a program to its end and return its standard output; stop with the tail of what it said if it fails."""
+    words = [str(word) for word in command]
+    finished = subprocess.run(words, env=dict(environment), cwd=folder, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        said = (finished.stdout + finished.stderr)[-_OUTPUT_TAIL:]
+        raise SystemExit(f"{' '.join(words)}\nfailed with exit code {finished.returncode}:\n{said}")
+    return finished.stdout
+
+
+def describe_machine() -> str:
+    """Return processor, cores, load average and Python: what a reader needs to judge a figure."""
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    n_cores, load = os.cpu_count() or 1, os.getloadavg()
+    text = f"{model}, {n_cores} cores, load average {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}, "
+    text += f"Python {platform.python_version()}"
+    if load[0] > _BUSY * n_cores:
+        text += "\nthe machine is busy: only ratios of one run mean something, and they are uncertain"
+    return text
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> None:
+    """Print a table whose first column is text and whose others are figures, and lines below it."""
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 140)
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for note in notes:
+        console.print(note, markup=False)
+
+
+def say(text: str) -> None:
+    """Print progress at once, also into a pipe."""
+    print(text, file=sys.stderr, flush=True)
