@@ -27,10 +27,11 @@ def infer(
 ) -> None:
     """Predict the energy, atomic energies, forces, virial and stress of one structure."""
     from pwmlff.data.structures import read_structure
+    from pwmlff.device import choose_device
     from pwmlff.errors import ConfigError
     from pwmlff.evaluate.evaluator import predict_frames
     from pwmlff.evaluate.inference import as_json, as_text, write_xyz
-    from pwmlff.evaluate.loading import choose_device, is_model_file, load_model
+    from pwmlff.evaluate.loading import is_model_file, load_model
 
     if is_model_file(structure):
         raise ConfigError(f"'{structure}' is a model, expected a structure: pwmlff infer MODEL STRUCTURE")

@@ -25,6 +25,8 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of our output has gone, as in `pwmlff ... | head`
+            raise
         except (PwmlffError, OSError) as error:
             if ctx.params.get("debug"):
                 raise

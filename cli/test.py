@@ -51,7 +51,8 @@ def test(
     from rich.console import Console
 
     from pwmlff.data.readers import ReadReport, read_frames
-    from pwmlff.evaluate.loading import choose_device, load_model
+    from pwmlff.device import choose_device
+    from pwmlff.evaluate.loading import load_model
     from pwmlff.evaluate.report import print_report, report_console
     from pwmlff.evaluate.run import evaluate_model
 

@@ -132,7 +132,7 @@ void ModelRunner::evaluate(PairBlock &block, BlockResult &result)
   const auto n_pairs = static_cast<std::int64_t>(block.n_pairs());
   // blocks differ in size at every call, so nothing would be won by specialising the graph to
   // shapes
-  torch::jit::GraphOptimizerEnabledGuard no_specialisation(true);
+  torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
   try {
     const auto outputs = impl_->module
                              .forward({view(block.pair_vectors, {n_pairs, 3}, torch::kFloat64),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pwmlff.errors import ConfigError, ModelFileError
+from pwmlff.errors import ModelFileError
 from pwmlff.evaluate.predictor import Predictor
 from pwmlff.models.checkpoint import load_potential
 
@@ -23,23 +23,6 @@ def is_model_file(path: Path | str) -> bool:
         head = file.read(9)
     # a safetensors file begins with the length of its JSON header (8 bytes) and the header's brace
     return head.startswith(_ZIP_MAGIC) or (len(head) == 9 and head[8:] == b"{" and head[4:8] == b"\0\0\0\0")
-
-
-def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
-
-    Raises:
-        ConfigError: No such device on this machine.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"unknown device '{name}', expected auto, cpu, cuda or cuda:<number>") from error
-    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
-        raise ConfigError(f"device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA devices; use cpu")
-    return device
 
 
 def load_model(path: Path | str, device: torch.device) -> Predictor:

@@ -114,7 +114,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             )
         potential.load_state_dict(weights)
     except (ValueError, KeyError, RuntimeError, ConfigError) as error:
-        raise ModelFileError(f"the model in '{path}' cannot be built again: {error}") from error
+        reason = " ".join(str(error).split())  # torch reports on several lines
+        raise ModelFileError(f"the model in '{path}' cannot be built again: {reason}") from error
     run = {k.removeprefix(_RUN): v for k, v in tensors.items() if k.startswith(_RUN)}
     return Checkpoint(potential, config, run, content["state"])
 

@@ -98,7 +98,8 @@ class GradientUpdate(UpdateStrategy):
         sums = sum_errors(prediction, batch)
         loss = sums.loss(weights)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        # not to the positions as well: their second derivatives would cost as much again
+        loss.backward(inputs=list(self._named.values()))
         norm = self._clip()
         require_finite(loss, norm)
         for group in self._optimizer.param_groups:

@@ -13,8 +13,8 @@ from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
+from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
-from pwmlff.evaluate.loading import choose_device
 from pwmlff.models import Potential, build_potential
 from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
 from pwmlff.optim import OPTIMIZERS

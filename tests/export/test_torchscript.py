@@ -189,7 +189,11 @@ def test_digest_depends_on_names_numbers_and_metadata() -> None:
     tensors = {"a": torch.tensor([1.0]), "b": torch.tensor([2.0])}
     reordered = dict(reversed(tensors.items()))
     assert digest("x", tensors) == digest("x", reordered)
-    others = [digest("y", tensors), digest("x", {**tensors, "b": torch.tensor([3.0])}), digest("x", {"a": tensors["a"]})]
+    others = [
+        digest("y", tensors),
+        digest("x", {**tensors, "b": torch.tensor([3.0])}),
+        digest("x", {"a": tensors["a"]}),
+    ]
     assert digest("x", tensors) not in others
 
 

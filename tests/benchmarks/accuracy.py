@@ -1,0 +1,173 @@
+"""Accuracy of a Deep Potential on published data, trained by Adam through the commands a user types.
+
+    python tests/benchmarks/accuracy.py mlearn_Cu --data DIR [--minutes 20] [--threads 2] [--config FILE] [--keep FOLDER]
+
+mlearn_Cu: trains on extxyz/mlearn_Cu/train.xyz, tests on test.xyz of the same folder (fcc Cu: molecular dynamics,
+vacancies, surfaces, elastic deformations). pwmlff_Cu: the MOVEMENT files in raw/pwmlff_Cu (72 atoms, 300 and 500 K), of
+each of which the first 80 % of the trajectory train and the last 20 % test.
+
+The configurations are mlearn_cu.json and pwmlff_cu.json beside this file; no frame of the test set is seen by the
+training, and the model tested is the last one, not the best on anything. A run that exceeds --minutes is stopped by
+SIGTERM, which saves it, and its model tested as it is; its learning-rate schedule is then incomplete, which is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
+
+HERE = Path(__file__).resolve().parent
+TRAIN_FRACTION = 0.8  # of pwmlff_Cu
+STOPPED = 75  # exit code of a training that was stopped and saved
+COMMAND = [sys.executable, "-m", "pwmlff"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A data set with its configuration, and figures to stand beside ours: (name, force eV/Å, energy meV/atom)."""
+
+    config: str
+    movement_files: tuple[str, ...]  # converted to HDF5 first
+    references: tuple[tuple[str, float, float | None], ...]
+
+
+BENCHMARKS = {
+    "mlearn_Cu": Benchmark(
+        config="mlearn_cu.json",
+        movement_files=(),
+        references=(
+            ("target", 0.055, 4.0),
+            ("deepmd-kit, Adam, float32, [25,50,100], [240,240,240], 9000 steps, 15 min", 0.0760, 10.1),
+            ("Behler-Parrinello, published model", 0.0631, 1.68),
+            ("moment tensor potential, published model", 0.0135, 0.52),
+        ),
+    ),
+    "pwmlff_Cu": Benchmark(
+        config="pwmlff_cu.json",
+        movement_files=("raw/pwmlff_Cu/0_300_MOVEMENT", "raw/pwmlff_Cu/1_500_MOVEMENT"),
+        references=(("target", 0.03, None),),
+    ),
+}
+
+
+def prepare(benchmark: Benchmark, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Convert the data where needed and write the run file with full paths; returns its content."""
+    source = options.config or HERE / benchmark.config
+    config: dict[str, Any] = json.loads(source.read_text())
+    base = options.data.resolve()
+    if benchmark.movement_files:
+        files = [base / name for name in benchmark.movement_files]
+        store = folder / "pwmlff_cu.h5"
+        split = ["--split", TRAIN_FRACTION, "--by", "time"]
+        convert = [*COMMAND, "data", "convert", *files, "-o", store, "-f", "pwmat/movement", *split]
+        say(run_child(convert, thread_environment(options.threads), folder).strip())
+        base = folder
+    for key in ("train_data", "test_data"):
+        config[key] = [str(base / name) for name in config[key]]
+    config |= {"threads": options.threads, "device": "cpu", "model_store_dir": "model_record"}
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    return config
+
+
+def train(folder: Path, options: argparse.Namespace) -> tuple[float, bool]:
+    """Train within the time allowed; returns the wall time in s and whether the run came to its end."""
+    start = time.monotonic()
+    command = [*COMMAND, "train", "config.json", *(["--epochs", str(options.epochs)] if options.epochs else [])]
+    log = folder / "train.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=thread_environment(options.threads), stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            code = process.wait(timeout=60 * options.minutes)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+    if code not in (0, STOPPED):
+        raise SystemExit(f"training failed with exit code {code}:\n{log.read_text()[-3000:]}")
+    return time.monotonic() - start, code == 0
+
+
+def test(folder: Path, config: dict[str, Any], name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Test the last model on `train_data` or `test_data`; returns summary.json."""
+    checkpoint = folder / "model_record" / "dp_model.ckpt"
+    command = [*COMMAND, "test", checkpoint, *config[name], "-o", name, "--no-plots", "--device", "cpu"]
+    run_child(command, thread_environment(options.threads), folder)
+    summary: dict[str, Any] = json.loads((folder / name / "summary.json").read_text())
+    return summary
+
+
+def report(benchmark: Benchmark, config: dict[str, Any], results: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print our errors beside the references."""
+    seconds, is_complete = results["seconds"], results["is_complete"]
+    rows = []
+    for name in ("test_data", "train_data"):
+        summary = results[name]
+        force, energy = summary["force_rmse"], 1e3 * summary["energy_rmse_per_atom"]
+        label = f"pwmlff, {name.replace('_data', '')} ({summary['n_frames']} frames)"
+        rows.append([label, f"{force:.4f}", f"{energy:.2f}", f"{seconds / 60:.1f}"])
+    for label, force, reference in benchmark.references:
+        rows.append([label, f"{force:.4f}", "-" if reference is None else f"{reference:.2f}", "-"])
+    model, optimizer = config["model"], config["optimizer"]
+    sizes = f"{model['descriptor']['network_size']}, M2 {model['descriptor']['M2']}, "
+    sizes += f"{model['fitting_net']['network_size']}, {model['descriptor']['Rmax']} Å, {config['precision']}"
+    epochs = options.epochs or optimizer["epochs"]
+    notes = [
+        f"{sizes}; {optimizer['optimizer']}, batch {optimizer['batch_size']}, {epochs} epochs, seed {config['seed']}, "
+        f"{options.threads} threads; the time holds start-up, reading and all of training",
+        describe_machine(),
+    ]
+    if not is_complete:
+        notes.insert(0, f"stopped after {options.minutes:g} minutes, before the last epoch: the schedule is incomplete")
+    columns = ["", "force RMSE eV/Å", "energy RMSE meV/atom", "training min"]
+    print_table(f"{options.set}, errors on frames not trained on unless said", columns, rows, notes)
+
+
+def run(options: argparse.Namespace, folder: Path) -> None:
+    """Prepare, train, test and report in this folder."""
+    benchmark = BENCHMARKS[options.set]
+    config = prepare(benchmark, options, folder)
+    say(f"training in {folder}; progress in {folder / 'train.log'}")
+    seconds, is_complete = train(folder, options)
+    results: dict[str, Any] = {name: test(folder, config, name, options) for name in ("test_data", "train_data")}
+    report(benchmark, config, {**results, "seconds": seconds, "is_complete": is_complete}, options)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("set", choices=list(BENCHMARKS))
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds extxyz/ and raw/")
+    parser.add_argument("--config", type=Path, help="instead of the file beside this script")
+    parser.add_argument("--minutes", type=float, default=20.0, help="wall time allowed for training")
+    parser.add_argument("--epochs", type=int, help="instead of the configuration's")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="new folder for model and logs; otherwise they are deleted")
+    options = parser.parse_args()
+    pin_to_cores(options.threads)
+    say(describe_machine())
+    folder = Path(tempfile.mkdtemp(prefix="pwmlff-accuracy-")) if options.keep is None else options.keep.absolute()
+    if options.keep is not None:
+        folder.mkdir(parents=True)
+    try:
+        run(options, folder)
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
