@@ -6,6 +6,8 @@
 
 #include "lammpsplugin.h"
 
+#include "exceptions.h"
+
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -99,10 +101,12 @@ void *create_pair(LAMMPS_NS::LAMMPS *lmp)
   }
   if (!creator) {
     const char *reason = dlerror();
-    std::fprintf(stderr,
-                 "ERROR: pair_style pwmlff cannot load its library: %s; `pwmlff info` tells more\n",
-                 reason ? reason : "no pwmlff_create_pair in it");
-    return nullptr;    // LAMMPS reports the style as unknown
+    const std::string message = std::string("pair_style pwmlff cannot load its library: ") +
+                                (reason ? reason : "no pwmlff_create_pair in it") +
+                                "; `pwmlff info` tells more";
+    // other ranks, on other machines, may have succeeded and would wait for this one
+    std::fprintf(stderr, "ERROR: %s\n", message.c_str());
+    throw LAMMPS_NS::LAMMPSAbortException(message, MPI_COMM_WORLD);
   }
   return creator(lmp);
 }

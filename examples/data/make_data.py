@@ -218,6 +218,8 @@ def label(recipe: Recipe, name: str, work: Path, limit: int) -> list[Atoms]:
     if not samples.exists():
         write(samples, sample(recipe))
     done = read(labelled, ":") if labelled.exists() else []
+    for frame in done:
+        frame.arrays.pop("forces", None)  # ASE keeps the labels in the calculator as well
     known = {(frame.info["run"], frame.info["step"]) for frame in done}
     todo = [f for f in read(samples, ":") if (f.info["run"], f.info["step"]) not in known]
     todo.sort(key=lambda f: (f.info["step"] // BLOCK, f.info["run"], f.info["step"]))

@@ -1,6 +1,6 @@
 """Accuracy of a Deep Potential on published data, trained by Adam through the commands a user types.
 
-    python tests/benchmarks/accuracy.py mlearn_Cu --data DIR [--minutes 20] [--threads 2] [--config FILE] [--keep FOLDER]
+    python tests/benchmarks/accuracy.py mlearn_Cu --data DIR [--minutes 20] [--threads 2] [--config FILE]
 
 mlearn_Cu: trains on extxyz/mlearn_Cu/train.xyz, tests on test.xyz of the same folder (fcc Cu: molecular dynamics,
 vacancies, surfaces, elastic deformations). pwmlff_Cu: the MOVEMENT files in raw/pwmlff_Cu (72 atoms, 300 and 500 K), of

@@ -189,7 +189,9 @@ def measure(options: argparse.Namespace, models: dict[str, Path], ranks: int) ->
 
 def _row(contender: Contender, ranks: int, base: Run, n_small: int, threads: int) -> list[str]:
     spread, peak, n_atoms = Spread.of(contender.times), max(contender.peaks), base.n_atoms
-    growth = (peak - max(contender.small_peaks)) / (n_atoms - n_small) if n_atoms > n_small else float("nan")
+    growth = "-"  # a single cell has no half
+    if n_atoms > n_small:
+        growth = f"{(peak - max(contender.small_peaks)) / 1e3 / (n_atoms - n_small):.1f}"
     return [
         contender.name,
         f"{ranks} x {threads}",
@@ -197,7 +199,7 @@ def _row(contender: Contender, ranks: int, base: Run, n_small: int, threads: int
         f"{spread.p10:.1f} - {spread.p90:.1f}",
         f"{peak / 2**20:.0f}",
         f"{(peak - base.peak) / 1e3 / n_atoms:.1f}",
-        f"{growth / 1e3:.1f}",
+        growth,
     ]
 
 
