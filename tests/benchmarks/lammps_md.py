@@ -148,20 +148,18 @@ def contenders_of(options: argparse.Namespace, models: dict[str, Path]) -> list[
     return found
 
 
-def run_lammps(
-    contender: Contender, box: tuple[int, int, int], ranks: int, options: argparse.Namespace, *, timed: bool = True
-) -> Run:
+def run_lammps(contender: Contender, box: tuple[int, int, int], ranks: int, options: argparse.Namespace) -> Run:
     """Start LAMMPS once on a replicated cell."""
     folder = options.folder
     text = INPUT.format(data=folder / "data", box=box, style=contender.style, warm=options.warm)
-    text += f"run {options.steps} pre no\n" * (TIMED_RUNS if timed else 0)
+    text += f"run {options.steps} pre no\n" * TIMED_RUNS
     (folder / "in.lammps").write_text(text)
     watched = [sys.executable, "-c", WATCH, contender.environment["LMP"], "-in", "in.lammps", "-log", "log", "-nocite"]
     launcher = [contender.python.parent / "mpirun", "-np", ranks] if ranks > 1 else []
     output = run_child([*launcher, *watched], contender.environment, folder)
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms", output)
     peaks = re.findall(r"PEAK_KB (\d+)", output)
-    if len(loops) != 1 + TIMED_RUNS * timed or len(peaks) != ranks:
+    if len(loops) != 1 + TIMED_RUNS or len(peaks) != ranks:
         raise SystemExit(f"{contender.name}: LAMMPS on {ranks} ranks did not run as expected:\n{output[-2000:]}")
     times = [1e6 * float(seconds) / (int(steps) * int(atoms)) for seconds, steps, atoms in loops[1:]]
     return Run(int(loops[0][2]), times, 1024 * sum(map(int, peaks)))
@@ -174,8 +172,8 @@ def measure(options: argparse.Namespace, models: dict[str, Path], ranks: int) ->
     box, small_box = (r, r, r), (r, r, max(1, r // 2))
     zero = Contender("zero", Path(sys.executable), "pair_style zero 6.0\npair_coeff * *", contenders[0].environment)
     start = partial(run_lammps, ranks=ranks, options=options)
-    base = start(zero, box, timed=False)
-    n_small = start(zero, small_box, timed=False).n_atoms
+    base = start(zero, box)
+    n_small = start(zero, small_box).n_atoms
     for number in range(options.rounds):
         for contender in contenders:
             run = start(contender, box)
@@ -183,7 +181,7 @@ def measure(options: argparse.Namespace, models: dict[str, Path], ranks: int) ->
             contender.peaks.append(run.peak)
             say(f"{ranks} ranks, round {number + 1}, {contender.name}: {Spread.of(run.times).median:.1f} µs/atom/step")
     for contender in contenders:
-        contender.small_peaks.append(start(contender, small_box, timed=False).peak)
+        contender.small_peaks.append(start(contender, small_box).peak)
     return [_row(contender, ranks, base, n_small, options.threads) for contender in contenders]
 
 
