@@ -145,7 +145,7 @@ RECIPES = {
         interval=25,
         runs=(
             *((t, "none", 40) for t in (300.0, 400.0, 500.0, 600.0)),
-            *((400.0, s, 12) for s in STRAINS if s != "none"),
+            *((400.0, s, 10) for s in STRAINS if s != "none"),
         ),
         pw_ev=250.0,
         kpts=(3, 3, 2),

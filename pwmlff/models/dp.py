@@ -239,7 +239,7 @@ class TypeEmbeddingDeepPotential(_DeepPotentialBase):
 def _embedding_net(n_constants: int, config: DPConfig, dtype: torch.dtype) -> EmbeddingNet:
     descriptor = config.descriptor
     return EmbeddingNet(
-        n_constants,
+        1 + n_constants,
         descriptor.network_size,
         has_bias=descriptor.bias,
         timestep=1.0 if descriptor.resnet_dt else None,

@@ -47,19 +47,19 @@ class Layer(nn.Module):
             self.register_buffer("scale", scale, persistent=False)
 
 
-class FittingStack(nn.Module):
-    """Hidden layers of a fitting net.
+class LayerStack(nn.Module):
+    """Hidden layers one after another.
 
     Args:
         n_in: Width of the input.
         widths: Width of each layer.
         has_bias: Whether layers have a bias.
-        timestep: Mean of the initial scale t of layers with a link; None for a constant 1.
+        timestep: Mean of the initial scale t from the second layer on; None for a constant 1.
         activation: One of `ACTIVATIONS`.
         dtype: Of the weights.
     """
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # TorchScript would try to read this annotation
         layers: Any
 
     def __init__(
@@ -78,7 +78,12 @@ class FittingStack(nn.Module):
             Layer(n_from, n_to, has_bias=has_bias, timestep=timestep if depth > 0 else None, dtype=dtype)
             for depth, (n_from, n_to) in enumerate(sizes)
         )
+        self.widths = list(widths)
         self.activation = ACTIVATIONS.index(activation)
+
+
+class FittingStack(LayerStack):
+    """Hidden layers of a fitting net; arguments as in `LayerStack`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [n, n_in] to [n, widths[-1]]."""
@@ -93,45 +98,17 @@ class FittingStack(nn.Module):
         return x
 
 
-class EmbeddingNet(nn.Module):
-    """Net of one scalar per pair, and of constants of the neighbour's element.
+class EmbeddingNet(LayerStack):
+    """Net of one scalar per pair and of constants of the neighbour's element; `n_in` is 1 + the number of these.
 
-    Args:
-        n_constants: How many constants the first layer sees beside the scalar.
-        widths: Width of each layer.
-        has_bias: Whether layers have a bias.
-        timestep: Mean of the initial scale t of layers with a link; None for a constant 1.
-        activation: One of `ACTIVATIONS`.
-        dtype: Of the weights.
+    Other arguments as in `LayerStack`.
     """
-
-    if TYPE_CHECKING:
-        layers: Any
-
-    def __init__(
-        self,
-        n_constants: int,
-        widths: Sequence[int],
-        *,
-        has_bias: bool,
-        timestep: float | None,
-        activation: str,
-        dtype: torch.dtype,
-    ) -> None:
-        super().__init__()
-        sizes = list(zip([1 + n_constants, *widths[:-1]], widths, strict=True))
-        self.layers = nn.ModuleList(
-            Layer(n_from, n_to, has_bias=has_bias, timestep=timestep if depth > 0 else None, dtype=dtype)
-            for depth, (n_from, n_to) in enumerate(sizes)
-        )
-        self.widths = list(widths)
-        self.activation = ACTIVATIONS.index(activation)
 
     def flat_parameters(self, constants: Tensor) -> Tensor:
         """Return the parameters of the net as a function of the scalar alone, as the native operation takes them.
 
         Args:
-            constants: [n_constants]; their share of the first layer joins its bias.
+            constants: [n_in - 1]; their share of the first layer joins its bias.
         """
         parts = []
         for depth, layer in enumerate(self.layers):
@@ -149,7 +126,7 @@ class EmbeddingNet(nn.Module):
             s: [E] standardised input.
             rows: [E, 4].
             start: [N + 1] int64, CSR offsets of the pairs.
-            constants: [n_constants].
+            constants: [n_in - 1].
 
         Returns:
             [N, 4, M].

@@ -134,7 +134,9 @@ def report(benchmark: Benchmark, config: dict[str, Any], results: dict[str, Any]
     if not is_complete:
         notes.insert(0, f"stopped after {options.minutes:g} minutes, before the last epoch: the schedule is incomplete")
     columns = ["", "force RMSE eV/Å", "energy RMSE meV/atom", "training min"]
-    print_table(f"{options.set}, errors on frames not trained on unless said", columns, rows, notes)
+    print_table(
+        f"{options.set}: errors on the test frames, and on the training frames for comparison", columns, rows, notes
+    )
 
 
 def run(options: argparse.Namespace, folder: Path) -> None:

@@ -75,7 +75,7 @@ class Contender:
     environment: dict[str, str]
     times: list[float] = field(default_factory=list)  # µs/atom/step
     peaks: list[int] = field(default_factory=list)  # bytes, all ranks
-    small_peaks: list[int] = field(default_factory=list)  # likewise, of a box of half the size
+    small_peak: int = 0  # likewise, of a box of half the size
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def measure(options: argparse.Namespace, models: dict[str, Path], ranks: int) ->
             contender.peaks.append(run.peak)
             say(f"{ranks} ranks, round {number + 1}, {contender.name}: {Spread.of(run.times).median:.1f} µs/atom/step")
     for contender in contenders:
-        contender.small_peaks.append(start(contender, small_box).peak)
+        contender.small_peak = start(contender, small_box).peak
     return [_row(contender, ranks, base, n_small, options.threads) for contender in contenders]
 
 
@@ -189,7 +189,7 @@ def _row(contender: Contender, ranks: int, base: Run, n_small: int, threads: int
     spread, peak, n_atoms = Spread.of(contender.times), max(contender.peaks), base.n_atoms
     growth = "-"  # a single cell has no half
     if n_atoms > n_small:
-        growth = f"{(peak - max(contender.small_peaks)) / 1e3 / (n_atoms - n_small):.1f}"
+        growth = f"{(peak - contender.small_peak) / 1e3 / (n_atoms - n_small):.1f}"
     return [
         contender.name,
         f"{ranks} x {threads}",

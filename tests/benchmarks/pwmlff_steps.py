@@ -23,6 +23,7 @@ from pwmlff.config import RunConfig, load_config
 from pwmlff.data.neighbors import neighbor_list
 from pwmlff.data.readers import read_frames
 from pwmlff.models import DTYPES
+from pwmlff.models.dp import DPConfig
 from pwmlff.train import train_from_config
 
 _COUNTED = 20  # frames whose pairs are counted
@@ -47,8 +48,8 @@ def time_steps(config_path: Path, n_steps: int, n_warm: int) -> dict[str, object
 def _sizes(config: RunConfig) -> dict[str, float]:
     """Count atoms and pairs per frame of the training data."""
     frames = list(islice(read_frames(config.train_data, format=config.format), _COUNTED))
-    cutoff = config.model.descriptor.Rmax  # type: ignore[attr-defined]  # a Deep Potential
-    pairs = [len(neighbor_list(frame, cutoff).pair_neighbors) for frame in frames]
+    assert isinstance(config.model, DPConfig)
+    pairs = [len(neighbor_list(frame, config.model.descriptor.Rmax).pair_neighbors) for frame in frames]
     return {"n_atoms": sum(map(len, frames)) / len(frames), "n_pairs": sum(pairs) / len(pairs)}
 
 
