@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
@@ -74,4 +75,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; the `pwmlff` script calls this."""
+    # read by the OpenMP runtime when torch loads it: threads that spin while they wait make a shared machine crawl
+    if "GOMP_SPINCOUNT" not in os.environ:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     app(prog_name="pwmlff")

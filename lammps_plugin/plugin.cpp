@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What LAMMPS loads at start. It needs nothing but libc, so that it always loads, starts `lmp`
-// without delay, and can say what is wrong; the pair style with torch behind it is loaded when an
-// input uses it.
+// What LAMMPS loads at start. It needs neither torch nor MPI at link time, so that it always loads,
+// starts `lmp` without delay, and can say what is wrong; the pair style with torch behind it is
+// loaded when an input uses it.
 
 #include "lammpsplugin.h"
 
@@ -91,11 +91,21 @@ int load_flags()
   return RTLD_NOW | RTLD_LOCAL | (preload && *preload ? 0 : RTLD_DEEPBIND);
 }
 
+// LAMMPS and torch bring one OpenMP runtime each. Threads that wait by spinning take the cores from
+// those of the other runtime and from other processes, at each of the many short parallel regions
+// of a model.
+void let_waiting_threads_sleep()
+{
+  if (!std::getenv("OMP_WAIT_POLICY") && !std::getenv("GOMP_SPINCOUNT"))
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+}
+
 void *create_pair(LAMMPS_NS::LAMMPS *lmp)
 {
   using Creator = void *(*)(LAMMPS_NS::LAMMPS *);
   static Creator creator = nullptr;
   if (!creator) {
+    let_waiting_threads_sleep();    // read by the runtime when it is loaded
     void *library = dlopen(pair_library_path().c_str(), load_flags());
     if (library) creator = reinterpret_cast<Creator>(dlsym(library, "pwmlff_create_pair"));
   }

@@ -4,9 +4,10 @@
 // derivative is an operation of its own. Each needs only what is asked for: the engine tells which gradients are.
 #include "embedding.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
-#include <torch/torch.h>
 
 #include <array>
 
@@ -14,7 +15,7 @@ namespace pwmlff {
 
 namespace {
 
-using torch::Tensor;
+using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Widths = at::IntArrayRef;
@@ -36,7 +37,7 @@ struct Arguments {
         activation(activation_in) {
     TORCH_CHECK(s.dim() == 1 && rows.dim() == 2 && rows.size(1) == 4 && rows.size(0) == s.size(0),
                 "embedding_contraction expects s [E] and rows [E, 4], got ", s.sizes(), " and ", rows.sizes());
-    TORCH_CHECK(start.dim() == 1 && start.size(0) >= 1 && start.scalar_type() == torch::kInt64,
+    TORCH_CHECK(start.dim() == 1 && start.size(0) >= 1 && start.scalar_type() == at::kLong,
                 "embedding_contraction expects start [N + 1] of int64, got ", start.sizes());
     TORCH_CHECK(!widths.empty() && parameters.dim() == 1 && parameters.size(0) == embedding_parameter_count(widths),
                 "embedding_contraction expects ", embedding_parameter_count(widths), " parameters, got ",
@@ -85,7 +86,7 @@ void for_tasks(const std::vector<std::int64_t> &bounds, Work work) {
 }
 
 Tensor zeros_if(bool wanted, at::IntArrayRef sizes, const Tensor &like) {
-  return wanted ? torch::zeros(sizes, like.options()) : Tensor();
+  return wanted ? at::zeros(sizes, like.options()) : Tensor();
 }
 
 template <typename Real>
@@ -96,7 +97,7 @@ Real *pointer(const Tensor &tensor) {
 Tensor contract_cpu(const Tensor &s, const Tensor &rows, const Tensor &start, const Tensor &parameters, Widths widths,
                     std::int64_t activation) {
   const Arguments arguments(s, rows, start, parameters, widths, activation);
-  Tensor sums = torch::empty({arguments.n_atoms(), 4, arguments.n_features()}, arguments.s.options());
+  Tensor sums = at::empty({arguments.n_atoms(), 4, arguments.n_features()}, arguments.s.options());
   AT_DISPATCH_FLOATING_TYPES(sums.scalar_type(), "embedding_contraction", [&] {
     const auto net = arguments.net<scalar_t>();
     const auto pairs = arguments.pairs<scalar_t>();
@@ -180,8 +181,8 @@ class GeometryGradient : public torch::autograd::Function<GeometryGradient> {
     const auto saved = context->get_saved_variables();
     const Arguments arguments(saved[1], saved[2], saved[3], saved[4], context->saved_data["widths"].toIntVector(),
                               context->saved_data["activation"].toInt());
-    const Tensor s_direction = incoming[0].defined() ? incoming[0] : torch::zeros_like(arguments.s);
-    const Tensor rows_direction = incoming[1].defined() ? incoming[1] : torch::zeros_like(arguments.rows);
+    const Tensor s_direction = incoming[0].defined() ? incoming[0] : at::zeros_like(arguments.s);
+    const Tensor rows_direction = incoming[1].defined() ? incoming[1] : at::zeros_like(arguments.rows);
     const Wanted4 wanted = {context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2),
                             context->needs_input_grad(4)};
     auto result = double_backward_cpu(saved[0], s_direction, rows_direction, arguments, wanted);
