@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from pwmlff.descriptors.environment import EnvironmentMatrix
 from pwmlff.descriptors.properties import DEFAULT_PROPERTIES, normalized_properties
 from pwmlff.models.base import Network, NetworkConfig
-from pwmlff.models.networks import EmbeddingNet, FittingStack
+from pwmlff.models.networks import EmbeddingNet, FittingNet
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -104,34 +104,6 @@ class DPConfig(NetworkConfig):
     fitting_net: FittingNetConfig = Field(default_factory=FittingNetConfig, description="from descriptor to energy")
 
 
-class FittingNet(nn.Module):
-    """Descriptor -> energy of an atom.
-
-    Args:
-        n_in: Length of the descriptor.
-        config: Widths and activation.
-        dtype: Of the weights.
-    """
-
-    def __init__(self, n_in: int, config: FittingNetConfig, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.hidden = FittingStack(
-            n_in,
-            config.network_size[:-1],
-            has_bias=config.bias,
-            timestep=0.1 if config.resnet_dt else None,
-            activation=config.activation,
-            dtype=dtype,
-        )
-        n_last = config.network_size[-2]
-        self.output = nn.Parameter(torch.empty(1, n_last, dtype=dtype).normal_(0.0, (n_last + 1) ** -0.5))
-        self.output_bias = nn.Parameter(torch.zeros(1, dtype=dtype))
-
-    def forward(self, descriptor: Tensor) -> Tensor:
-        """Map [n, D] to [n]."""
-        return nn.functional.linear(self.hidden(descriptor), self.output, self.output_bias).squeeze(-1)
-
-
 class _DeepPotentialBase(Network):
     """What both kinds share: environment matrix, descriptor, fitting nets."""
 
@@ -146,7 +118,7 @@ class _DeepPotentialBase(Network):
         self.n_features = descriptor.network_size[-1]
         self.environment = EnvironmentMatrix(descriptor.Rmin, descriptor.Rmax, n_types, dtype)
         n_in = self.n_features * self.n_axis
-        self.fitting = nn.ModuleList(FittingNet(n_in, config.fitting_net, dtype) for _ in range(n_types))
+        self.fitting = nn.ModuleList(_fitting_net(n_in, config.fitting_net, dtype) for _ in range(n_types))
 
     def fit_statistics(self, batches: Iterable[Batch]) -> None:
         """Set the normalisation of the environment matrix from all frames."""
@@ -244,6 +216,17 @@ def _embedding_net(n_constants: int, config: DPConfig, dtype: torch.dtype) -> Em
         has_bias=descriptor.bias,
         timestep=1.0 if descriptor.resnet_dt else None,
         activation=descriptor.activation,
+        dtype=dtype,
+    )
+
+
+def _fitting_net(n_in: int, config: FittingNetConfig, dtype: torch.dtype) -> FittingNet:
+    return FittingNet(
+        n_in,
+        config.network_size[:-1],
+        has_bias=config.bias,
+        timestep=0.1 if config.resnet_dt else None,
+        activation=config.activation,
         dtype=dtype,
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from pwmlff.ops import embedding_contraction
+from pwmlff.ops import embedding_contraction, fitting_net
 
 ACTIVATIONS = ("tanh", "sigmoid")  # the index is what the native operations take
 
@@ -82,20 +82,30 @@ class LayerStack(nn.Module):
         self.activation = ACTIVATIONS.index(activation)
 
 
-class FittingStack(LayerStack):
-    """Hidden layers of a fitting net; arguments as in `LayerStack`."""
+class FittingNet(LayerStack):
+    """Descriptor -> energy of an atom: hidden layers and a linear output; arguments as in `LayerStack`."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [n, n_in] to [n, widths[-1]]."""
-        for depth, layer in enumerate(self.layers):
-            z = nn.functional.linear(x, layer.weight, layer.bias)
-            y = layer.scale * (torch.tanh(z) if self.activation == 0 else torch.sigmoid(z))
-            if depth > 0 and z.shape[1] == x.shape[1]:
-                y = y + x
-            elif depth > 0 and z.shape[1] == 2 * x.shape[1]:
-                y = y + torch.cat([x, x], dim=-1)
-            x = y
-        return x
+    def __init__(
+        self,
+        n_in: int,
+        widths: Sequence[int],
+        *,
+        has_bias: bool,
+        timestep: float | None,
+        activation: str,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__(n_in, widths, has_bias=has_bias, timestep=timestep, activation=activation, dtype=dtype)
+        self.output = nn.Parameter(torch.empty(widths[-1], dtype=dtype).normal_(0.0, (widths[-1] + 1) ** -0.5))
+        self.output_bias = nn.Parameter(torch.zeros(1, dtype=dtype))
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """Map [n, n_in] to [n]."""
+        parts = []
+        for layer in self.layers:
+            parts += [layer.weight.reshape(-1), layer.bias, layer.scale]
+        parameters = torch.cat(parts + [self.output, self.output_bias])
+        return fitting_net(descriptor, parameters, self.widths, self.activation)
 
 
 class EmbeddingNet(LayerStack):

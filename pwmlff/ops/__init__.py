@@ -17,7 +17,14 @@ if library.load():
             return torch.ops.pwmlff.embedding_contraction(s, rows, start, parameters, widths, activation)
         return reference.embedding_contraction(s, rows, start, parameters, widths, activation)
 
+    def fitting_net(inputs: Tensor, parameters: Tensor, widths: list[int], activation: int) -> Tensor:
+        """Evaluate a fitting net; see `reference.fitting_net`."""
+        if inputs.device.type == "cpu":
+            return torch.ops.pwmlff.fitting_net(inputs, parameters, widths, activation)
+        return reference.fitting_net(inputs, parameters, widths, activation)
+
 else:
     embedding_contraction = reference.embedding_contraction
+    fitting_net = reference.fitting_net
 
-__all__ = ["embedding_contraction", "library", "reference"]
+__all__ = ["embedding_contraction", "fitting_net", "library", "reference"]

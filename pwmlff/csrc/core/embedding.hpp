@@ -2,30 +2,17 @@
 //
 //   A[n, c, m] = sum_{e in pairs of n} R[e, c] G_m(s_e)
 //
-// G is a residual net: layer 1: y = t * phi(w s + b); layer l: y = t * phi(W x + b) + x (equal widths), or + (x, x)
-// (doubled width), or nothing. Neither G nor any other array of E x M numbers is ever stored: pairs are worked off in
-// blocks that stay in the cache, and derivatives compute the net again.
+// G is a net of nets.hpp with one input. Neither G nor any other array of E x M numbers is ever stored: pairs are
+// worked off in blocks that stay in the cache, and derivatives compute the net again.
 //
 // Letters: N atoms, E pairs sorted by atom (CSR `start`), M features, P parameters; the four rows c.
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "nets.hpp"
 
 namespace pwmlff {
-
-enum class ActivationKind { tanh = 0, sigmoid = 1 };
-
-// Parameters lie one layer after another: weight [n_out, n_in], bias [n_out], scale t [n_out]; the first n_in is 1.
-template <typename Real>
-struct EmbeddingNet {
-  const Real *parameters;
-  std::vector<std::int64_t> widths;
-  ActivationKind activation;
-};
-
-// Number of parameters of a net of these widths.
-std::int64_t embedding_parameter_count(const std::vector<std::int64_t> &widths);
 
 template <typename Real>
 struct EmbeddingPairs {
@@ -46,18 +33,18 @@ struct EmbeddingGradients {
 
 // A for the atoms first..last.
 template <typename Real>
-void embedding_contract(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums,
-                        std::int64_t first, std::int64_t last);
+void embedding_contract(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first,
+                        std::int64_t last);
 
 // Gradients of <sums_gradient, A>.
 template <typename Real>
-void embedding_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
+void embedding_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
                         const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last);
 
 // Gradients of <s_direction, ds> + <rows_direction, dR>, where ds and dR are what embedding_backward writes.
 template <typename Real>
-void embedding_double_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs,
-                               const Real *sums_gradient, const Real *s_direction, const Real *rows_direction,
-                               const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last);
+void embedding_double_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
+                               const Real *s_direction, const Real *rows_direction, const EmbeddingGradients<Real> &out,
+                               std::int64_t first, std::int64_t last);
 
 }  // namespace pwmlff

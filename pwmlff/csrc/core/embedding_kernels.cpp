@@ -10,6 +10,8 @@ namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
+constexpr std::int64_t kBlock = 32;  // pairs worked on at once: their activations stay in the second-level cache
+
 // Walks the pairs of the atoms first..last in blocks: prepare(e0, n) once per block, then visit(atom, e, slot) once per
 // pair, then finish(e0, n).
 template <typename Prepare, typename Visit, typename Finish>
@@ -72,23 +74,16 @@ inline void project(const Real *__restrict u, const Real *__restrict x, std::int
   out[3] = factor * t3;
 }
 
-template <typename Real>
-inline Real dot(const Real *__restrict x, const Real *__restrict y, std::int64_t n) {
-  Real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t m = 0; m < n; ++m) sum += x[m] * y[m];
-  return sum;
-}
-
 template <typename Activation, typename Real>
-void contract(const EmbeddingNet<Real> &description, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first,
+void contract(const NetView<Real> &description, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first,
               std::int64_t last) {
-  Net<Real> net(description);
+  Net<Real> &net = net_of_thread<Real>();
+  net.prepare(description, kBlock, 0);
   const std::int64_t n_features = net.n_features();
   std::fill(sums + first * 4 * n_features, sums + last * 4 * n_features, Real(0));
   for_blocks(
       pairs.start, first, last,
-      [&](std::int64_t e0, std::int64_t n) { net.template forward<Activation, 0>(pairs.s + e0, n); },
+      [&](std::int64_t e0, std::int64_t n) { net.template forward<Activation, 0>(pairs.s + e0, nullptr, n); },
       [&](std::int64_t atom, std::int64_t e, std::int64_t slot) {
         add_outer(pairs.rows + 4 * e, net.output().y.data() + slot * net.width(), n_features,
                   sums + atom * 4 * n_features);
@@ -97,18 +92,21 @@ void contract(const EmbeddingNet<Real> &description, const EmbeddingPairs<Real> 
 }
 
 template <typename Activation, typename Real>
-void backward(const EmbeddingNet<Real> &description, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
+void backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
               const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last) {
-  Net<Real> net(description);
+  Net<Real> &net = net_of_thread<Real>();
+  net.prepare(description, kBlock, out.s ? 1 : 0);
   const std::int64_t n_features = net.n_features(), width = net.width();
-  auto gradient = zero_gradients(net.layers);
+  NetGradient<Real> &gradient = gradient_of_thread<Real>();
+  gradient.prepare(net.layers, out.parameters);
+  const Buffer<Real> ones(kBlock, Real(1));  // derivatives are those by s itself
   for_blocks(
       pairs.start, first, last,
       [&](std::int64_t e0, std::int64_t n) {
         if (out.s)
-          net.template forward<Activation, 1>(pairs.s + e0, n);
+          net.template forward<Activation, 1>(pairs.s + e0, ones.data(), n);
         else
-          net.template forward<Activation, 0>(pairs.s + e0, n);
+          net.template forward<Activation, 0>(pairs.s + e0, nullptr, n);
         std::fill(net.bar.begin(), net.bar.end(), Real(0));
       },
       [&](std::int64_t atom, std::int64_t e, std::int64_t slot) {
@@ -118,27 +116,30 @@ void backward(const EmbeddingNet<Real> &description, const EmbeddingPairs<Real> 
         if (out.s) out.s[e] = dot(factors, net.output().y1.data() + slot * width, n_features);
         if (out.rows) project(u, net.output().y.data() + slot * width, n_features, Real(1), out.rows + 4 * e);
       },
-      [&](std::int64_t e0, std::int64_t n) {
-        if (out.parameters) net.template reverse<Activation, 0>(pairs.s + e0, n, gradient);
+      [&](std::int64_t, std::int64_t n) {
+        if (out.parameters) net.template reverse<Activation, 0>(n, gradient, nullptr);
       });
-  if (out.parameters) add_unpacked(gradient, out.parameters);
+  gradient.finish();
 }
 
 template <typename Activation, typename Real>
-void double_backward(const EmbeddingNet<Real> &description, const EmbeddingPairs<Real> &pairs,
-                     const Real *sums_gradient, const Real *s_direction, const Real *rows_direction,
-                     const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last) {
-  Net<Real> net(description);
+void double_backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
+                     const Real *s_direction, const Real *rows_direction, const EmbeddingGradients<Real> &out,
+                     std::int64_t first, std::int64_t last) {
+  Net<Real> &net = net_of_thread<Real>();
+  net.prepare(description, kBlock, out.s ? 2 : 1);
   const std::int64_t n_features = net.n_features(), width = net.width();
-  auto gradient = zero_gradients(net.layers);
+  NetGradient<Real> &gradient = gradient_of_thread<Real>();
+  gradient.prepare(net.layers, out.parameters);
+  const Buffer<Real> ones(kBlock, Real(1));  // derivatives are those by s itself
   if (out.sums) std::fill(out.sums + first * 4 * n_features, out.sums + last * 4 * n_features, Real(0));
   for_blocks(
       pairs.start, first, last,
       [&](std::int64_t e0, std::int64_t n) {
         if (out.s)
-          net.template forward<Activation, 2>(pairs.s + e0, n);
+          net.template forward<Activation, 2>(pairs.s + e0, ones.data(), n);
         else
-          net.template forward<Activation, 1>(pairs.s + e0, n);
+          net.template forward<Activation, 1>(pairs.s + e0, ones.data(), n);
         std::fill(net.bar.begin(), net.bar.end(), Real(0));
         std::fill(net.bar1.begin(), net.bar1.end(), Real(0));
       },
@@ -160,17 +161,17 @@ void double_backward(const EmbeddingNet<Real> &description, const EmbeddingPairs
         if (out.rows) project(u, y1, n_features, direction, out.rows + 4 * e);
         if (out.s) out.s[e] = dot(p, y1, n_features) + dot(q, net.output().y2.data() + slot * width, n_features);
       },
-      [&](std::int64_t e0, std::int64_t n) {
-        if (out.parameters) net.template reverse<Activation, 1>(pairs.s + e0, n, gradient);
+      [&](std::int64_t, std::int64_t n) {
+        if (out.parameters) net.template reverse<Activation, 1>(n, gradient, nullptr);
       });
-  if (out.parameters) add_unpacked(gradient, out.parameters);
+  gradient.finish();
 }
 
 }  // namespace
 
 template <typename Real>
-void embedding_contract(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums,
-                        std::int64_t first, std::int64_t last) {
+void embedding_contract(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first,
+                        std::int64_t last) {
   if (net.activation == ActivationKind::tanh)
     contract<Tanh>(net, pairs, sums, first, last);
   else
@@ -178,7 +179,7 @@ void embedding_contract(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real
 }
 
 template <typename Real>
-void embedding_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
+void embedding_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
                         const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last) {
   if (net.activation == ActivationKind::tanh)
     backward<Tanh>(net, pairs, sums_gradient, out, first, last);
@@ -187,23 +188,23 @@ void embedding_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real
 }
 
 template <typename Real>
-void embedding_double_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs,
-                               const Real *sums_gradient, const Real *s_direction, const Real *rows_direction,
-                               const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last) {
+void embedding_double_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
+                               const Real *s_direction, const Real *rows_direction, const EmbeddingGradients<Real> &out,
+                               std::int64_t first, std::int64_t last) {
   if (net.activation == ActivationKind::tanh)
     double_backward<Tanh>(net, pairs, sums_gradient, s_direction, rows_direction, out, first, last);
   else
     double_backward<Sigmoid>(net, pairs, sums_gradient, s_direction, rows_direction, out, first, last);
 }
 
-#define PWMLFF_INSTANTIATE(Real)                                                                                 \
-  template void embedding_contract<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, Real *,       \
-                                         std::int64_t, std::int64_t);                                            \
-  template void embedding_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &, const Real *, \
-                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);          \
-  template void embedding_double_backward<Real>(const EmbeddingNet<Real> &, const EmbeddingPairs<Real> &,        \
-                                                const Real *, const Real *, const Real *,                        \
-                                                const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);
+#define PWMLFF_INSTANTIATE(Real)                                                                                    \
+  template void embedding_contract<Real>(const NetView<Real> &, const EmbeddingPairs<Real> &, Real *, std::int64_t, \
+                                         std::int64_t);                                                             \
+  template void embedding_backward<Real>(const NetView<Real> &, const EmbeddingPairs<Real> &, const Real *,         \
+                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);             \
+  template void embedding_double_backward<Real>(const NetView<Real> &, const EmbeddingPairs<Real> &, const Real *,  \
+                                                const Real *, const Real *, const EmbeddingGradients<Real> &,       \
+                                                std::int64_t, std::int64_t);
 
 PWMLFF_INSTANTIATE(double)
 PWMLFF_INSTANTIATE(float)

@@ -6,13 +6,13 @@
 #define PWMLFF_DECLARE_EMBEDDING(isa)                                                                                  \
   namespace pwmlff::isa {                                                                                              \
   template <typename Real>                                                                                             \
-  void embedding_contract(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums,                \
-                          std::int64_t first, std::int64_t last);                                                      \
+  void embedding_contract(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first, \
+                          std::int64_t last);                                                                          \
   template <typename Real>                                                                                             \
-  void embedding_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient, \
+  void embedding_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,      \
                           const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last);                 \
   template <typename Real>                                                                                             \
-  void embedding_double_backward(const EmbeddingNet<Real> &net, const EmbeddingPairs<Real> &pairs,                     \
+  void embedding_double_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs,                          \
                                  const Real *sums_gradient, const Real *s_direction, const Real *rows_direction,       \
                                  const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last);          \
   }

@@ -1,8 +1,7 @@
-// A residual net of one scalar, evaluated and differentiated for a block of inputs that stays in the cache.
+// The net of nets.hpp, evaluated and differentiated for a block of inputs that stays in the cache.
 //
-// Layer 1: y = t * phi(w s + b); layer l: y = t * phi(W x + b) + x (equal widths), or + (x, x) (doubled width), or
-// nothing. Derivatives by s are carried forward beside the values; parameter gradients of values and first derivatives
-// are collected backward in one pass.
+// Derivatives along one direction per input are carried forward beside the values; gradients of values and of these
+// derivatives, by parameters and inputs, are collected backward in one pass.
 //
 // Included only by files compiled once per instruction set. Everything is local to the file that includes it, so that
 // no code for one instruction set can be linked in the place of another's.
@@ -14,14 +13,12 @@
 #include <vector>
 
 #include "activation.hpp"
-#include "embedding.hpp"
 #include "gemm.hpp"
+#include "nets.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
-
-constexpr std::int64_t kBlock = 32;  // inputs worked on at once: their activations stay in the second-level cache
 
 template <typename Real>
 using Buffer = std::vector<Real>;
@@ -29,30 +26,48 @@ using Buffer = std::vector<Real>;
 // One layer with its weights laid out for the products; rows are padded to whole vectors with zeros.
 template <typename Real>
 struct Layer {
-  std::int64_t n_in, n_out, width;  // width: n_out padded
-  int copies;                       // how many times the input is added to the output
-  Buffer<Real> weight;              // [n_in, width], W^T
-  Buffer<Real> weight_back;         // [n_out, padded n_in], W
-  Buffer<Real> bias, scale;         // [width]
+  std::int64_t n_in, n_out, width, width_in;  // widths: n_out and n_in padded
+  int copies;                                 // how many times the input is added to the output
+  Buffer<Real> weight;                        // [n_in, width], W^T
+  const Real *weight_back;  // [n_out, width_in], W; the parameters themselves where no padding is needed
+  Buffer<Real> weight_back_copy;
+  Buffer<Real> bias, scale;  // [width]
 };
 
+// out [columns, rows] = in [rows, columns]^T, both with rows of their own length, in tiles that stay in the cache.
 template <typename Real>
-std::vector<Layer<Real>> pack(const EmbeddingNet<Real> &net) {
-  std::vector<Layer<Real>> layers;
+void transpose(const Real *in, std::int64_t rows, std::int64_t columns, Real *out, std::int64_t out_row) {
+  constexpr std::int64_t tile = 16;
+  for (std::int64_t i0 = 0; i0 < rows; i0 += tile)
+    for (std::int64_t j0 = 0; j0 < columns; j0 += tile)
+      for (std::int64_t i = i0; i < std::min(rows, i0 + tile); ++i)
+        for (std::int64_t j = j0; j < std::min(columns, j0 + tile); ++j) out[j * out_row + i] = in[i * columns + j];
+}
+
+// Lays the parameters out anew, in the memory of the last time.
+template <typename Real>
+void pack(const NetView<Real> &net, std::vector<Layer<Real>> &layers) {
+  layers.resize(net.widths.size());
   const Real *next = net.parameters;
-  std::int64_t n_in = 1;
-  for (const std::int64_t n_out : net.widths) {
-    Layer<Real> layer;
+  std::int64_t n_in = net.n_in;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    Layer<Real> &layer = layers[l];
+    const std::int64_t n_out = net.widths[l];
     layer.n_in = n_in;
     layer.n_out = n_out;
     layer.width = padded<Real>(n_out);
-    layer.copies = layers.empty() ? 0 : n_out == n_in ? 1 : n_out == 2 * n_in ? 2 : 0;
-    const std::int64_t width_in = padded<Real>(n_in);
-    layer.weight.assign(n_in * layer.width, Real(0));
-    layer.weight_back.assign(n_out * width_in, Real(0));
-    for (std::int64_t j = 0; j < n_out; ++j)
-      for (std::int64_t k = 0; k < n_in; ++k)
-        layer.weight[k * layer.width + j] = layer.weight_back[j * width_in + k] = next[j * n_in + k];
+    layer.width_in = padded<Real>(n_in);
+    layer.copies = l == 0 ? 0 : n_out == n_in ? 1 : n_out == 2 * n_in ? 2 : 0;
+    layer.weight.resize(n_in * layer.width);
+    if (layer.width != n_out) std::fill(layer.weight.begin(), layer.weight.end(), Real(0));
+    transpose(next, n_out, n_in, layer.weight.data(), layer.width);
+    layer.weight_back = next;
+    if (layer.width_in != n_in) {
+      layer.weight_back_copy.assign(n_out * layer.width_in, Real(0));
+      for (std::int64_t j = 0; j < n_out; ++j)
+        std::copy(next + j * n_in, next + (j + 1) * n_in, layer.weight_back_copy.data() + j * layer.width_in);
+      layer.weight_back = layer.weight_back_copy.data();
+    }
     next += n_out * n_in;
     layer.bias.assign(layer.width, Real(0));
     std::copy(next, next + n_out, layer.bias.begin());
@@ -61,104 +76,160 @@ std::vector<Layer<Real>> pack(const EmbeddingNet<Real> &net) {
     std::copy(next, next + n_out, layer.scale.begin());
     next += n_out;
     n_in = n_out;
-    layers.push_back(std::move(layer));
   }
-  return layers;
 }
 
-// What a block's passes leave for the next: per layer the value a = phi(z), dz/ds, d2z/ds2 and the outputs y, y', y''.
+// What a block's passes leave for the next: per layer the value a = phi(z), the derivatives z', z'' of z along the
+// direction, and the outputs y, y', y''.
 template <typename Real>
 struct LayerState {
   Buffer<Real> a, z1, z2, y, y1, y2;
 };
 
+// Where the gradients of one layer's parameters are summed: weight [n_out, width_in] in the result itself where no
+// padding is needed, otherwise in a copy that is added to it at the end.
+template <typename Real>
+struct LayerGradient {
+  std::int64_t n_in, n_out, width_in;
+  Real *result;  // weight [n_out, n_in], bias [n_out], scale [n_out]
+  Real *weight;
+  Buffer<Real> padded_weight;
+
+  Real *bias() const { return result + n_out * n_in; }
+  Real *scale() const { return bias() + n_out; }
+};
+
+// Parameter gradients in the order of NetView; none when not wanted.
+template <typename Real>
+class NetGradient {
+ public:
+  // Gradients will be added to `result`; null when not wanted.
+  void prepare(const std::vector<Layer<Real>> &net, Real *result) {
+    layers.resize(result ? net.size() : 0);
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      LayerGradient<Real> &layer = layers[l];
+      layer.n_in = net[l].n_in;
+      layer.n_out = net[l].n_out;
+      layer.width_in = net[l].width_in;
+      layer.result = layer.weight = result;
+      if (layer.width_in != layer.n_in) {
+        layer.padded_weight.assign(layer.n_out * layer.width_in, Real(0));
+        layer.weight = layer.padded_weight.data();
+      }
+      result += layer.n_out * (layer.n_in + 2);
+    }
+  }
+
+  // Completes the result.
+  void finish() {
+    for (LayerGradient<Real> &layer : layers) {
+      if (layer.weight == layer.result) continue;
+      for (std::int64_t j = 0; j < layer.n_out; ++j)
+        for (std::int64_t k = 0; k < layer.n_in; ++k)
+          layer.result[j * layer.n_in + k] += layer.weight[j * layer.width_in + k];
+    }
+  }
+
+  std::vector<LayerGradient<Real>> layers;
+};
+
+// A net with room for a block of inputs. One lives in each thread and is prepared anew for each call: memory that is
+// given back and asked for at every call would cost more time than the products.
 template <typename Real>
 class Net {
  public:
-  explicit Net(const EmbeddingNet<Real> &net) : layers(pack(net)), states(layers.size()) {
-    std::int64_t widest = 0;
+  // For blocks of up to `block` inputs and derivatives up to `order` (0, 1 or 2).
+  void prepare(const NetView<Real> &net, std::int64_t block, int order) {
+    pack(net, layers);
+    states.resize(layers.size());
+    const auto provide = [](Buffer<Real> &buffer, std::int64_t size) {
+      if (static_cast<std::int64_t>(buffer.size()) < size) buffer.resize(size);
+    };
+    std::int64_t widest = padded<Real>(net.n_in);
     for (std::size_t l = 0; l < layers.size(); ++l) {
-      const std::int64_t size = kBlock * layers[l].width;
-      for (Buffer<Real> *buffer :
-           {&states[l].a, &states[l].z1, &states[l].z2, &states[l].y, &states[l].y1, &states[l].y2})
-        buffer->resize(size);
+      const std::int64_t size = block * layers[l].width;
+      for (Buffer<Real> *buffer : {&states[l].a, &states[l].y}) provide(*buffer, size);
+      if (order >= 1)
+        for (Buffer<Real> *buffer : {&states[l].z1, &states[l].y1}) provide(*buffer, size);
+      if (order >= 2)
+        for (Buffer<Real> *buffer : {&states[l].z2, &states[l].y2}) provide(*buffer, size);
       widest = std::max(widest, layers[l].width);
     }
-    for (Buffer<Real> *buffer : {&bar, &bar1, &bar_in, &bar1_in}) buffer->resize(kBlock * widest);
+    for (Buffer<Real> *buffer : {&bar, &bar_in}) provide(*buffer, block * widest);
+    if (order >= 1)
+      for (Buffer<Real> *buffer : {&bar1, &bar1_in}) provide(*buffer, block * widest);
   }
 
-  // Evaluates the net and its first `Order` derivatives by s for n pairs.
+  // Evaluates the net at x [n, n_in] and its first `Order` derivatives along x1 [n, n_in]; x1 is constant along itself.
   template <typename Activation, int Order>
-  void forward(const Real *s, std::int64_t n) {
+  void forward(const Real *x, const Real *x1, std::int64_t n) {
+    input_ = padded_rows(x, n, x_padded_);
+    if (Order >= 1) input1_ = padded_rows(x1, n, x1_padded_);
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const Layer<Real> &layer = layers[l];
       LayerState<Real> &state = states[l];
-      const std::int64_t width = layer.width;
-      if (l == 0) {
-        for (std::int64_t e = 0; e < n; ++e)
-          for (std::int64_t j = 0; j < width; ++j) {
-            state.a[e * width + j] = layer.weight[j] * s[e];
-            if (Order >= 1) state.z1[e * width + j] = layer.weight[j];
-            if (Order >= 2) state.z2[e * width + j] = Real(0);
-          }
-      } else {
-        const LayerState<Real> &input = states[l - 1];
-        const std::int64_t width_in = layers[l - 1].width;
-        const auto product = [&](const Buffer<Real> &x, Buffer<Real> &z) {
-          multiply<Real>(n, width, layer.n_in, x.data(), width_in, 1, layer.weight.data(), width, z.data(), width,
-                         false);
-        };
-        product(input.y, state.a);
-        if (Order >= 1) product(input.y1, state.z1);
-        if (Order >= 2) product(input.y2, state.z2);
+      const auto product = [&](const Real *in, Buffer<Real> &z) {
+        multiply<Real>(n, layer.width, layer.n_in, in, layer.width_in, 1, layer.weight.data(), layer.width, z.data(),
+                       layer.width, false);
+      };
+      product(l == 0 ? input_ : states[l - 1].y.data(), state.a);
+      if (Order >= 1) product(l == 0 ? input1_ : states[l - 1].y1.data(), state.z1);
+      if (Order >= 2) {
+        if (l == 0)
+          std::fill(state.z2.begin(), state.z2.end(), Real(0));
+        else
+          product(states[l - 1].y2.data(), state.z2);
       }
       activate<Activation, Order>(layer, state, n);
       if (layer.copies > 0) {
         const LayerState<Real> &input = states[l - 1];
-        add_links(layer, layers[l - 1].width, input.y, state.y, n);
-        if (Order >= 1) add_links(layer, layers[l - 1].width, input.y1, state.y1, n);
-        if (Order >= 2) add_links(layer, layers[l - 1].width, input.y2, state.y2, n);
+        add_links(layer, input.y, state.y, n);
+        if (Order >= 1) add_links(layer, input.y1, state.y1, n);
+        if (Order >= 2) add_links(layer, input.y2, state.y2, n);
       }
     }
   }
 
-  // Adds to `gradient` the parameter gradients of sum(bar * y + bar1 * y'), where bar and bar1 [n, width] hold the
-  // factors of the last layer's outputs and are overwritten. Order 0 leaves bar1 out.
+  // Gradients of sum(bar * y + bar1 * y') at the inputs of the last `forward`, where bar and bar1 [n, width] hold the
+  // factors of the last layer's outputs and are overwritten; Order 0 leaves bar1 out. Those by parameters go to
+  // `gradient`, those by x are written to x_gradient [n, n_in] unless it is null.
   template <typename Activation, int Order>
-  void reverse(const Real *s, std::int64_t n, std::vector<Layer<Real>> &gradient) {
+  void reverse(std::int64_t n, NetGradient<Real> &gradient, Real *x_gradient) {
+    const bool wants_parameters = !gradient.layers.empty();
     for (std::size_t l = layers.size(); l-- > 0;) {
       const Layer<Real> &layer = layers[l];
-      const std::int64_t width = layer.width;
+      const std::int64_t width = layer.width, width_in = layer.width_in;
       if (layer.copies > 0) {
-        gather_links(layer, layers[l - 1].width, bar, bar_in, n);
-        if (Order >= 1) gather_links(layer, layers[l - 1].width, bar1, bar1_in, n);
+        gather_links(layer, bar, bar_in, n);
+        if (Order >= 1) gather_links(layer, bar1, bar1_in, n);
       }
-      differentiate<Activation, Order>(layer, states[l], n, gradient[l]);
-      if (l == 0) {
-        for (std::int64_t e = 0; e < n; ++e)
-          for (std::int64_t j = 0; j < width; ++j) {
-            gradient[0].weight[j] += bar[e * width + j] * s[e];
-            if (Order >= 1) gradient[0].weight[j] += bar1[e * width + j];
-          }
-        return;
+      differentiate<Activation, Order>(layer, states[l], n);
+      if (wants_parameters) {
+        const auto collect = [&](const Real *in, const Buffer<Real> &factors) {
+          multiply<Real>(layer.n_out, width_in, n, factors.data(), 1, width, in, width_in, gradient.layers[l].weight,
+                         width_in, true);
+        };
+        collect(l == 0 ? input_ : states[l - 1].y.data(), bar);
+        if (Order >= 1) collect(l == 0 ? input1_ : states[l - 1].y1.data(), bar1);
+        collect_bias_and_scale(n, width, gradient.layers[l]);
       }
-      const LayerState<Real> &input = states[l - 1];
-      const std::int64_t width_in = layers[l - 1].width;
-      const auto product = [&](const Buffer<Real> &x, Buffer<Real> &factors, Buffer<Real> &out) {
-        multiply<Real>(layer.n_in, width, n, x.data(), 1, width_in, factors.data(), width, gradient[l].weight.data(),
-                       width, true);
-        multiply<Real>(n, width_in, layer.n_out, factors.data(), width, 1, layer.weight_back.data(), width_in,
-                       out.data(), width_in, layer.copies > 0);
+      if (l == 0 && !x_gradient) return;
+      const auto propagate = [&](Buffer<Real> &factors, Buffer<Real> &out) {
+        multiply<Real>(n, width_in, layer.n_out, factors.data(), width, 1, layer.weight_back, width_in, out.data(),
+                       width_in, layer.copies > 0);
         std::swap(factors, out);
       };
-      product(input.y, bar, bar_in);
-      if (Order >= 1) product(input.y1, bar1, bar1_in);
+      propagate(bar, bar_in);
+      if (Order >= 1 && l > 0) propagate(bar1, bar1_in);
     }
+    const std::int64_t n_in = layers[0].n_in, width_in = layers[0].width_in;
+    for (std::int64_t e = 0; e < n; ++e)
+      std::copy(bar.data() + e * width_in, bar.data() + e * width_in + n_in, x_gradient + e * n_in);
   }
 
   std::vector<Layer<Real>> layers;
   std::vector<LayerState<Real>> states;
-  Buffer<Real> bar, bar1;  // factors of the outputs while going backward, [kBlock, widest]
+  Buffer<Real> bar, bar1;  // factors of the outputs while going backward, [block, widest]
 
   const LayerState<Real> &output() const { return states.back(); }
   std::int64_t width() const { return layers.back().width; }
@@ -191,13 +262,13 @@ class Net {
     }
   }
 
-  // Turns the factors of a layer's outputs into those of its z and z', and collects bias and scale gradients.
+  // Turns the factors of a layer's outputs into those of its z and z', and leaves what the scale sees in scale_terms.
   template <typename Activation, int Order>
-  void differentiate(const Layer<Real> &layer, const LayerState<Real> &state, std::int64_t n, Layer<Real> &gradient) {
+  void differentiate(const Layer<Real> &layer, const LayerState<Real> &state, std::int64_t n) {
     const std::int64_t width = layer.width;
+    scale_terms.assign(width, Real(0));
     const Real *__restrict scale = layer.scale.data();
-    Real *__restrict bias_gradient = gradient.bias.data();
-    Real *__restrict scale_gradient = gradient.scale.data();
+    Real *__restrict scale_sum = scale_terms.data();
     for (std::int64_t e = 0; e < n; ++e) {
       Real *__restrict factor = bar.data() + e * width;
       Real *__restrict factor1 = bar1.data() + e * width;
@@ -215,27 +286,42 @@ class Net {
           factor1[j] = scaled * first;
         }
         factor[j] = z_factor;
-        bias_gradient[j] += z_factor;
-        scale_gradient[j] += scale_term;
+        scale_sum[j] += scale_term;
       }
     }
   }
 
-  static void add_links(const Layer<Real> &layer, std::int64_t width_in, const Buffer<Real> &x, Buffer<Real> &y,
-                        std::int64_t n) {
+  void collect_bias_and_scale(std::int64_t n, std::int64_t width, LayerGradient<Real> &gradient) const {
+    Real *__restrict bias = gradient.bias(), *__restrict scale = gradient.scale();
+    for (std::int64_t e = 0; e < n; ++e) {
+      const Real *__restrict factor = bar.data() + e * width;
+      for (std::int64_t j = 0; j < gradient.n_out; ++j) bias[j] += factor[j];
+    }
+    for (std::int64_t j = 0; j < gradient.n_out; ++j) scale[j] += scale_terms[j];
+  }
+
+  // The inputs with rows padded to whole vectors; the inputs themselves where they are.
+  const Real *padded_rows(const Real *x, std::int64_t n, Buffer<Real> &copy) const {
+    const std::int64_t n_in = layers[0].n_in, width_in = layers[0].width_in;
+    if (width_in == n_in) return x;
+    copy.assign(n * width_in, Real(0));
+    for (std::int64_t e = 0; e < n; ++e) std::copy(x + e * n_in, x + (e + 1) * n_in, copy.data() + e * width_in);
+    return copy.data();
+  }
+
+  static void add_links(const Layer<Real> &layer, const Buffer<Real> &x, Buffer<Real> &y, std::int64_t n) {
     for (std::int64_t e = 0; e < n; ++e)
       for (int copy = 0; copy < layer.copies; ++copy) {
-        const Real *__restrict from = x.data() + e * width_in;
+        const Real *__restrict from = x.data() + e * layer.width_in;
         Real *__restrict to = y.data() + e * layer.width + copy * layer.n_in;
         for (std::int64_t k = 0; k < layer.n_in; ++k) to[k] += from[k];
       }
   }
 
-  static void gather_links(const Layer<Real> &layer, std::int64_t width_in, const Buffer<Real> &factors,
-                           Buffer<Real> &out, std::int64_t n) {
+  static void gather_links(const Layer<Real> &layer, const Buffer<Real> &factors, Buffer<Real> &out, std::int64_t n) {
     for (std::int64_t e = 0; e < n; ++e) {
-      Real *__restrict to = out.data() + e * width_in;
-      std::fill(to, to + width_in, Real(0));
+      Real *__restrict to = out.data() + e * layer.width_in;
+      std::fill(to, to + layer.width_in, Real(0));
       for (int copy = 0; copy < layer.copies; ++copy) {
         const Real *__restrict from = factors.data() + e * layer.width + copy * layer.n_in;
         for (std::int64_t k = 0; k < layer.n_in; ++k) to[k] += from[k];
@@ -243,26 +329,29 @@ class Net {
     }
   }
 
-  Buffer<Real> bar_in, bar1_in;
+  Buffer<Real> bar_in, bar1_in, scale_terms, x_padded_, x1_padded_;
+  const Real *input_ = nullptr, *input1_ = nullptr;  // of the last forward, rows padded
 };
 
+// The net and the gradients of this thread.
 template <typename Real>
-std::vector<Layer<Real>> zero_gradients(const std::vector<Layer<Real>> &layers) {
-  std::vector<Layer<Real>> gradient = layers;
-  for (Layer<Real> &layer : gradient)
-    for (Buffer<Real> *buffer : {&layer.weight, &layer.bias, &layer.scale})
-      std::fill(buffer->begin(), buffer->end(), Real(0));
+Net<Real> &net_of_thread() {
+  static thread_local Net<Real> net;
+  return net;
+}
+
+template <typename Real>
+NetGradient<Real> &gradient_of_thread() {
+  static thread_local NetGradient<Real> gradient;
   return gradient;
 }
 
 template <typename Real>
-void add_unpacked(const std::vector<Layer<Real>> &gradient, Real *parameters) {
-  for (const Layer<Real> &layer : gradient) {
-    for (std::int64_t j = 0; j < layer.n_out; ++j)
-      for (std::int64_t k = 0; k < layer.n_in; ++k) *parameters++ += layer.weight[k * layer.width + j];
-    for (std::int64_t j = 0; j < layer.n_out; ++j) *parameters++ += layer.bias[j];
-    for (std::int64_t j = 0; j < layer.n_out; ++j) *parameters++ += layer.scale[j];
-  }
+inline Real dot(const Real *__restrict x, const Real *__restrict y, std::int64_t n) {
+  Real sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t m = 0; m < n; ++m) sum += x[m] * y[m];
+  return sum;
 }
 
 }  // namespace

@@ -4,12 +4,12 @@
 // derivative is an operation of its own. Each needs only what is asked for: the engine tells which gradients are.
 #include "embedding.hpp"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <array>
+
+#include "tasks.hpp"
 
 namespace pwmlff {
 
@@ -39,8 +39,8 @@ struct Arguments {
                 "embedding_contraction expects s [E] and rows [E, 4], got ", s.sizes(), " and ", rows.sizes());
     TORCH_CHECK(start.dim() == 1 && start.size(0) >= 1 && start.scalar_type() == at::kLong,
                 "embedding_contraction expects start [N + 1] of int64, got ", start.sizes());
-    TORCH_CHECK(!widths.empty() && parameters.dim() == 1 && parameters.size(0) == embedding_parameter_count(widths),
-                "embedding_contraction expects ", embedding_parameter_count(widths), " parameters, got ",
+    TORCH_CHECK(!widths.empty() && parameters.dim() == 1 && parameters.size(0) == net_parameter_count(1, widths),
+                "embedding_contraction expects ", net_parameter_count(1, widths), " parameters, got ",
                 parameters.sizes());
     TORCH_CHECK(s.scalar_type() == rows.scalar_type() && s.scalar_type() == parameters.scalar_type(),
                 "embedding_contraction: s, rows and parameters must have one dtype");
@@ -53,8 +53,8 @@ struct Arguments {
   std::int64_t n_features() const { return widths.back(); }
 
   template <typename Real>
-  EmbeddingNet<Real> net() const {
-    return {parameters.const_data_ptr<Real>(), widths, static_cast<ActivationKind>(activation)};
+  NetView<Real> net() const {
+    return {parameters.const_data_ptr<Real>(), 1, widths, static_cast<ActivationKind>(activation)};
   }
 
   template <typename Real>
@@ -76,23 +76,6 @@ struct Arguments {
     return bounds;
   }
 };
-
-// Runs work(task, first, last) for each task, in parallel.
-template <typename Work>
-void for_tasks(const std::vector<std::int64_t> &bounds, Work work) {
-  at::parallel_for(0, static_cast<std::int64_t>(bounds.size()) - 1, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) work(task, bounds[task], bounds[task + 1]);
-  });
-}
-
-Tensor zeros_if(bool wanted, at::IntArrayRef sizes, const Tensor &like) {
-  return wanted ? at::zeros(sizes, like.options()) : Tensor();
-}
-
-template <typename Real>
-Real *pointer(const Tensor &tensor) {
-  return tensor.defined() ? tensor.data_ptr<Real>() : nullptr;
-}
 
 Tensor contract_cpu(const Tensor &s, const Tensor &rows, const Tensor &start, const Tensor &parameters, Widths widths,
                     std::int64_t activation) {
@@ -126,11 +109,11 @@ variable_list backward_cpu(const Tensor &gradient_in, const Arguments &arguments
       EmbeddingGradients<scalar_t> out;
       out.s = pointer<scalar_t>(s);
       out.rows = pointer<scalar_t>(rows);
-      if (partial.defined()) out.parameters = pointer<scalar_t>(partial) + task * partial.size(1);
+      out.parameters = partial_row<scalar_t>(partial, task);
       embedding_backward(net, pairs, in, out, first, last);
     });
   });
-  return {s, rows, partial.defined() ? partial.sum(0) : Tensor()};
+  return {s, rows, sum_partial(partial)};
 }
 
 // Gradients by sums_gradient, s, rows, parameters; undefined where not wanted.
@@ -153,12 +136,12 @@ variable_list double_backward_cpu(const Tensor &gradient_in, const Tensor &s_dir
       out.sums = pointer<scalar_t>(sums);
       out.s = pointer<scalar_t>(s);
       out.rows = pointer<scalar_t>(rows);
-      if (partial.defined()) out.parameters = pointer<scalar_t>(partial) + task * partial.size(1);
+      out.parameters = partial_row<scalar_t>(partial, task);
       embedding_double_backward(net, pairs, gradient.const_data_ptr<scalar_t>(), s_direction.const_data_ptr<scalar_t>(),
                                 rows_direction.const_data_ptr<scalar_t>(), out, first, last);
     });
   });
-  return {sums, s, rows, partial.defined() ? partial.sum(0) : Tensor()};
+  return {sums, s, rows, sum_partial(partial)};
 }
 
 // The gradients of the contraction by s and rows, as a differentiable function.
