@@ -33,9 +33,22 @@ def guess_format(path: Path) -> str:
         raise DataFormatError(f"{path} does not exist")
     found = _guess_folder(path) if path.is_dir() else _guess_file(path)
     if found is None:
-        kind = "folder" if path.is_dir() else "file"
-        raise DataFormatError(f"{path}: the format of this {kind} is not recognised; name it with `format`")
+        raise DataFormatError(f"{path}: the format is not recognised; name it with `format`")
     return found
+
+
+def data_files(path: Path) -> list[Path]:
+    """List what a path stands for: itself, or the files of a folder that is no data set of npy files.
+
+    Raises:
+        DataFormatError: The folder holds no file.
+    """
+    if not path.is_dir() or _guess_folder(path) is not None:
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise DataFormatError(f"{path}: the folder holds no data file, and no npy data set of deepmd or pwmlff")
+    return files
 
 
 def _guess_folder(path: Path) -> str | None:

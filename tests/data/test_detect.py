@@ -53,9 +53,9 @@ def test_an_empty_file_of_a_named_format(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "letter").write_text("Dear reader,\nthis is no structure.\n")
-    with pytest.raises(DataFormatError, match="letter: the format of this file is not recognised"):
+    with pytest.raises(DataFormatError, match="letter: the format is not recognised"):
         read_frames([tmp_path / "letter"])
-    with pytest.raises(DataFormatError, match="the format of this folder is not recognised"):
+    with pytest.raises(DataFormatError, match="letter: the format is not recognised"):
         read_frames([tmp_path])
     with pytest.raises(DataFormatError, match="nowhere does not exist"):
         read_frames([tmp_path / "nowhere"])
@@ -91,3 +91,14 @@ def test_without_dpdata_the_message_says_so(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "file").write_text(CONFIG)
     with pytest.raises(DataFormatError, match="pip install dpdata"):
         read_frames([tmp_path / "file"], format="cp2k/output")
+
+
+def test_folder_of_files(tmp_path: Path, cu_frames: list[Frame]) -> None:
+    write_extxyz(tmp_path / "b.xyz", cu_frames[:2])
+    write_store(tmp_path / "a.h5", cu_frames[2:])
+    frames = read_frames([tmp_path])
+    assert len(frames) == len(cu_frames)
+    assert frames[0].energy == cu_frames[2].energy  # in the order of names
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataFormatError, match="holds no data file"):
+        read_frames([tmp_path / "empty"])

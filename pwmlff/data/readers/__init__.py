@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pwmlff.data.detect import STORE, UNLABELLED, guess_format
+from pwmlff.data.detect import STORE, UNLABELLED, data_files, guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, Reader, ReadReport
 from pwmlff.data.readers.deepmd_npy import read_deepmd_npy
@@ -41,7 +41,7 @@ def read_frames(
     """Read frames from files and folders, in the order given.
 
     Args:
-        paths: Files or folders; formats may be mixed when `format` is None.
+        paths: Files, folders of such files, or folders of npy files; formats may be mixed when `format` is None.
         format: A key of `READERS`, `"pwmlff/h5"`, or a format name of dpdata; guessed from the content when None.
         skip_bad: Drop faulty frames and list them in `report.skipped` instead of stopping at the first.
         report: Collects what was decided and dropped.
@@ -54,7 +54,7 @@ def read_frames(
     """
     report = ReadReport() if report is None else report
     parts: list[Sequence[Frame]] = []
-    for path in map(Path, paths):
+    for path in (file for path in paths for file in data_files(Path(path))):
         if _format_of(path, format) == STORE:
             parts.append(StoredFrames(path))
         else:
@@ -84,6 +84,11 @@ def iterate_frames(
     """
     path = Path(path)
     report = ReadReport() if report is None else report
+    files = data_files(path)
+    if files != [path]:
+        for file in files:
+            yield from iterate_frames(file, format=format, skip_bad=skip_bad, report=report)
+        return
     name = _format_of(path, format)
     if name == STORE:
         yield from StoredFrames(path)
