@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from pwmlff.cli.data import app as data_app
+from pwmlff.cli.devi import devi
 from pwmlff.cli.export import export
 from pwmlff.cli.infer import infer
 from pwmlff.cli.info import info
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(test)
 app.command()(infer)
+app.command()(devi)
 app.command()(export)
 app.command()(info)
 app.add_typer(data_app, name="data")

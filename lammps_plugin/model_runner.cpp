@@ -8,7 +8,9 @@
 #include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>
+#include <torch/cuda.h>
 #include <torch/script.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <map>
@@ -19,6 +21,7 @@ using namespace LAMMPS_NS;
 
 struct ModelRunner::Impl {
   torch::jit::Module module;
+  torch::Device device = torch::kCPU;
   ModelMetadata metadata;
 };
 
@@ -70,10 +73,23 @@ std::string digest(const std::string &metadata, const torch::jit::Module &module
   return sha.hex_digest();
 }
 
-template <typename Number>
-torch::Tensor view(std::vector<Number> &data, at::IntArrayRef shape, at::ScalarType type)
+torch::Device device_of(int cuda)
 {
-  return torch::from_blob(data.data(), shape, torch::TensorOptions().dtype(type));
+  if (cuda < 0) return torch::kCPU;
+  const auto n_devices = static_cast<int>(torch::cuda::device_count());
+  if (n_devices == 0)
+    throw std::runtime_error("device cuda was asked for, but torch " TORCH_VERSION
+                             " finds no CUDA device; use 'device cpu', or a CUDA build of torch on "
+                             "a machine with a GPU");
+  return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(cuda % n_devices));
+}
+
+// no copy as long as the model runs on the processor
+template <typename Number>
+torch::Tensor view(std::vector<Number> &data, at::IntArrayRef shape, at::ScalarType type,
+                   torch::Device device)
+{
+  return torch::from_blob(data.data(), shape, torch::TensorOptions().dtype(type)).to(device);
 }
 
 void copy_result(const torch::Tensor &tensor, std::size_t size, std::vector<double> &out,
@@ -90,8 +106,9 @@ void copy_result(const torch::Tensor &tensor, std::size_t size, std::vector<doub
 
 }    // namespace
 
-ModelRunner::ModelRunner(const std::string &file_content) : impl_(new Impl)
+ModelRunner::ModelRunner(const std::string &file_content, int cuda) : impl_(new Impl)
 {
+  impl_->device = device_of(cuda);
   check_kind_of_file(file_content);
   torch::jit::ExtraFilesMap extra{{METADATA_FILE, ""}, {DIGEST_FILE, ""}};
   try {
@@ -112,6 +129,7 @@ ModelRunner::ModelRunner(const std::string &file_content) : impl_(new Impl)
         "it is damaged or was altered: its SHA-256 does not match; export the model again "
         "with `pwmlff export`");
   impl_->module.eval();
+  impl_->module.to(impl_->device);
 }
 
 ModelRunner::~ModelRunner() = default;
@@ -133,13 +151,15 @@ void ModelRunner::evaluate(PairBlock &block, BlockResult &result)
   // blocks differ in size at every call, so nothing would be won by specialising the graph to
   // shapes
   torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
+  const torch::Device device = impl_->device;
   try {
-    const auto outputs = impl_->module
-                             .forward({view(block.pair_vectors, {n_pairs, 3}, torch::kFloat64),
-                                       view(block.pair_start, {n_atoms + 1}, torch::kInt64),
-                                       view(block.pair_types, {n_pairs}, torch::kInt64),
-                                       view(block.atom_types, {n_atoms}, torch::kInt64)})
-                             .toTuple();
+    const auto outputs =
+        impl_->module
+            .forward({view(block.pair_vectors, {n_pairs, 3}, torch::kFloat64, device),
+                      view(block.pair_start, {n_atoms + 1}, torch::kInt64, device),
+                      view(block.pair_types, {n_pairs}, torch::kInt64, device),
+                      view(block.atom_types, {n_atoms}, torch::kInt64, device)})
+            .toTuple();
     copy_result(outputs->elements()[0].toTensor(), block.n_atoms(), result.atomic_energies,
                 "atomic energies");
     copy_result(outputs->elements()[1].toTensor(), 3 * block.n_pairs(), result.pair_gradients,

@@ -16,7 +16,8 @@ namespace LAMMPS_NS {
 // All members throw std::runtime_error with one line for the user.
 class ModelRunner {
  public:
-  explicit ModelRunner(const std::string &file_content);
+  // `cuda` < 0 for the processor, otherwise any number: it is dealt over the devices that are there
+  ModelRunner(const std::string &file_content, int cuda);
   ~ModelRunner();
 
   const ModelMetadata &metadata() const;

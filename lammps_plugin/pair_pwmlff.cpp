@@ -2,37 +2,25 @@
 
 #include "pair_pwmlff.h"
 
-#include "model_runner.h"
-#include "pair_block.h"
-#include "system_adaptor.h"
+#include "model_file.h"
+#include "pair_pwmlff_impl.h"
 
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
 #include "force.h"
 #include "memory.h"
-#include "neigh_list.h"
 #include "neighbor.h"
-#include "platform.h"
 #include "update.h"
 #include "utils.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <cstdio>
 #include <cstring>
-#include <memory>
-#include <string>
-#include <vector>
+#include <set>
 
 using namespace LAMMPS_NS;
 
 namespace {
-
-constexpr int N_FORCE = 3, N_VIRIAL = 6, N_CENTROID = 9;
-constexpr int PAIRS_PER_THREAD =
-    16384;    // of a block: large enough to hide overheads, small enough for caches
 
 std::string join(const std::vector<std::string> &names)
 {
@@ -41,51 +29,18 @@ std::string join(const std::vector<std::string> &names)
   return text;
 }
 
-// read by one rank and sent to the others: all ranks see the same file, and fail together
-std::string read_on_all_ranks(const char *path, MPI_Comm world, int me, std::string &problem)
+// of the ranks on this machine: they share its devices
+int rank_on_this_node(MPI_Comm world, int me)
 {
-  std::string content;
-  bigint size = -1;
-  int reason = 0;
-  if (me == 0) {
-    if (FILE *file = platform::path_is_directory(path) ? nullptr : fopen(path, "rb")) {
-      char part[65536];
-      for (std::size_t n; (n = fread(part, 1, sizeof(part), file)) > 0;) content.append(part, n);
-      if (!ferror(file)) size = static_cast<bigint>(content.size());
-      reason = errno;
-      fclose(file);
-    } else {
-      reason = platform::path_is_directory(path) ? EISDIR : errno;
-    }
-  }
-  MPI_Bcast(&size, 1, MPI_LMP_BIGINT, 0, world);
-  MPI_Bcast(&reason, 1, MPI_INT, 0, world);
-  if (size < 0) {
-    problem = std::strerror(reason);
-    return "";
-  }
-  content.resize(static_cast<std::size_t>(size));
-  for (bigint done = 0; done < size; done += MAXSMALLINT)
-    MPI_Bcast(content.data() + done, static_cast<int>(std::min<bigint>(size - done, MAXSMALLINT)),
-              MPI_CHAR, 0, world);
-  return content;
+  MPI_Comm node;
+  int rank = 0;
+  MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, me, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, &rank);
+  MPI_Comm_free(&node);
+  return rank;
 }
 
 }    // namespace
-
-struct PairPWMLFF::Impl {
-  std::unique_ptr<ModelRunner> runner;
-  std::vector<int> type_map;      // model type of each LAMMPS type (from 1), -1 for NULL
-  std::size_t block_pairs = 0;    // 0: chosen from the number of threads
-  double energy_unit = 1.0;       // one eV in the units of this run
-  PairBlock block;
-  BlockResult result;
-
-  // With newton off LAMMPS neither clears nor sends home what is on ghost atoms: it is collected
-  // here. Rows hold force [3], then virial [6] and centroid virial [9] when asked for.
-  std::vector<double> ghosts;
-  int ghost_width = 0;
-};
 
 PairPWMLFF::PairPWMLFF(LAMMPS *lmp) : Pair(lmp), impl_(new Impl)
 {
@@ -97,7 +52,7 @@ PairPWMLFF::PairPWMLFF(LAMMPS *lmp) : Pair(lmp), impl_(new Impl)
       1;    // the virial is summed over pairs, which holds with newton on and off
   centroidstressflag = CENTROID_AVAIL;
   unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
-  comm_reverse_off = N_FORCE + N_VIRIAL + N_CENTROID;
+  comm_reverse_off = Impl::N_FORCE + Impl::N_VIRIAL + Impl::N_CENTROID;
 }
 
 PairPWMLFF::~PairPWMLFF()
@@ -112,56 +67,84 @@ PairPWMLFF::~PairPWMLFF()
 
 void PairPWMLFF::settings(int narg, char **arg)
 {
-  if (narg < 1)
-    error->all(
-        FLERR,
-        "pair_style pwmlff expects a model file: pair_style pwmlff model.pt [block_pairs N]");
-  impl_->block_pairs = 0;
-  for (int k = 1; k < narg; k += 2) {
-    const std::string keyword = arg[k];
-    if (keyword != "block_pairs")
-      error->all(FLERR, "pair_style pwmlff: unknown keyword '{}'; choose from: block_pairs",
-                 keyword);
-    if (k + 1 == narg)
-      error->all(FLERR, "pair_style pwmlff: keyword '{}' expects a value", keyword);
-    const int value = utils::inumeric(FLERR, arg[k + 1], false, lmp);
-    if (value < 1)
-      error->all(FLERR, "pair_style pwmlff: block_pairs expects a positive number of pairs, got {}",
-                 value);
-    impl_->block_pairs = static_cast<std::size_t>(value);
-  }
-  load_model(arg[0]);
+  impl_->arguments = PairArguments::parse(narg, arg, lmp);
+  const PairArguments &arguments = impl_->arguments;
+  ModelRunner::set_threads(comm->nthreads);
+  const int cuda = arguments.cuda ? rank_on_this_node(world, comm->me) : -1;
+  impl_->members.clear();
+  for (const std::string &path : arguments.models) load_model(path, cuda);
+  check_elements_agree();
+  // the same pair_style given again keeps its pair_coeff as long as that still means the same
+  if (!map_types()) forget_elements();
+
+  impl_->deviation_step = -1;
+  const bool is_same_file = impl_->file && impl_->file->path() == arguments.out_file &&
+                            impl_->file->format() == arguments.devi_format;
+  if (!is_same_file)
+    impl_->file = std::make_unique<DeviationFile>(arguments.out_file, arguments.devi_format);
 }
 
-void PairPWMLFF::load_model(const char *path)
+void PairPWMLFF::load_model(const std::string &path, int cuda)
 {
   std::string problem;
-  std::vector<std::string> old_elements;
-  if (impl_->runner) old_elements = impl_->runner->metadata().elements;
   const std::string content = read_on_all_ranks(path, world, comm->me, problem);
   if (!problem.empty())
     error->all(FLERR, "pair_style pwmlff: cannot read model file '{}': {}", path, problem);
+  Member member;
   try {
-    ModelRunner::set_threads(comm->nthreads);
-    impl_->runner = std::make_unique<ModelRunner>(content);
+    member.runner = std::make_unique<ModelRunner>(content, cuda);
   } catch (const std::exception &failure) {
     problem = failure.what();
   }
   if (!problem.empty())
     error->all(FLERR, "pair_style pwmlff: cannot use model file '{}': {}", path, problem);
 
-  const ModelMetadata &model = impl_->runner->metadata();
+  const ModelMetadata &model = member.runner->metadata();
   if (comm->me == 0)
-    utils::logmesg(lmp, "pair_style pwmlff: {} model '{}' of {}, cutoff {} Angstrom, {}\n",
-                   model.model_type, path, join(model.elements), model.cutoff, model.dtype);
-  // the same pair_style given again keeps its pair_coeff as long as that still means the same
-  if (model.elements != old_elements) forget_elements();
+    utils::logmesg(lmp, "pair_style pwmlff: {} model '{}' of {}, cutoff {} Angstrom, {}{}\n",
+                   model.model_type, path, join(model.elements), model.cutoff, model.dtype,
+                   cuda < 0 ? "" : ", on CUDA");
+  impl_->members.push_back(std::move(member));
+}
+
+void PairPWMLFF::check_elements_agree() const
+{
+  const auto names = [this](std::size_t k) {
+    return impl_->members[k].runner->metadata().elements;
+  };
+  const std::vector<std::string> first = names(0);
+  for (std::size_t k = 1; k < impl_->members.size(); k++) {
+    const std::vector<std::string> other = names(k);
+    if (std::set<std::string>(first.begin(), first.end()) !=
+        std::set<std::string>(other.begin(), other.end()))
+      error->all(FLERR,
+                 "pair_style pwmlff: all models must know the same elements, but '{}' knows {} and "
+                 "'{}' knows {}",
+                 impl_->arguments.models[0], join(first), impl_->arguments.models[k], join(other));
+  }
+}
+
+// false when an element of pair_coeff is unknown to the models
+bool PairPWMLFF::map_types()
+{
+  const std::size_t n_types = impl_->type_names.size();
+  for (Member &member : impl_->members) {
+    const std::vector<std::string> &elements = member.runner->metadata().elements;
+    member.type_map.assign(n_types, -1);
+    for (std::size_t t = 1; t < n_types; t++) {
+      if (impl_->type_names[t] == "NULL") continue;
+      const auto found = std::find(elements.begin(), elements.end(), impl_->type_names[t]);
+      if (found == elements.end()) return false;
+      member.type_map[t] = static_cast<int>(found - elements.begin());
+    }
+  }
+  return true;
 }
 
 void PairPWMLFF::forget_elements()
 {
+  impl_->type_names.clear();
   if (!allocated) return;
-  impl_->type_map.clear();
   for (int i = 1; i <= atom->ntypes; i++)
     for (int j = i; j <= atom->ntypes; j++) setflag[i][j] = 0;
 }
@@ -177,29 +160,28 @@ void PairPWMLFF::coeff(int narg, char **arg)
   if (narg != 2 + n_types || std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
     error->all(FLERR,
                "pair_coeff of pair_style pwmlff expects '* *' and one element name (or NULL) for "
-               "each of the "
-               "{} atom types, got {} arguments",
+               "each of the {} atom types, got {} arguments",
                n_types, narg);
 
-  const std::vector<std::string> &elements = impl_->runner->metadata().elements;
-  impl_->type_map.assign(n_types + 1, -1);
+  const std::vector<std::string> &elements = impl_->members[0].runner->metadata().elements;
+  impl_->type_names.assign(n_types + 1, "NULL");
   for (int t = 1; t <= n_types; t++) {
     const std::string name = arg[t + 1];
-    if (name == "NULL") continue;
-    const auto found = std::find(elements.begin(), elements.end(), name);
-    if (found == elements.end())
+    if (name != "NULL" && std::find(elements.begin(), elements.end(), name) == elements.end())
       error->all(FLERR,
                  "pair_coeff: the model does not know element '{}' of atom type {}; it knows: {} "
                  "(or NULL)",
                  name, t, join(elements));
-    impl_->type_map[t] = static_cast<int>(found - elements.begin());
+    impl_->type_names[t] = name;
   }
+  map_types();
 
   // under hybrid, NULL leaves a type to other styles; alone, such atoms just feel nothing
+  const std::vector<int> &type_map = impl_->members[0].type_map;
   const bool is_hybrid = utils::strmatch(force->pair_style ? force->pair_style : "", "^hybrid");
   for (int i = 1; i <= n_types; i++)
     for (int j = i; j <= n_types; j++)
-      setflag[i][j] = !is_hybrid || (impl_->type_map[i] >= 0 && impl_->type_map[j] >= 0);
+      setflag[i][j] = !is_hybrid || (type_map[i] >= 0 && type_map[j] >= 0);
 }
 
 /* ---------------------------------------------------------------------- before a run */
@@ -228,135 +210,44 @@ double PairPWMLFF::init_one(int i, int j)
 {
   if (setflag[i][j] == 0)
     error->all(FLERR, "pair_style pwmlff: pair_coeff is missing for types {} and {}", i, j);
-  return impl_->runner->metadata().cutoff;
+  double cutoff = 0.0;
+  for (const Member &member : impl_->members)
+    cutoff = std::max(cutoff, member.runner->metadata().cutoff);
+  return cutoff;
 }
 
-/* ---------------------------------------------------------------------- every step */
+/* ---------------------------------------------------------------------- for fix pair */
 
-void PairPWMLFF::compute(int eflag, int vflag)
+void *PairPWMLFF::extract(const char *name, int &dim)
 {
-  ev_init(eflag, vflag);
-  prepare_targets();
-  evaluate();
-  if (!force->newton_pair) collect_ghosts();
+  dim = 0;
+  if (!impl_->is_committee()) return nullptr;
+  if (std::strcmp(name, "deviation_flag") == 0) return &impl_->force_wanted;
+  if (std::strcmp(name, "deviation_energy_flag") == 0) return &impl_->energy_wanted;
+  return nullptr;
 }
 
-void PairPWMLFF::prepare_targets()
+void *PairPWMLFF::extract_peratom(const char *name, int &n_columns)
 {
-  if (force->newton_pair) return;
-  impl_->ghost_width = N_FORCE + (vflag_atom ? N_VIRIAL : 0) + (cvflag_atom ? N_CENTROID : 0);
-  impl_->ghosts.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * impl_->ghost_width,
-                       0.0);
-}
-
-void PairPWMLFF::evaluate()
-{
-  const std::size_t block_pairs =
-      impl_->block_pairs ? impl_->block_pairs
-                         : static_cast<std::size_t>(PAIRS_PER_THREAD) * std::max(comm->nthreads, 1);
-  SystemAdaptor adaptor(*atom, *list, impl_->type_map, impl_->runner->metadata().cutoff,
-                        block_pairs);
-  while (adaptor.next(impl_->block)) {
-    std::string problem;
-    try {
-      impl_->runner->evaluate(impl_->block, impl_->result);
-    } catch (const std::exception &failure) {
-      problem = failure.what();
-    }
-    if (!problem.empty()) error->one(FLERR, "pair_style pwmlff: the model failed: {}", problem);
-    tally(impl_->block, impl_->result);
-  }
-}
-
-// F_i += g, F_j -= g; the virial -r (x) g goes to the neighbor, whose motion changes the energy of
-// i: this is the division that makes the heat flux of a many-body model right
-void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
-{
-  const double unit = impl_->energy_unit;
-  const bool newton = force->newton_pair;
-  const int width = impl_->ghost_width;
-  for (std::size_t n = 0; n < block.n_atoms(); n++) {
-    const int i = block.centers[n];
-    const double energy = unit * result.atomic_energies[n];
-    double center_force[3] = {0.0, 0.0, 0.0};
-    for (std::int64_t k = block.pair_start[n]; k < block.pair_start[n + 1]; k++) {
-      const int j = block.neighbors[k];
-      const double *const r = &block.pair_vectors[3 * k];
-      const double g[3] = {unit * result.pair_gradients[3 * k],
-                           unit * result.pair_gradients[3 * k + 1],
-                           unit * result.pair_gradients[3 * k + 2]};
-      // with newton off the row of j in our own buffer, otherwise LAMMPS's arrays
-      double *const row = newton ? nullptr : &impl_->ghosts[static_cast<std::size_t>(j) * width];
-      double *const f_j = newton ? atom->f[j] : row;
-      for (int d = 0; d < 3; d++) {
-        center_force[d] += g[d];
-        f_j[d] -= g[d];
-      }
-      if (!vflag_either) continue;
-      const double v[9] = {-r[0] * g[0], -r[1] * g[1], -r[2] * g[2], -r[0] * g[1], -r[0] * g[2],
-                           -r[1] * g[2], -r[1] * g[0], -r[2] * g[0], -r[2] * g[1]};
-      // the symmetric part: single pairs of a many-body model need not be central
-      const double s[6] = {
-          v[0], v[1], v[2], 0.5 * (v[3] + v[6]), 0.5 * (v[4] + v[7]), 0.5 * (v[5] + v[8])};
-      if (vflag_global)
-        for (int d = 0; d < N_VIRIAL; d++) virial[d] += s[d];
-      if (vflag_atom) {
-        double *const target = newton ? vatom[j] : row + N_FORCE;
-        for (int d = 0; d < N_VIRIAL; d++) target[d] += s[d];
-      }
-      if (cvflag_atom) {
-        double *const target = newton ? cvatom[j] : row + width - N_CENTROID;
-        for (int d = 0; d < N_CENTROID; d++) target[d] += v[d];
-      }
-    }
-    if (!std::isfinite(energy + center_force[0] + center_force[1] + center_force[2]))
-      error->one(FLERR,
-                 "pair_style pwmlff: energy or force of atom {} is not finite on step {}; two "
-                 "atoms may be at the "
-                 "same place or the time step too long",
-                 atom->tag[i], update->ntimestep);
-    for (int d = 0; d < 3; d++) atom->f[i][d] += center_force[d];
-    if (eflag_global) eng_vdwl += energy;
-    if (eflag_atom) eatom[i] += energy;
-  }
-}
-
-/* ---------------------------------------------------------------------- newton off */
-
-void PairPWMLFF::collect_ghosts()
-{
-  comm->reverse_comm(this, impl_->ghost_width);
-  for (int i = 0; i < atom->nlocal; i++) {
-    const double *const row = &impl_->ghosts[static_cast<std::size_t>(i) * impl_->ghost_width];
-    for (int d = 0; d < N_FORCE; d++) atom->f[i][d] += row[d];
-    if (vflag_atom)
-      for (int d = 0; d < N_VIRIAL; d++) vatom[i][d] += row[N_FORCE + d];
-    if (cvflag_atom)
-      for (int d = 0; d < N_CENTROID; d++) cvatom[i][d] += row[impl_->ghost_width - N_CENTROID + d];
-  }
-}
-
-int PairPWMLFF::pack_reverse_comm(int n, int first, double *buffer)
-{
-  const auto start =
-      impl_->ghosts.begin() + static_cast<std::ptrdiff_t>(first) * impl_->ghost_width;
-  const int size = n * impl_->ghost_width;
-  std::copy(start, start + size, buffer);
-  return size;
-}
-
-void PairPWMLFF::unpack_reverse_comm(int n, int *targets, double *buffer)
-{
-  for (int k = 0; k < n; k++) {
-    double *const row = &impl_->ghosts[static_cast<std::size_t>(targets[k]) * impl_->ghost_width];
-    for (int d = 0; d < impl_->ghost_width; d++) row[d] += *buffer++;
-  }
+  const bool is_force = std::strcmp(name, "deviation") == 0;
+  if (!impl_->is_committee() || (!is_force && std::strcmp(name, "deviation_energy") != 0))
+    return nullptr;
+  n_columns = 0;
+  // old numbers would be read for other atoms; outside of a run nobody reads them
+  if (update->whichflag != 0 && impl_->deviation_step != update->ntimestep)
+    error->all(FLERR,
+               "pair_style pwmlff: the deviation of the models was not computed on step {}; ask "
+               "for it by the flag 1 of fix pair ('fix ID group pair N pwmlff {} 1')",
+               update->ntimestep, name);
+  return is_force ? impl_->deviation.force_deviation.data()
+                  : impl_->deviation.energy_deviation.data();
 }
 
 double PairPWMLFF::memory_usage()
 {
-  const std::size_t doubles = impl_->result.atomic_energies.capacity() +
-                              impl_->result.pair_gradients.capacity() + impl_->ghosts.capacity();
-  return Pair::memory_usage() + impl_->block.bytes() +
+  const std::size_t doubles =
+      impl_->result.atomic_energies.capacity() + impl_->result.pair_gradients.capacity();
+  return Pair::memory_usage() + impl_->block.bytes() + impl_->off_rows.bytes() +
+         impl_->committee_rows.bytes() + impl_->deviation.bytes() +
          static_cast<double>(doubles * sizeof(double));
 }

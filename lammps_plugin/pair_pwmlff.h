@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// pair_style pwmlff model.pt [block_pairs N]
+// pair_style pwmlff model.pt [more.pt ...] [keyword value ...]
 // pair_coeff * * Cu O NULL
 
 #ifndef LMP_PAIR_PWMLFF_H
 #define LMP_PAIR_PWMLFF_H
 
 #include "pair.h"
+
+#include <cstddef>
+#include <string>
 
 namespace LAMMPS_NS {
 
@@ -22,18 +25,29 @@ class PairPWMLFF : public Pair {
   double init_one(int, int) override;
   int pack_reverse_comm(int, int, double *) override;
   void unpack_reverse_comm(int, int *, double *) override;
+  void *extract(const char *, int &) override;
+  void *extract_peratom(const char *, int &) override;
   double memory_usage() override;
 
  private:
   struct Impl;
   Impl *impl_;
 
-  void load_model(const char *);
+  void load_model(const std::string &path, int cuda);
+  void check_elements_agree() const;
+  bool map_types();
   void forget_elements();
-  void evaluate();
-  void prepare_targets();
+
+  template <typename Use> void evaluate(std::size_t member, Use use);
+  void send_home(class GhostRows &);
   void tally(const struct PairBlock &, const struct BlockResult &);
   void collect_ghosts();
+  bool wants_deviation() const;
+  void begin_member();
+  void add_to_member(std::size_t member, const struct PairBlock &, const struct BlockResult &);
+  void end_member(std::size_t member);
+  void report_deviation();
+  void check_finite(double energy, const double *force, int atom, std::size_t member) const;
 };
 
 }    // namespace LAMMPS_NS

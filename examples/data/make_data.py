@@ -160,14 +160,14 @@ RECIPES = {
         timestep=0.5,
         interval=80,
         runs=(
-            *((t, "none", 22) for t in (300.0, 500.0, 700.0)),
+            *((t, "none", 20) for t in (300.0, 500.0, 700.0)),
             *((400.0, s, 10) for s in STRAINS if s != "none"),
         ),
-        pw_ev=400.0,
+        pw_ev=500.0,
         kpts=(2, 2, 2),
         width_ev=0.1,
         mixer=0.4,
-        dense={"kpts": {"kpts": (4, 4, 4)}, "plane waves": {"pw_ev": 600.0}},
+        dense={"kpts": {"kpts": (4, 4, 4)}, "plane waves": {"pw_ev": 700.0}},
     ),
 }
 

@@ -1,1 +1,1 @@
-"""Calculators for other programs."""
+"""Calculators for other programs; each is imported with its program, not before."""

@@ -34,10 +34,10 @@ TIME_LIMIT = 120  # s
 class ManyBody(Network):
     """A smooth many-body model with a type-dependent, non-additive energy: no part of it is a Deep Potential."""
 
-    def __init__(self) -> None:
+    def __init__(self, cutoff: float = CUTOFF, scale: float = 1.0) -> None:
         super().__init__()
-        self.cutoff = CUTOFF
-        self.strength = nn.Parameter(torch.tensor([[1.0, 0.6], [0.8, 1.3]], dtype=torch.float64))
+        self.cutoff = cutoff
+        self.strength = nn.Parameter(scale * torch.tensor([[1.0, 0.6], [0.8, 1.3]], dtype=torch.float64))
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         n_atoms = atom_types.shape[0]
@@ -90,6 +90,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_potential(potential, tmp_path_factory.mktemp("model") / "toy.pt")
 
 
+@pytest.fixture(scope="session")
+def committee(model: Path) -> list[Path]:
+    """Three models of the same elements: the second has another cutoff, the third another order of its types."""
+    wider = Potential(ManyBody(cutoff=4.6, scale=0.9), ELEMENTS)
+    swapped = Potential(ManyBody(scale=1.1), ELEMENTS[::-1])
+    swapped.set_energy_shift(np.array([-5.2, -2.9]))
+    return [
+        model,
+        export_potential(wider, model.with_name("wider.pt")),
+        export_potential(swapped, model.with_name("swapped.pt")),
+    ]
+
+
 @pytest.fixture
 def crystal() -> Atoms:
     """A perturbed triclinic crystal of 48 atoms of two elements, its cell in LAMMPS's orientation."""
@@ -109,13 +122,54 @@ RunLammps = Callable[..., Result]
 def start_lammps(tmp_path: Path) -> StartLammps:
     """Return a function that runs `lmp` on an input text in the test's folder."""
 
-    def start(text: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
+    def start(text: str, ranks: int = 1, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         (tmp_path / "in.lammps").write_text(text)
         launcher = [beside_python("mpirun"), "-np", str(ranks)] if ranks > 1 else []
-        command = [*launcher, beside_python("lmp"), "-in", "in.lammps", "-log", "none", "-nocite"]
+        command = [*launcher, beside_python("lmp"), "-in", "in.lammps", "-log", "none", "-nocite", *options]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
 
     return start
+
+
+@dataclass(frozen=True)
+class Script:
+    """What came of an input with several commands: one table of thermo output per run, by the names of its columns."""
+
+    tables: list[dict[str, NDArray[np.float64]]]
+    output: str
+
+
+@pytest.fixture
+def run_script(tmp_path: Path, start_lammps: StartLammps) -> Callable[..., Script]:
+    """Return a function that runs commands on a structure in the file `data`."""
+
+    def run(
+        atoms: Atoms, commands: str, *, ranks: int = 1, newton: str = "on", options: Sequence[str] = ()
+    ) -> Script:
+        ase.io.write(tmp_path / "data", atoms, format="lammps-data", specorder=list(ELEMENTS), masses=True)
+        boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
+        head = f"units metal\nboundary {boundary}\nnewton {newton}\natom_modify map array\n"
+        finished = start_lammps(head + commands, ranks, options)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return Script(thermo_tables(finished.stdout), finished.stdout)
+
+    return run
+
+
+def thermo_tables(output: str) -> list[dict[str, NDArray[np.float64]]]:
+    """Read the tables that follow lines starting with `Step`."""
+    tables: list[dict[str, NDArray[np.float64]]] = []
+    names, rows = [], []
+    for line in output.splitlines():
+        words = line.split()
+        if words[:1] == ["Step"]:
+            names, rows = words, []
+        elif words[:1] == ["Loop"] and names:
+            tables.append(dict(zip(names, np.array(rows).T, strict=True)))
+            names = []
+        elif names and words and words[0].isdigit():
+            rows.append([float(word) for word in words])
+    return tables
 
 
 @pytest.fixture

@@ -82,9 +82,17 @@ def test_missing_file_and_folder(error_of: ErrorOf) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("{} color red", "unknown keyword 'color'; choose from: block_pairs"),
-        ("{} block_pairs", "keyword 'block_pairs' expects a value"),
-        ("{} block_pairs 0", "expects a positive number of pairs, got 0"),
+        ("{0} color red", "unknown keyword 'color'; choose from: block_pairs, devi_format, device, out_file, out_freq"),
+        ("{0} block_pairs", "keyword 'block_pairs' expects a value"),
+        ("{0} block_pairs 0", "'block_pairs' expects a whole number of at least 1, got '0'"),
+        ("{0} block_pairs 10x", "'block_pairs' expects a whole number of at least 1, got '10x'"),
+        ("{0} block_pairs 5 block_pairs 6", "keyword 'block_pairs' is given twice"),
+        ("{0} device gpu", "keyword 'device' does not know 'gpu'; choose from: cpu, cuda"),
+        ("{0} {0} devi_format deepmd", "keyword 'devi_format' does not know 'deepmd'; choose from: dpgen, pwact"),
+        ("{0} {0} out_freq -1", "'out_freq' expects a whole number of at least 0, got '-1'"),
+        ("{0} block_pairs 5 {0}", "model files come before keywords"),
+        ("{0} out_freq 10", "keyword 'out_freq' is about the deviation of several models, but one model is given"),
+        ("out_freq 10", "expects a model file"),
         ("", "expects a model file"),
     ],
 )

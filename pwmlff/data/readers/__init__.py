@@ -54,7 +54,7 @@ def read_frames(
     """
     report = ReadReport() if report is None else report
     parts: list[Sequence[Frame]] = []
-    for path in (file for path in paths for file in data_files(Path(path))):
+    for path in (file for given in paths for file in data_files(Path(given))):
         if _format_of(path, format) == STORE:
             parts.append(StoredFrames(path))
         else:
