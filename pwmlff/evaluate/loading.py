@@ -43,7 +43,7 @@ def load_model(path: Path | str, device: torch.device) -> Predictor:
             f"'{path}' is no model (its first bytes are not those of a checkpoint); "
             "the model comes first, then the data: pwmlff test MODEL DATA..., pwmlff infer MODEL STRUCTURE"
         )
-    if _is_torchscript(path):
+    if is_torchscript(path):
         from pwmlff.export.torchscript import load_exported
 
         return Predictor.of_exported(load_exported(path), device)
@@ -51,7 +51,7 @@ def load_model(path: Path | str, device: torch.device) -> Predictor:
     return Predictor.of_potential(load_potential(path).to(device).eval().requires_grad_(False))
 
 
-def _is_torchscript(path: Path) -> bool:
+def is_torchscript(path: Path) -> bool:
     """Whether a file is an exported model, whole or truncated, and not a pickled checkpoint of another program."""
     with path.open("rb") as file:
         if file.read(len(_ZIP_MAGIC)) != _ZIP_MAGIC:

@@ -112,7 +112,12 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
                 dtype=content["dtype"],
                 zbl=_zbl_config(config),
             )
-        potential.load_state_dict(weights)
+        missing, unexpected = potential.load_state_dict(weights, strict=False)
+        if missing or unexpected:
+            raise ValueError(
+                f"{len(missing)} weights are missing and {len(unexpected)} unknown (such as "
+                f"'{[*missing, *unexpected][0]}'); another version of pwmlff may have written it"
+            )
     except (ValueError, KeyError, RuntimeError, ConfigError) as error:
         reason = " ".join(str(error).split())  # torch reports on several lines
         raise ModelFileError(f"the model in '{path}' cannot be built again: {reason}") from error

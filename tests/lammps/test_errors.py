@@ -119,3 +119,42 @@ def test_units(error_of: ErrorOf, model: Path) -> None:
 def test_atoms_at_one_place(error_of: ErrorOf, crystal: Atoms, model: Path) -> None:
     crystal.positions[1] = crystal.positions[0]
     assert "is not finite on step 0" in error_of(str(model))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_device_that_is_not_there(error_of: ErrorOf, model: Path) -> None:
+    error = error_of(f"{model} device cuda")
+    assert "finds no CUDA device; use 'device cpu'" in error
+
+
+def test_pair_coeff_forgotten(model: Path, start_lammps: Callable) -> None:
+    box = "units metal\nregion box block 0 9 0 9 0 9\ncreate_box 1 box\ncreate_atoms 1 single 1 1 1\nmass 1 63.5\n"
+    run = start_lammps(f"{box}pair_style pwmlff {model}\nrun 0\n")
+    assert "All pair coeffs are not set" in run.stdout + run.stderr
+
+
+def test_bonded_neighbors_left_out(model: Path, start_lammps: Callable) -> None:
+    text = f"""
+units metal
+atom_style bond
+region box block 0 9 0 9 0 9
+create_box 1 box bond/types 1 extra/bond/per/atom 1 extra/special/per/atom 2
+create_atoms 1 single 1 1 1
+create_atoms 1 single 3 1 1
+mass 1 63.5
+bond_style zero
+bond_coeff 1
+pair_style pwmlff {model}
+pair_coeff * * Cu
+create_bonds single/bond 1 1 2
+run 0
+"""
+    run = start_lammps(text)
+    assert run.returncode != 0
+    assert "use 'special_bonds lj/coul 1 1 1'" in run.stdout + run.stderr
+
+
+def test_second_model_is_bad(tmp_path: Path, error_of: ErrorOf, model: Path) -> None:
+    (tmp_path / "half.pt").write_bytes(model.read_bytes()[:2000])
+    error = error_of(f"{model} half.pt")
+    assert "cannot use model file 'half.pt'" in error

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "pair_arguments.h"
+
+#include "error.h"
+#include "lammps.h"
+#include "utils.h"
+
+#include <functional>
+#include <map>
+#include <set>
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+using Setter = std::function<void(const std::string &value)>;
+
+bool is_model_file(const std::string &name)
+{
+  return utils::strmatch(name, "\\.pt$");
+}
+
+template <typename Map> std::string names_of(const Map &map)
+{
+  std::string text;
+  for (const auto &entry : map) text += (text.empty() ? "" : ", ") + entry.first;
+  return text;
+}
+
+int number(const std::string &keyword, const std::string &value, int smallest, LAMMPS *lmp)
+{
+  if (!utils::is_integer(value) || utils::inumeric(FLERR, value, false, lmp) < smallest)
+    lmp->error->all(FLERR,
+                    "pair_style pwmlff: keyword '{}' expects a whole number of at least {}, got "
+                    "'{}'",
+                    keyword, smallest, value);
+  return utils::inumeric(FLERR, value, false, lmp);
+}
+
+template <typename Value>
+Value choice(const std::string &keyword, const std::string &value,
+             const std::map<std::string, Value> &choices, LAMMPS *lmp)
+{
+  const auto found = choices.find(value);
+  if (found == choices.end())
+    lmp->error->all(FLERR, "pair_style pwmlff: keyword '{}' does not know '{}'; choose from: {}",
+                    keyword, value, names_of(choices));
+  return found->second;
+}
+
+std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
+{
+  return {
+      {"block_pairs",
+       [&result, lmp](const std::string &value) {
+         result.block_pairs = number("block_pairs", value, 1, lmp);
+       }},
+      {"devi_format",
+       [&result, lmp](const std::string &value) {
+         result.devi_format = choice<DeviationFormat>(
+             "devi_format", value,
+             {{"dpgen", DeviationFormat::DPGEN}, {"pwact", DeviationFormat::PWACT}}, lmp);
+       }},
+      {"device",
+       [&result, lmp](const std::string &value) {
+         result.cuda = choice<bool>("device", value, {{"cpu", false}, {"cuda", true}}, lmp);
+       }},
+      {"out_file", [&result](const std::string &value) { result.out_file = value; }},
+      {"out_freq",
+       [&result, lmp](const std::string &value) {
+         result.out_freq = number("out_freq", value, 0, lmp);
+       }},
+  };
+}
+
+}    // namespace
+
+PairArguments PairArguments::parse(int narg, char **arg, LAMMPS *lmp)
+{
+  PairArguments result;
+  const std::map<std::string, Setter> setters = setters_of(result, lmp);
+  if (narg < 1 || setters.count(arg[0]))
+    lmp->error->all(FLERR,
+                    "pair_style pwmlff expects a model file: pair_style pwmlff model.pt [more.pt "
+                    "...] [keyword value ...], with keywords from: {}",
+                    names_of(setters));
+  int position = 0;
+  do result.models.push_back(arg[position++]);
+  while (position < narg && is_model_file(arg[position]));
+
+  std::set<std::string> given;
+  for (; position < narg; position += 2) {
+    const std::string keyword = arg[position];
+    const auto setter = setters.find(keyword);
+    if (setter == setters.end())
+      lmp->error->all(FLERR, "pair_style pwmlff: {} '{}'; choose from: {}",
+                      is_model_file(keyword) ? "model files come before keywords, found"
+                                             : "unknown keyword",
+                      keyword, names_of(setters));
+    if (position + 1 == narg)
+      lmp->error->all(FLERR, "pair_style pwmlff: keyword '{}' expects a value", keyword);
+    if (!given.insert(keyword).second)
+      lmp->error->all(FLERR, "pair_style pwmlff: keyword '{}' is given twice", keyword);
+    setter->second(arg[position + 1]);
+  }
+  for (const char *keyword : {"out_freq", "out_file", "devi_format"})
+    if (result.models.size() == 1 && given.count(keyword))
+      lmp->error->all(FLERR,
+                      "pair_style pwmlff: keyword '{}' is about the deviation of several models, "
+                      "but one model is given",
+                      keyword);
+  return result;
+}

@@ -1,0 +1,185 @@
+"""Model deviation: how far the models of a committee are apart on structures none of them was trained on.
+
+Over K models, with <.> the mean over them (population form, as deepmd-kit and `pair_style pwmlff` have it):
+
+    force   s_i  = sqrt(sum_k |F_k,i - <F_i>|^2 / K)           max, min, avg over atoms, eV/Å
+    energy  s_i  = sqrt(sum_k (E_k,i - <E_i>)^2 / K)           max, min, avg over atoms, eV
+    virial  s_ab = sqrt(sum_k (W_k,ab - <W_ab>)^2 / K) / N     max, min, rms over the nine components, eV/atom
+
+The root mean square over the components goes by the name `avg_devi_v`, as in deepmd-kit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pwmlff.data.batch import Sample
+from pwmlff.data.frame import Frame
+from pwmlff.data.neighbors import NeighborList, neighbor_list
+from pwmlff.data.trajectory import iterate_trajectory
+from pwmlff.elements import symbol_of
+from pwmlff.errors import ConfigError, DataFormatError, did_you_mean
+from pwmlff.evaluate.pair_model import AtomResult, PairModel
+
+# file format -> its columns behind the time step
+COLUMNS = {
+    "dpgen": ("max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f", "min_devi_f", "avg_devi_f"),
+    "pwact": ("avg_devi_f", "min_devi_f", "max_devi_f", "avg_devi_e", "min_devi_e", "max_devi_e"),
+}
+_STEP_HEADER = {"dpgen": "#step", "pwact": "step"}
+
+
+@dataclass
+class DeviationSummary:
+    """What was written.
+
+    Attributes:
+        n_frames: Rows of the file.
+        least: Smallest `max_devi_f` of all frames, eV/Å.
+        largest: Largest `max_devi_f` of all frames, eV/Å.
+        largest_step: Step of the latter.
+    """
+
+    n_frames: int = 0
+    least: float = np.inf
+    largest: float = -np.inf
+    largest_step: int = 0
+
+    def add(self, step: int, value: float) -> None:
+        """Count a frame with its `max_devi_f`."""
+        self.n_frames += 1
+        self.least = min(self.least, value)
+        if value > self.largest:
+            self.largest, self.largest_step = value, step
+
+
+class Committee:
+    """Two or more models of the same elements; their cutoffs may differ.
+
+    Args:
+        paths: Checkpoints or exported models.
+        device: Where to put them.
+
+    Raises:
+        ConfigError: There are fewer than two models.
+        ModelFileError: A file is missing, damaged, or no model.
+    """
+
+    def __init__(self, paths: Sequence[Path], device: torch.device) -> None:
+        if len(paths) < 2:
+            raise ConfigError(f"model deviation needs at least two models, got {len(paths)}")
+        self.members = {path: PairModel.load(path, device) for path in paths}
+        if len(self.members) < len(paths):
+            raise ConfigError("a model is named twice; a committee needs different models")
+
+    def predict(self, frame: Frame) -> list[AtomResult]:
+        """Evaluate every model on a structure; models of one cutoff share its neighbour list.
+
+        Raises:
+            DataFormatError: A model does not know an element, or atoms coincide.
+            ModelFileError: A prediction is not finite.
+        """
+        neighbors: dict[float, NeighborList] = {}
+        results = []
+        for path, model in self.members.items():
+            types = _types(frame, path, model)
+            if model.cutoff not in neighbors:
+                neighbors[model.cutoff] = neighbor_list(frame, model.cutoff)
+            results.append(model.evaluate(Sample(frame, types, neighbors[model.cutoff])))
+        return results
+
+    def deviation(self, frame: Frame) -> dict[str, float]:
+        """The deviations of one structure: max, min and avg of `devi_f`, `devi_e` and `devi_v`."""
+        results = self.predict(frame)
+        forces = _spread(np.stack([result.forces for result in results]))
+        energies = _spread(np.stack([result.atomic_energies for result in results])[..., np.newaxis])
+        virials = np.stack([result.atomic_virials.sum(axis=0) for result in results])
+        components = _spread(virials[..., np.newaxis]) / len(frame)
+        return {
+            **_statistics(forces, "f", float(forces.mean())),
+            **_statistics(energies, "e", float(energies.mean())),
+            **_statistics(components, "v", float(np.sqrt(np.square(components).mean()))),
+        }
+
+
+def write_deviation(
+    models: Sequence[Path],
+    trajectory: Path,
+    output: Path,
+    *,
+    format: str = "dpgen",
+    elements: Sequence[str] | None = None,
+    every: int = 1,
+    device: torch.device | None = None,
+) -> DeviationSummary:
+    """Write the model deviation of a committee along a trajectory, one row per frame as it is read.
+
+    Args:
+        models: Checkpoints or exported models.
+        trajectory: LAMMPS dump, extended XYZ, or another file ASE reads.
+        output: File to write, replaced when it is there.
+        format: A key of `COLUMNS`.
+        elements: Symbols of the types 1, 2, ... of a dump.
+        every: Evaluate every n-th frame.
+        device: Where to run; the CPU when None.
+
+    Raises:
+        ConfigError: Fewer than two models, or the output would replace an input.
+        DataFormatError: The trajectory cannot be read; rows of the frames before the fault are written.
+        ModelFileError: A model cannot be read or predicts nonsense.
+    """
+    if format not in COLUMNS:
+        raise ConfigError(f"unknown format '{format}' of a deviation file; {did_you_mean(format, COLUMNS)}")
+    if output.resolve() in {path.resolve() for path in (*models, trajectory)}:
+        raise ConfigError(f"the output '{output}' would replace an input; name another with -o")
+    committee = Committee(models, device or torch.device("cpu"))
+    summary = DeviationSummary()
+    with ExitStack() as stack:
+        file: TextIO | None = None
+        for step, frame in islice(iterate_trajectory(trajectory, elements), 0, None, every):
+            deviation = committee.deviation(frame)
+            if file is None:  # an unreadable trajectory leaves an earlier result alone
+                file = stack.enter_context(output.open("w", encoding="utf-8"))
+                file.write(_row(f"{_STEP_HEADER[format]:<12}", COLUMNS[format]))
+            file.write(_row(f"{step:12d}", [f"{deviation[name]:.9e}" for name in COLUMNS[format]]))
+            summary.add(step, deviation["max_devi_f"])
+    if summary.n_frames == 0:
+        raise DataFormatError(f"{trajectory} holds no frame")
+    return summary
+
+
+def _row(first: str, words: Sequence[str]) -> str:
+    return first + "".join(f" {word:>18}" for word in words) + "\n"
+
+
+def _types(frame: Frame, path: Path, model: PairModel) -> NDArray[np.int64]:
+    type_of = model.type_of
+    unknown = sorted(set(frame.atomic_numbers.tolist()) - set(type_of))
+    if unknown:
+        raise DataFormatError(
+            f"{frame.where} holds {symbol_of(unknown[0])}, but the model '{path}' knows only "
+            f"{', '.join(model.elements)}; all models of a committee must know all elements of the trajectory"
+        )
+    return np.array([type_of[number] for number in frame.atomic_numbers.tolist()], dtype=np.int64)
+
+
+def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviation over the models (first axis), the last axis being that of a vector's components."""
+    return np.sqrt(np.square(values - values.mean(axis=0)).sum(axis=-1).mean(axis=0))
+
+
+def _statistics(spread: NDArray[np.float64], letter: str, average: float) -> dict[str, float]:
+    return {
+        f"max_devi_{letter}": float(spread.max()),
+        f"min_devi_{letter}": float(spread.min()),
+        f"avg_devi_{letter}": average,
+    }

@@ -1,0 +1,150 @@
+"""A model file as a function of one structure, evaluated in blocks of atoms.
+
+With `r_ij = r_j - r_i` and `g_ij = dE_i/dr_ij`, sums over the pairs of the atoms of each block give
+
+    F_i += g_ij,  F_j -= g_ij        W_j -= r_ij (x) g_ij
+
+so that memory beyond the neighbour list does not grow with the structure. `W_j` is the per-atom virial of
+`lammps_plugin/pair_pwmlff.cpp`: the virial of a pair goes to the neighbour, whose motion changes the energy of i. With
+this division the heat flux of a many-body model comes out right.
+
+Letters: `N` atoms, `E` pairs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pwmlff.data.batch import Sample
+from pwmlff.elements import atomic_number_of
+from pwmlff.errors import ModelFileError
+from pwmlff.evaluate.evaluator import MAX_PAIRS
+from pwmlff.evaluate.loading import is_torchscript
+from pwmlff.export.torchscript import ExportedModel, load_exported
+from pwmlff.models.checkpoint import load_potential
+from pwmlff.models.potential import Potential
+
+
+@dataclass(frozen=True)
+class AtomResult:
+    """What a model says of one structure, atom by atom.
+
+    Attributes:
+        atomic_energies: [N] eV.
+        forces: [N, 3] eV/Å.
+        atomic_virials: [N, 3, 3] eV; their sum is the virial. Single ones need not be symmetric.
+    """
+
+    atomic_energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    atomic_virials: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairModel:
+    """A model that gives atomic energies and their derivatives by pair vector.
+
+    Attributes:
+        elements: Symbols in type order.
+        cutoff: Å.
+        device: Where the model is.
+        module: Called as `ExportedModel.forward` is.
+    """
+
+    elements: list[str]
+    cutoff: float
+    device: torch.device
+    module: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+    @classmethod
+    def load(cls, path: Path | str, device: torch.device) -> PairModel:
+        """Load a checkpoint or an exported model.
+
+        Raises:
+            ModelFileError: The file is missing, damaged, or neither of the two.
+        """
+        path = Path(path)
+        if not (path.is_file() and is_torchscript(path)):
+            return cls._of_own(load_potential(path), device)
+        exported = load_exported(path)
+        return cls(list(exported.metadata.elements), exported.metadata.cutoff, device, exported.module.to(device))
+
+    @classmethod
+    def of_potential(cls, potential: Potential, device: torch.device) -> PairModel:
+        """Copy a potential as it is now: training that goes on does not change the copy."""
+        return cls._of_own(copy.deepcopy(potential), device)
+
+    @classmethod
+    def _of_own(cls, potential: Potential, device: torch.device) -> PairModel:
+        frozen = potential.to(device).eval().requires_grad_(False)
+        return cls(frozen.elements, frozen.cutoff, device, ExportedModel(frozen))
+
+    @property
+    def type_of(self) -> dict[int, int]:
+        """Type index of each atomic number."""
+        return {atomic_number_of(symbol): index for index, symbol in enumerate(self.elements)}
+
+    def evaluate(self, sample: Sample, max_pairs: int = MAX_PAIRS) -> AtomResult:
+        """Evaluate one structure.
+
+        Args:
+            sample: The structure with this model's types and the neighbours within its cutoff.
+            max_pairs: Most pairs of one block; an atom with more makes a block of its own.
+
+        Raises:
+            ModelFileError: The prediction is not a finite number.
+        """
+        n_atoms = len(sample.atom_types)
+        energies = torch.zeros(n_atoms, dtype=torch.float64, device=self.device)
+        forces = energies.new_zeros(n_atoms, 3)
+        virials = energies.new_zeros(n_atoms, 3, 3)
+        for atoms in _blocks(sample.neighbors.pair_start, max_pairs):
+            vectors, start, neighbors, neighbor_types, types = self._block(sample, atoms)
+            with torch.enable_grad():  # a caller's `no_grad` would make all forces zero
+                block_energies, gradients = self.module(vectors, start, neighbor_types, types)
+            centers = torch.repeat_interleave(
+                torch.arange(atoms.start, atoms.stop, device=self.device), start[1:] - start[:-1]
+            )
+            energies[atoms] = block_energies
+            forces.index_add_(0, centers, gradients).index_add_(0, neighbors, gradients, alpha=-1)
+            virials.index_add_(0, neighbors, vectors.unsqueeze(2) * gradients.unsqueeze(1), alpha=-1)
+        result = AtomResult(energies.cpu().numpy(), forces.cpu().numpy(), virials.cpu().numpy())
+        if not (np.isfinite(result.atomic_energies).all() and np.isfinite(result.forces).all()):
+            raise ModelFileError(
+                f"{sample.frame.where}: the model predicts {result.atomic_energies.sum()} eV, expected finite numbers; "
+                "atoms may be much closer than in the training data, or its training may have diverged"
+            )
+        return result
+
+    def _block(self, sample: Sample, atoms: slice) -> tuple[Tensor, ...]:
+        """Pair vectors, start of each atom's pairs, neighbours, their types, and the types of the block's atoms."""
+        start = sample.neighbors.pair_start[atoms.start : atoms.stop + 1]
+        pairs = slice(start[0], start[-1])
+        neighbors = sample.neighbors.pair_neighbors[pairs]
+        arrays = (
+            sample.neighbors.pair_vectors[pairs],
+            start - start[0],
+            neighbors,
+            sample.atom_types[neighbors],
+            sample.atom_types[atoms],
+        )
+        return tuple(torch.from_numpy(array).to(self.device) for array in arrays)
+
+
+def _blocks(pair_start: NDArray[np.int64], max_pairs: int) -> Iterator[slice]:
+    """Cut the atoms into runs of at most `max_pairs` pairs."""
+    n_atoms = len(pair_start) - 1
+    first = 0
+    while first < n_atoms:
+        last = int(np.searchsorted(pair_start, pair_start[first] + max_pairs, side="right")) - 1
+        last = min(max(last, first + 1), n_atoms)
+        yield slice(first, last)
+        first = last
