@@ -73,6 +73,23 @@ std::string digest(const std::string &metadata, const torch::jit::Module &module
   return sha.hex_digest();
 }
 
+// every exported model shifts the energies of all its elements; an index beyond them would read
+// foreign memory
+void check_number_of_elements(const ModelMetadata &metadata, const torch::jit::Module &module)
+{
+  for (const auto &buffer : module.named_buffers()) {
+    if (buffer.name != "potential.energy_shift") continue;
+    const std::size_t n_elements = metadata.elements.size();
+    if (static_cast<std::size_t>(buffer.value.numel()) != n_elements)
+      throw std::runtime_error(
+          "it names " + std::to_string(n_elements) + " elements, but has weights for " +
+          std::to_string(buffer.value.numel()) + "; export the model again with `pwmlff export`");
+    return;
+  }
+  throw std::runtime_error("it lacks the energy shifts of its elements; export the model again "
+                           "with `pwmlff export`");
+}
+
 torch::Device device_of(int cuda)
 {
   if (cuda < 0) return torch::kCPU;
@@ -128,6 +145,7 @@ ModelRunner::ModelRunner(const std::string &file_content, int cuda) : impl_(new 
     throw std::runtime_error(
         "it is damaged or was altered: its SHA-256 does not match; export the model again "
         "with `pwmlff export`");
+  check_number_of_elements(impl_->metadata, impl_->module);
   impl_->module.eval();
   impl_->module.to(impl_->device);
 }

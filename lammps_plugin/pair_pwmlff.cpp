@@ -96,8 +96,13 @@ void PairPWMLFF::load_model(const std::string &path, int cuda)
   } catch (const std::exception &failure) {
     problem = failure.what();
   }
-  if (!problem.empty())
-    error->all(FLERR, "pair_style pwmlff: cannot use model file '{}': {}", path, problem);
+  // a library or device may be missing on one machine only, and error->all() waits for all ranks
+  int n_failed = 0;
+  const int has_failed = !problem.empty();
+  MPI_Allreduce(&has_failed, &n_failed, 1, MPI_INT, MPI_SUM, world);
+  const std::string message = "pair_style pwmlff: cannot use model file '" + path + "': " + problem;
+  if (n_failed == comm->nprocs) error->all(FLERR, message);
+  if (has_failed) error->one(FLERR, message);
 
   const ModelMetadata &model = member.runner->metadata();
   if (comm->me == 0)

@@ -5,13 +5,15 @@
     python make_data.py li27 --check
 
 Structures come from seeded Langevin dynamics on a small fitted pair potential, which only has to displace the atoms
-plausibly. Labels come from GPAW (22.8.0 with the 0.9 PAW data sets: Li with frozen 1s, H): PBE, spin-paired,
-plane waves (so that there is no basis-set superposition and no egg-box error to speak of), Fermi-Dirac smearing, time reversal as
-the only symmetry. The energy is the free energy, the quantity whose derivatives the forces and the stress are.
+plausibly. Labels come from GPAW 22.8.0 with the 0.9.20000 PAW data sets (Li with frozen 1s): PBE, spin-paired,
+plane-wave mode (GPAW derives the grid spacing from the cutoff), Fermi-Dirac smearing, no symmetry but time reversal.
+The energy is the free energy, the quantity whose derivatives the forces and the stress are.
 
-         cutoff   mesh    width    dF (4x4x4 mesh)  dF (denser waves)  |F - finite difference|  wall time
-    li27 250 eV   3x3x2   0.2 eV   @A@
-    lih  400 eV   2x2x2   0.1 eV   @B@
+            cutoff  mesh   width   dF, 4x4x4 mesh  dF, higher cutoff  |F - differences|  wall time
+    li27    250 eV  3x3x2  0.2 eV  0.0058 eV/A     0.0001 eV/A        0.00007 eV/A       15 s
+    lih     500 eV  2x2x2  0.1 eV  0.0083 eV/A *   0.0015 eV/A        0.00020 eV/A       10 s
+
+    * measured at 400 eV
 
 dF is the largest change of a force component (eV/A) on the last snapshot of the hottest trajectory, measured with
 `--check`; wall times are per frame on one core. Labelling appends every finished frame to `<work>/<name>_labelled.xyz`

@@ -10,7 +10,7 @@
 Conventions are ASE's: eV, Å, stress positive under tension, in Voigt order xx yy zz yz xz xy. `stresses` are the
 symmetric parts of the per-atom virials of `pwmlff.evaluate.pair_model` over the volume of the whole cell:
 
-    stress = -dE/dstrain / V = sum_i stresses_i        stresses_i = -sym(W_i) / V
+    stress = dE/dstrain / V = sum_i stresses_i        stresses_i = -sym(W_i) / V
 
 LAMMPS's `compute stress/atom` of `pair_style pwmlff` is `stresses_i * V`.
 """

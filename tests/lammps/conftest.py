@@ -143,9 +143,7 @@ class Script:
 def run_script(tmp_path: Path, start_lammps: StartLammps) -> Callable[..., Script]:
     """Return a function that runs commands on a structure in the file `data`."""
 
-    def run(
-        atoms: Atoms, commands: str, *, ranks: int = 1, newton: str = "on", options: Sequence[str] = ()
-    ) -> Script:
+    def run(atoms: Atoms, commands: str, *, ranks: int = 1, newton: str = "on", options: Sequence[str] = ()) -> Script:
         ase.io.write(tmp_path / "data", atoms, format="lammps-data", specorder=list(ELEMENTS), masses=True)
         boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
         head = f"units metal\nboundary {boundary}\nnewton {newton}\natom_modify map array\n"
@@ -159,7 +157,8 @@ def run_script(tmp_path: Path, start_lammps: StartLammps) -> Callable[..., Scrip
 def thermo_tables(output: str) -> list[dict[str, NDArray[np.float64]]]:
     """Read the tables that follow lines starting with `Step`."""
     tables: list[dict[str, NDArray[np.float64]]] = []
-    names, rows = [], []
+    names: list[str] = []
+    rows: list[list[float]] = []
     for line in output.splitlines():
         words = line.split()
         if words[:1] == ["Step"]:

@@ -18,8 +18,10 @@ def brute_force(atoms: Atoms, path: Path) -> tuple[float, np.ndarray]:
     """Return energy and forces from a plain loop over images, which shares no code with any neighbour list."""
     exported = load_exported(path)
     cutoff, elements = exported.metadata.cutoff, exported.metadata.elements
-    reach = [int(np.ceil(cutoff * np.linalg.norm(row))) + 1 if p else 0 for row, p in zip(_duals(atoms), atoms.pbc)]
-    images = np.array([s for s in np.ndindex(*(2 * n + 1 for n in reach))]) - np.array(reach)
+    # lengths of the dual vectors: inverse distances between the faces of the cell
+    duals = np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    reach = np.where(atoms.pbc, np.ceil(cutoff * duals).astype(int) + 1, 0)
+    images = np.array(list(np.ndindex(*(2 * reach + 1)))) - reach
     types = np.array([[atomic_number_of(e) for e in elements].index(z) for z in atoms.numbers])
     vectors, start, neighbors = [], [0], []
     for i in range(len(atoms)):
@@ -31,7 +33,9 @@ def brute_force(atoms: Atoms, path: Path) -> tuple[float, np.ndarray]:
             neighbors += [j] * int(near.sum())
         start.append(len(neighbors))
     energies, gradients = exported.module(
-        torch.from_numpy(np.concatenate(vectors)), torch.tensor(start), torch.from_numpy(types[neighbors]),
+        torch.from_numpy(np.concatenate(vectors)),
+        torch.tensor(start),
+        torch.from_numpy(types[neighbors]),
         torch.from_numpy(types),
     )
     g = gradients.numpy()
@@ -40,11 +44,6 @@ def brute_force(atoms: Atoms, path: Path) -> tuple[float, np.ndarray]:
     np.add.at(forces, centers, g)
     np.add.at(forces, neighbors, -g)
     return float(energies.sum()), forces
-
-
-def _duals(atoms: Atoms) -> np.ndarray:
-    """Return vectors whose lengths are the inverse distances between the faces of the cell."""
-    return np.linalg.inv(atoms.cell.array).T
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
@@ -106,7 +105,9 @@ def test_slab_and_rod(crystal: Atoms, model: Path, run_lammps: Callable, pbc: tu
 
 def test_strongly_tilted(crystal: Atoms, model: Path, run_lammps: Callable) -> None:
     cell = [[5.2, 0, 0], [2.5, 5.0, 0], [-2.4, 2.3, 4.8]]
-    atoms = Atoms("CuOCuO", positions=[[0, 0, 0], [2.4, 0.3, 0.2], [1.0, 2.5, 0.4], [2.0, 2.2, 2.6]], cell=cell, pbc=True)
+    atoms = Atoms(
+        "CuOCuO", positions=[[0, 0, 0], [2.4, 0.3, 0.2], [1.0, 2.5, 0.4], [2.0, 2.2, 2.6]], cell=cell, pbc=True
+    )
     energy, forces = brute_force(atoms, model)
     result = run_lammps(atoms, f"pwmlff {model}", newton="off", ranks=2)
     assert result.energy == pytest.approx(energy, abs=1e-9)

@@ -21,9 +21,7 @@ def assert_sum(total: object, *parts: object) -> None:
 
 
 @pytest.mark.parametrize(("newton", "ranks"), [("on", 1), ("off", 2)])
-def test_model_plus_lennard_jones(
-    crystal: Atoms, model: Path, run_lammps: Callable, newton: str, ranks: int
-) -> None:
+def test_model_plus_lennard_jones(crystal: Atoms, model: Path, run_lammps: Callable, newton: str, ranks: int) -> None:
     how = {"newton": newton, "ranks": ranks}
     alone = run_lammps(crystal, f"pwmlff {model}", **how)
     other = run_lammps(crystal, LJ, coeff="pair_coeff * * 0.02 2.2", **how)

@@ -88,7 +88,9 @@ dump_modify devi sort id format float %.16g
     names = DPGEN if file_format == "dpgen" else PWACT
     assert lines[0].lstrip("#").split() == ["step", *names]
     assert lines[0].startswith("#") == (file_format == "dpgen")
-    np.testing.assert_allclose([float(word) for word in lines[1].split()], [0, *(expected[n] for n in names)], rtol=1e-8)
+    np.testing.assert_allclose(
+        [float(word) for word in lines[1].split()], [0, *(expected[n] for n in names)], rtol=1e-8
+    )
     assert len(lines) == 2
 
     table = np.loadtxt(tmp_path / "dump", skiprows=9)
@@ -112,6 +114,15 @@ def test_rank_without_atoms(
     row = np.loadtxt(tmp_path / "model_devi.out")  # the default name
     expected = deviations(slab)
     np.testing.assert_allclose(row[1:], [expected[name] for name in DPGEN], rtol=1e-7)
+
+
+def test_units_real(
+    tmp_path: Path, crystal: Atoms, committee: list[Path], deviations: Callable, run_lammps: Callable
+) -> None:
+    run_lammps(crystal, f"pwmlff {' '.join(map(str, committee))} out_freq 1 devi_format pwact", units="real")
+    expected = deviations(crystal)
+    row = np.loadtxt(tmp_path / "model_devi.out", skiprows=1)
+    np.testing.assert_allclose(row[1:], [23.060549 * expected[name] for name in PWACT], rtol=1e-8)
 
 
 def test_same_numbers_as_pwmlff_devi(
@@ -190,12 +201,10 @@ thermo_style custom step pe c_largest
     assert result.tables[0]["c_largest"][0] > 0.0
 
 
-def test_forces_of_members_with_float32(
-    tmp_path: Path, crystal: Atoms, run_script: Callable, expect: Callable
-) -> None:
+def test_forces_of_members_with_float32(tmp_path: Path, crystal: Atoms, run_script: Callable, expect: Callable) -> None:
     """Members may differ in kind and precision."""
     config = DPConfig.model_validate({"descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 4}})
-    paths = []
+    paths: list[Path] = []
     for kind, dtype in (("DP", "float64"), ("DP_TYPE_EMBEDDING", "float32")):
         torch.manual_seed(len(paths))
         potential = build_potential(kind, config, ("Cu", "O"), dtype=dtype)
@@ -214,15 +223,19 @@ def test_old_deviation_is_not_offered(
     assert "deviation of the models was not computed on step 1; ask for it by the flag 1" in run.stdout + run.stderr
 
 
-def test_models_of_other_elements(tmp_path: Path, crystal: Atoms, model: Path, start_lammps: Callable) -> None:
+def test_models_of_other_elements(tmp_path: Path, model: Path, start_lammps: Callable) -> None:
     config = DPConfig.model_validate({"descriptor": {"network_size": [2, 4], "M2": 2}})
     other = export_potential(build_potential("DP", config, ("Cu", "H")), tmp_path / "other.pt")
-    run = start_lammps(f"units metal\nregion box block 0 9 0 9 0 9\ncreate_box 2 box\npair_style pwmlff {model} {other}\n")
+    run = start_lammps(
+        f"units metal\nregion box block 0 9 0 9 0 9\ncreate_box 2 box\npair_style pwmlff {model} {other}\n"
+    )
     output = run.stdout + run.stderr
     assert f"all models must know the same elements, but '{model}' knows Cu O and '{other}' knows Cu H" in output
 
 
-def test_file_that_cannot_be_written(tmp_path: Path, crystal: Atoms, committee: list[Path], start_lammps: Callable) -> None:
+def test_file_that_cannot_be_written(
+    tmp_path: Path, crystal: Atoms, committee: list[Path], start_lammps: Callable
+) -> None:
     write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
     run = start_lammps("units metal\n" + script(committee, "out_freq 1 out_file nowhere/devi.out"))
     assert "cannot write 'nowhere/devi.out': No such file or directory" in run.stdout + run.stderr

@@ -1,4 +1,4 @@
-"""What LAMMPS's own tester asks of a pair style: newton, restart, data files, virials, per-atom energies, other commands."""
+"""What LAMMPS's own tester asks of a pair style: newton, restart, data files, virials, per-atom energies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ thermo_modify format float %.16g
 dump {name} all custom 4 {name} id x y z fx fy fz c_energy
 dump_modify {name} sort id format float %.16g
 """
-START = "velocity all create 600 1 loop geom\nfix nve all nve\ntimestep 0.001\n"
+START = "velocity all create 600 1 loop all\nfix nve all nve\ntimestep 0.001\n"
 
 
 def last_frame(path: Path) -> np.ndarray:
@@ -42,6 +42,20 @@ def test_four_steps_on_any_ranks(tmp_path: Path, crystal: Atoms, model: Path, ru
     for ranks, newton in [(1, "off"), (2, "on"), (4, "on"), (4, "off")]:
         frame = after_four_steps(run_script, tmp_path, crystal, model, ranks=ranks, newton=newton)
         np.testing.assert_allclose(frame, reference, rtol=0, atol=5e-9, err_msg=f"{ranks} ranks, newton {newton}")
+
+
+@pytest.mark.parametrize("newton", ["on", "off"])
+def test_four_steps_on_balanced_ranks(
+    tmp_path: Path, crystal: Atoms, model: Path, run_script: Callable, newton: str
+) -> None:
+    """Domains of unequal size, which communicate in another way than a grid of equal ones."""
+    slab = crystal[:30]
+    slab.set_cell(slab.cell.array * [[1.8], [1.5], [1.0]])
+    commands = STYLE.format(model=model) + START + OUTPUT.format(name="dump") + "run 4\n"
+    run_script(slab, "read_data data\n" + commands)
+    reference = last_frame(tmp_path / "dump")
+    run_script(slab, "comm_style tiled\nread_data data\nbalance 1.0 rcb\n" + commands, ranks=4, newton=newton)
+    np.testing.assert_allclose(last_frame(tmp_path / "dump"), reference, rtol=0, atol=5e-9)
 
 
 def test_four_steps_on_two_threads(tmp_path: Path, crystal: Atoms, model: Path, run_script: Callable) -> None:

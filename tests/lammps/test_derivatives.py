@@ -78,9 +78,7 @@ def test_virial(crystal: Atoms, deep_potential: Path, run_script: Callable, newt
 
 
 @pytest.mark.parametrize(("ranks", "newton"), [(1, "on"), (2, "off")])
-def test_heat_flux(
-    tmp_path: Path, crystal: Atoms, model: Path, run_script: Callable, ranks: int, newton: str
-) -> None:
+def test_heat_flux(tmp_path: Path, crystal: Atoms, model: Path, run_script: Callable, ranks: int, newton: str) -> None:
     """J = sum_i e_i v_i - sum_pairs r_ij (dE_i/dr_ij . v_j), the flux of a many-body energy."""
     commands = f"""
 read_data data

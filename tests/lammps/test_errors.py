@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import ase.io
 import pytest
 import torch
 from ase import Atoms
+
+from pwmlff.export import load_exported
+from pwmlff.export.metadata import digest
 
 INPUT = """
 units {units}
@@ -72,6 +76,26 @@ def _flipped(content: bytes, pattern: bytes) -> bytes:
 def test_torchscript_of_others(tmp_path: Path, error_of: ErrorOf) -> None:
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "linear.pt"))
     assert "TorchScript without pwmlff metadata" in error_of("linear.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        (["Cu", "O", "H"], "it names 3 elements, but has weights for 2"),
+        ([], "its element list is empty"),
+        (["Cu", 8], "holds something that is not a name"),
+    ],
+)
+def test_wrong_elements_in_an_intact_file(
+    tmp_path: Path, error_of: ErrorOf, model: Path, elements: list[object], message: str
+) -> None:
+    exported = load_exported(model)
+    text = json.dumps(json.loads(exported.metadata.to_json()) | {"elements": elements})
+    tensors = dict(exported.module.named_parameters()) | dict(exported.module.named_buffers())
+    files = {"metadata.json": text, "sha256": digest(text, tensors)}
+    torch.jit.save(exported.module, str(tmp_path / "other.pt"), _extra_files=files)
+    assert message in error_of("other.pt")
 
 
 def test_missing_file_and_folder(error_of: ErrorOf) -> None:
@@ -158,3 +182,10 @@ def test_second_model_is_bad(tmp_path: Path, error_of: ErrorOf, model: Path) -> 
     (tmp_path / "half.pt").write_bytes(model.read_bytes()[:2000])
     error = error_of(f"{model} half.pt")
     assert "cannot use model file 'half.pt'" in error
+
+
+def test_one_line_on_two_ranks(tmp_path: Path, crystal: Atoms, model: Path, start_lammps: Callable) -> None:
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    run = start_lammps(INPUT.format(style="broken.pt", coeff="* * Cu O", units="metal"), 2)
+    assert run.returncode != 0
+    assert (run.stdout + run.stderr).count("ERROR: pair_style pwmlff: cannot read model file 'broken.pt'") == 1

@@ -1,114 +1,13 @@
-"""Molecular dynamics, restarts and repeated commands with `pair_style pwmlff`."""
+"""Molecular dynamics, minimisation, repeated commands and everything else that calls for forces again and again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
-import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
-
-HEAD = """
-units metal
-atom_modify map array
-{newton}
-"""
-DYNAMICS = """
-velocity all create 600 1 loop geom
-fix nve all nve
-timestep 0.001
-thermo_style custom step etotal pe
-thermo_modify format float %.16g
-"""
-
-
-def thermo(run: CompletedProcess[str], column: int) -> list[float]:
-    """Return one column of the thermo output."""
-    assert run.returncode == 0, run.stdout + run.stderr
-    values, is_table = [], False
-    for line in run.stdout.splitlines():
-        words = line.split()
-        if words[:1] == ["Step"]:
-            is_table = True
-        elif words[:1] == ["Loop"]:
-            is_table = False
-        elif is_table and words and words[0].isdigit():
-            values.append(float(words[column]))
-    return values
-
-
-@pytest.fixture
-def data(crystal: Atoms, tmp_path: Path) -> None:
-    """The crystal as LAMMPS data in the test's folder."""
-    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
-
-
-@pytest.mark.parametrize("newton", ["on", "off"])
-@pytest.mark.usefixtures("data")
-def test_energy_is_conserved_on_two_ranks(start_lammps: Callable, model: Path, newton: str) -> None:
-    text = (
-        HEAD.format(newton=f"newton {newton}")
-        + f"""
-read_data data
-pair_style pwmlff {model}
-pair_coeff * * Cu O
-{DYNAMICS}
-thermo 20
-run 200
-"""
-    )
-    total = np.array(thermo(start_lammps(text, ranks=2), 1))
-    kinetic_scale = 48 * 0.078  # 3/2 k T at 600 K, eV
-    assert np.ptp(total) < 2e-3 * kinetic_scale
-
-
-@pytest.mark.usefixtures("data")
-def test_restart_and_repeated_pair_style(start_lammps: Callable, model: Path) -> None:
-    style = f"pair_style pwmlff {model}\npair_coeff * * Cu O\n"
-    text = (
-        HEAD.format(newton="")
-        + f"""
-read_data data
-{style}
-{DYNAMICS}
-run 5
-write_restart restart
-run 0
-pair_style pwmlff {model}
-run 0
-clear
-read_restart restart
-{style}
-thermo_style custom step etotal pe
-thermo_modify format float %.16g
-run 0
-"""
-    )
-    energies = thermo(start_lammps(text), 2)
-    assert len(energies) == 5
-    np.testing.assert_allclose(energies[2:], energies[1], rtol=0, atol=1e-10)
-    assert abs(energies[0] - energies[1]) > 1e-6
-
-
-@pytest.mark.usefixtures("data")
-def test_minimizes(start_lammps: Callable, model: Path) -> None:
-    text = (
-        HEAD.format(newton="")
-        + f"""
-read_data data
-pair_style pwmlff {model}
-pair_coeff * * Cu O
-thermo_style custom step etotal pe fnorm
-thermo 1000
-minimize 0 1e-6 300 3000
-"""
-    )
-    norms = thermo(start_lammps(text), 3)
-    assert norms[-1] < 1e-2 * norms[0]
-
 
 COMMANDS = """
 {before}
@@ -126,6 +25,28 @@ timestep {timestep}
 def commands(model: Path, rest: str, before: str = "", timestep: float = 0.001) -> str:
     """Return an input for `run_script`."""
     return COMMANDS.format(model=model, rest=rest, before=before, timestep=timestep)
+
+
+@pytest.mark.parametrize("newton", ["on", "off"])
+def test_energy_is_conserved_on_two_ranks(crystal: Atoms, model: Path, run_script: Callable, newton: str) -> None:
+    rest = "fix nve all nve\nthermo 20\nrun 200\n"
+    total = run_script(crystal, commands(model, rest), ranks=2, newton=newton).tables[0]["TotEng"]
+    kinetic_scale = len(crystal) * 0.078  # 3/2 k T at 600 K, eV
+    assert np.ptp(total) < 2e-3 * kinetic_scale
+
+
+def test_repeated_pair_style(crystal: Atoms, model: Path, run_script: Callable) -> None:
+    """The same pair_style again keeps its pair_coeff, as with the styles of LAMMPS itself."""
+    rest = f"fix nve all nve\nrun 5\nrun 0\npair_style pwmlff {model}\nrun 0\n"
+    first, before, after = (table["PotEng"] for table in run_script(crystal, commands(model, rest)).tables)
+    np.testing.assert_allclose([before[0], after[0]], first[-1], rtol=0, atol=1e-10)
+    assert abs(first[0] - first[-1]) > 1e-6
+
+
+def test_minimizes(crystal: Atoms, model: Path, run_script: Callable) -> None:
+    rest = "thermo_style custom step pe fnorm\nthermo 1000\nminimize 0 1e-6 300 3000\n"
+    norms = run_script(crystal, commands(model, rest)).tables[0]["Fnorm"]
+    assert norms[-1] < 1e-2 * norms[0]
 
 
 def test_energy_drift(crystal: Atoms, model: Path, run_script: Callable) -> None:
