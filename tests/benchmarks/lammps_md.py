@@ -60,8 +60,9 @@ run {warm}
 """
 # starts its arguments and tells the peak memory of what it started; MPI's open files are passed on
 WATCH = (
-    "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:], close_fds=False); "
-    "print('PEAK_KB', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, flush=True); sys.exit(code)"
+    "import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:], close_fds=False); "
+    # one write, so that lines of two ranks do not mix
+    "os.write(1, b'PEAK_KB %d\\n' % resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
 )
 
 
