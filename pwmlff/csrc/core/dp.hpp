@@ -6,8 +6,7 @@
 //   E_i   = fitting(D)
 //
 // Atoms are worked off in chunks of one type. What a chunk needs stays in the cache: neither the environment rows nor G
-// nor D of all atoms exist at once, and the embedding nets are computed again for the derivatives. Geometry and
-// energies are float64, nets are of type Real.
+// nor D of all atoms exist at once. Geometry and energies are float64, nets are of type Real.
 //
 // Letters: N atoms, E pairs sorted by atom (CSR `start`), T types, M features, M2 axis features.
 #pragma once

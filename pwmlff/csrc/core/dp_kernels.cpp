@@ -11,7 +11,9 @@ namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
-constexpr std::int64_t kAtoms = 64;  // of a chunk: each weight of the fitting net fetched serves them all
+// Atoms of a chunk: enough that each weight of the fitting net fetched serves many, few enough that the features of
+// their pairs, which the derivatives need again, stay in the outer cache.
+constexpr std::int64_t kAtoms = 32;
 constexpr std::int64_t kBlock = 32;  // pairs that go through an embedding net at once
 
 // A net packed for the products, with the activation it uses.
@@ -35,6 +37,7 @@ struct Workspace {
   std::vector<PairGeometry> pairs;               // sorted by neighbour type, then atom
   std::vector<std::int64_t> kind_start;          // [T + 1]
   Buffer<Real> s, rows;                          // [pairs], [pairs, 4]: input of the net, scaled rows
+  Buffer<Real> features, slopes;                 // [pairs, M]: G and dG/ds
   Buffer<Real> sums, sums_gradient;              // A and dE/dA, [atoms, 4, M]
   Buffer<Real> descriptor, descriptor_gradient;  // D and dE/dD, [atoms, M * M2]
   Net<Real> embedding, fitting;
@@ -151,32 +154,34 @@ class Evaluator final : public DpEvaluator {
       net.template forward<Sigmoid, Order>(s, ones, n);
   }
 
-  // Calls visit(place, y, y') for each pair of the chunk, with the features of its embedding net.
-  template <int Order, typename Visit>
-  void for_features(std::int64_t type, Workspace<Real> &work, Visit visit) const {
+  // Evaluates the embedding nets and their slopes for all pairs of the chunk, and sums A.
+  void sum_features(std::int64_t type, Workspace<Real> &work) const {
     static const Buffer<Real> ones(kBlock, Real(1));
+    work.sums.assign(work.atoms.size() * 4 * n_features_, Real(0));
+    const auto size = static_cast<std::size_t>(work.kind_start[n_types_] * n_features_);
+    if (work.features.size() < size) {
+      work.features.resize(size);
+      work.slopes.resize(size);
+    }
+    Net<Real> &net = work.embedding;
     for (std::int64_t neighbor = 0; neighbor < n_types_; ++neighbor) {
       const std::int64_t begin = work.kind_start[neighbor], end = work.kind_start[neighbor + 1];
       if (begin == end) continue;
       const PackedNet<Real> &packed = embedding_of(type, neighbor);
-      Net<Real> &net = work.embedding;
-      net.prepare(packed.layers, kBlock, Order);
+      net.prepare(packed.layers, kBlock, 1);
       for (std::int64_t p0 = begin; p0 < end; p0 += kBlock) {
         const std::int64_t n = std::min(kBlock, end - p0);
-        evaluate_net<Order>(packed, net, work.s.data() + p0, ones.data(), n);
-        for (std::int64_t k = 0; k < n; ++k)
-          visit(p0 + k, net.output().y.data() + k * net.width(),
-                Order >= 1 ? net.output().y1.data() + k * net.width() : nullptr);
+        evaluate_net<1>(packed, net, work.s.data() + p0, ones.data(), n);
+        for (std::int64_t k = 0; k < n; ++k) {
+          const std::int64_t place = p0 + k;
+          const Real *y = net.output().y.data() + k * net.width(), *y1 = net.output().y1.data() + k * net.width();
+          std::copy(y, y + n_features_, work.features.data() + place * n_features_);
+          std::copy(y1, y1 + n_features_, work.slopes.data() + place * n_features_);
+          add_outer(work.rows.data() + 4 * place, y, n_features_,
+                    work.sums.data() + work.pairs[place].slot * 4 * n_features_);
+        }
       }
     }
-  }
-
-  void sum_features(std::int64_t type, Workspace<Real> &work) const {
-    work.sums.assign(work.atoms.size() * 4 * n_features_, Real(0));
-    for_features<0>(type, work, [&](std::int64_t place, const Real *y, const Real *) {
-      add_outer(work.rows.data() + 4 * place, y, n_features_,
-                work.sums.data() + work.pairs[place].slot * 4 * n_features_);
-    });
   }
 
   // D[m, q] = sum_c A[c, m] A[c, q]
@@ -250,7 +255,8 @@ class Evaluator final : public DpEvaluator {
     const double *scale = scale_.data() + 4 * type;
     static thread_local Buffer<Real> factors;
     factors.resize(n_features_);
-    for_features<1>(type, work, [&](std::int64_t place, const Real *y, const Real *y1) {
+    for (std::int64_t place = 0; place < work.kind_start[n_types_]; ++place) {
+      const Real *y = work.features.data() + place * n_features_, *y1 = work.slopes.data() + place * n_features_;
       const PairGeometry &pair = work.pairs[place];
       const Real *u = work.sums_gradient.data() + pair.slot * 4 * n_features_;
       Real by_row[4];
@@ -272,7 +278,7 @@ class Evaluator final : public DpEvaluator {
         gradient[c] =
             by_s * pair.s_slope * direction + pair.s * pair.inverse_distance * (angular[c] - along * direction);
       }
-    });
+    }
   }
 
   std::int64_t n_types_, n_axis_, n_features_;
