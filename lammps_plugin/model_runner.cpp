@@ -78,7 +78,7 @@ std::string digest(const std::string &metadata, const torch::jit::Module &module
 void check_number_of_elements(const ModelMetadata &metadata, const torch::jit::Module &module)
 {
   for (const auto &buffer : module.named_buffers()) {
-    if (buffer.name != "potential.energy_shift") continue;
+    if (buffer.name != "energy_shift") continue;
     const std::size_t n_elements = metadata.elements.size();
     if (static_cast<std::size_t>(buffer.value.numel()) != n_elements)
       throw std::runtime_error(

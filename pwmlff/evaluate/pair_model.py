@@ -28,8 +28,9 @@ from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ModelFileError
 from pwmlff.evaluate.evaluator import MAX_PAIRS
 from pwmlff.evaluate.loading import is_torchscript
-from pwmlff.export.torchscript import ExportedModel, load_exported
+from pwmlff.export.torchscript import load_exported
 from pwmlff.models.checkpoint import load_potential
+from pwmlff.models.inference import PotentialInference
 from pwmlff.models.potential import Potential
 
 
@@ -56,7 +57,7 @@ class PairModel:
         elements: Symbols in type order.
         cutoff: Å.
         device: Where the model is.
-        module: Called as `ExportedModel.forward` is.
+        module: Called as `PotentialInference.forward` is.
     """
 
     elements: list[str]
@@ -85,7 +86,7 @@ class PairModel:
     @classmethod
     def _of_own(cls, potential: Potential, device: torch.device) -> PairModel:
         frozen = potential.to(device).eval().requires_grad_(False)
-        return cls(frozen.elements, frozen.cutoff, device, ExportedModel(frozen))
+        return cls(frozen.elements, frozen.cutoff, device, PotentialInference(frozen))
 
     @property
     def type_of(self) -> dict[int, int]:

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple  # noqa: UP035 - TorchScript does not read `tuple[...]`
 
 import numpy as np
 import torch
@@ -31,31 +30,11 @@ from pwmlff.errors import ModelFileError, did_you_mean
 from pwmlff.export.metadata import DIGEST_FILE, METADATA_FILE, ModelMetadata, digest
 from pwmlff.models import DTYPES, MODELS, Potential, ZBLConfig, build_potential
 from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.models.inference import AutogradInference, PotentialInference
 from pwmlff.ops import library
 
 SUFFIX = ".pt"
 _SELF_CHECK_TOLERANCE = {"float64": 1e-9, "float32": 1e-3}  # eV and eV/Å, relative to the largest number
-
-
-class ExportedModel(nn.Module):
-    """Atomic energies and their derivatives by pair vector, in a form that TorchScript compiles."""
-
-    def __init__(self, potential: Potential) -> None:
-        super().__init__()
-        self.potential = potential
-
-    def forward(
-        self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
-    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-        """Return atomic energies [N] and pair gradients [E, 3]; arguments as in `Network.forward`."""
-        vectors = pair_vectors.detach().requires_grad_(True)
-        energies = self.potential(vectors, pair_start, pair_types, atom_types)
-        gradients = torch.zeros_like(pair_vectors)
-        if energies.requires_grad:  # not so when no atom has a neighbour
-            found = torch.autograd.grad([energies.sum()], [vectors], allow_unused=True)[0]
-            if found is not None:
-                gradients = found
-        return energies.detach(), gradients
 
 
 @dataclass(frozen=True)
@@ -63,7 +42,7 @@ class ExportedFile:
     """An exported model that was read back.
 
     Attributes:
-        module: Callable as `ExportedModel.forward` is.
+        module: Callable as `PotentialInference.forward` is.
         metadata: What the file says about itself.
     """
 
@@ -130,7 +109,7 @@ def export_potential(
         train_data=train_data,
     )
     with _deprecation_silenced():
-        module = torch.jit.script(ExportedModel(frozen))
+        module = torch.jit.script(PotentialInference(frozen))
     text = metadata.to_json()
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -212,7 +191,9 @@ def _self_check(potential: Potential, exported: ExportedFile, output: Path) -> N
     inputs = (batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
     tolerance = _SELF_CHECK_TOLERANCE[exported.metadata.dtype]
     names = ("atomic energies", "pair gradients")
-    for name, found, expected in zip(names, exported.module(*inputs), ExportedModel(potential)(*inputs), strict=True):
+    for name, found, expected in zip(
+        names, exported.module(*inputs), AutogradInference(potential)(*inputs), strict=True
+    ):
         error = float((found - expected).abs().max())
         scale = max(1.0, float(expected.abs().max()))
         if not error <= tolerance * scale:  # NaN fails too

@@ -15,6 +15,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from pwmlff.models.inference import AutogradInference
+
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
@@ -49,6 +51,13 @@ class Network(nn.Module):
             dtype: Of the weights; geometry and sums stay float64.
         """
         raise NotImplementedError
+
+    def inference_form(self) -> nn.Module:
+        """Return a module that gives atomic energies and pair gradients at once, with the present weights.
+
+        A network with a native kernel for this returns a form of its own.
+        """
+        return AutogradInference(self)
 
     def fit_statistics(self, batches: Iterable[Batch]) -> None:
         """Set normalising constants from one pass over all training frames."""

@@ -25,7 +25,9 @@ from torch import Tensor, nn
 from pwmlff.descriptors.environment import EnvironmentMatrix
 from pwmlff.descriptors.properties import DEFAULT_PROPERTIES, normalized_properties
 from pwmlff.models.base import Network, NetworkConfig
+from pwmlff.models.dp_inference import NativeDeepPotential
 from pwmlff.models.networks import EmbeddingNet, FittingNet
+from pwmlff.ops import library
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -124,6 +126,16 @@ class _DeepPotentialBase(Network):
         """Set the normalisation of the environment matrix from all frames."""
         self.environment.fit(batches)
 
+    def inference_form(self) -> nn.Module:
+        """Return the native form where there is a native library."""
+        if not library.load():
+            return super().inference_form()
+        return NativeDeepPotential(self.environment, self.embedding_nets(), list(self.fitting), self.n_axis)
+
+    def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
+        """Return the embedding nets with the constants they see, in the order of the native operation."""
+        raise NotImplementedError
+
     def descriptor(self, sums: Tensor) -> Tensor:
         """Return `A^T A_<` flattened: [n, 4, M] -> [n, M * M2]."""
         return torch.bmm(sums.transpose(1, 2), sums[:, :, : self.n_axis]).flatten(1)
@@ -145,6 +157,11 @@ class DeepPotential(_DeepPotentialBase):
     def from_config(cls, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> DeepPotential:
         """Build an untrained network."""
         return cls(config, len(elements), dtype)
+
+    def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
+        """See the base; by (central, neighbour) type."""
+        nothing = torch.zeros(0, dtype=self.environment.dtype)
+        return [(net, nothing) for nets in self.embedding for net in nets]
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
@@ -186,6 +203,10 @@ class TypeEmbeddingDeepPotential(_DeepPotentialBase):
     def from_config(cls, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> TypeEmbeddingDeepPotential:
         """Build an untrained network."""
         return cls(config, elements, dtype)
+
+    def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
+        """See the base; by neighbour type."""
+        return [(self.embedding, properties) for properties in self.properties]
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""

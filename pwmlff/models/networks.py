@@ -99,13 +99,16 @@ class FittingNet(LayerStack):
         self.output = nn.Parameter(torch.empty(widths[-1], dtype=dtype).normal_(0.0, (widths[-1] + 1) ** -0.5))
         self.output_bias = nn.Parameter(torch.zeros(1, dtype=dtype))
 
-    def forward(self, descriptor: Tensor) -> Tensor:
-        """Map [n, n_in] to [n]."""
+    def flat_parameters(self) -> Tensor:
+        """Return the parameters as the native operation takes them."""
         parts = []
         for layer in self.layers:
             parts += [layer.weight.reshape(-1), layer.bias, layer.scale]
-        parameters = torch.cat(parts + [self.output, self.output_bias])
-        return fitting_net(descriptor, parameters, self.widths, self.activation)
+        return torch.cat(parts + [self.output, self.output_bias])
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """Map [n, n_in] to [n]."""
+        return fitting_net(descriptor, self.flat_parameters(), self.widths, self.activation)
 
 
 class EmbeddingNet(LayerStack):

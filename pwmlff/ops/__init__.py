@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple  # noqa: UP035 - TorchScript
+
 import torch
 from torch import Tensor
 
@@ -23,8 +25,66 @@ if library.load():
             return torch.ops.pwmlff.fitting_net(inputs, parameters, widths, activation)
         return reference.fitting_net(inputs, parameters, widths, activation)
 
+    def dp_evaluate(
+        pair_vectors: Tensor,
+        pair_start: Tensor,
+        pair_types: Tensor,
+        atom_types: Tensor,
+        embedding: Tensor,
+        fitting: Tensor,
+        embedding_widths: list[int],
+        fitting_widths: list[int],
+        embedding_activation: int,
+        fitting_activation: int,
+        mean: Tensor,
+        scale: Tensor,
+        inner: float,
+        outer: float,
+        n_neighbors: float,
+        n_axis: int,
+    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006 - TorchScript
+        """Evaluate a whole Deep Potential; see `reference.dp_evaluate`."""
+        if pair_vectors.device.type == "cpu":
+            return torch.ops.pwmlff.dp_evaluate(
+                pair_vectors,
+                pair_start,
+                pair_types,
+                atom_types,
+                embedding,
+                fitting,
+                embedding_widths,
+                fitting_widths,
+                embedding_activation,
+                fitting_activation,
+                mean,
+                scale,
+                inner,
+                outer,
+                n_neighbors,
+                n_axis,
+            )
+        return reference.dp_evaluate(
+            pair_vectors,
+            pair_start,
+            pair_types,
+            atom_types,
+            embedding,
+            fitting,
+            embedding_widths,
+            fitting_widths,
+            embedding_activation,
+            fitting_activation,
+            mean,
+            scale,
+            inner,
+            outer,
+            n_neighbors,
+            n_axis,
+        )
+
 else:
+    dp_evaluate = reference.dp_evaluate
     embedding_contraction = reference.embedding_contraction
     fitting_net = reference.fitting_net
 
-__all__ = ["embedding_contraction", "fitting_net", "library", "reference"]
+__all__ = ["dp_evaluate", "embedding_contraction", "fitting_net", "library", "reference"]

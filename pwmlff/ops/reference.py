@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple  # noqa: UP035 - TorchScript does not read `tuple[...]`
+
 import torch
 from torch import Tensor
 
@@ -78,3 +80,80 @@ def embedding_contraction(
     features = residual_net(s.unsqueeze(-1), parameters, widths, activation)  # [E, M]
     sums = torch.zeros([n_atoms, 4, widths[-1]], dtype=s.dtype, device=s.device)
     return sums.index_add(0, centers, rows.unsqueeze(2) * features.unsqueeze(1))
+
+
+def dp_evaluate(
+    pair_vectors: Tensor,
+    pair_start: Tensor,
+    pair_types: Tensor,
+    atom_types: Tensor,
+    embedding: Tensor,
+    fitting: Tensor,
+    embedding_widths: list[int],
+    fitting_widths: list[int],
+    embedding_activation: int,
+    fitting_activation: int,
+    mean: Tensor,
+    scale: Tensor,
+    inner: float,
+    outer: float,
+    n_neighbors: float,
+    n_axis: int,
+) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+    """Evaluate a whole Deep Potential for inference; the model is described in `models/dp.py`.
+
+    Args:
+        pair_vectors: [E, 3] float64, Å.
+        pair_start: [N + 1] int64.
+        pair_types: [E] int64.
+        atom_types: [N] int64.
+        embedding: [K, P] parameters of `residual_net`, one row per (central, neighbour) type, or per neighbour type.
+        fitting: [T, Q] parameters of `fitting_net` by central type.
+        embedding_widths: Layer widths of the embedding nets.
+        fitting_widths: Hidden layer widths of the fitting nets.
+        embedding_activation: See `residual_net`.
+        fitting_activation: See `residual_net`.
+        mean: [T] of s, 1/Å.
+        scale: [T, 4] of the environment rows, 1/Å.
+        inner: Å, where the switch begins.
+        outer: Å, the cutoff.
+        n_neighbors: Divides the sums.
+        n_axis: M2.
+
+    Returns:
+        Atomic energies [N] and pair gradients [E, 3], float64.
+    """
+    n_types = mean.shape[0]
+    vectors = pair_vectors.detach().requires_grad_(True)
+    centers = torch.repeat_interleave(
+        torch.arange(atom_types.shape[0], device=atom_types.device), pair_start[1:] - pair_start[:-1]
+    )
+    center_types = atom_types.index_select(0, centers)
+    distances = torch.linalg.vector_norm(vectors, dim=-1)
+    u = ((distances - inner) / (outer - inner)).clamp(0.0, 1.0)
+    s = (1.0 + u * u * u * (u * (15.0 - 6.0 * u) - 10.0)) / distances  # [E]
+    rows = torch.cat([s.unsqueeze(-1), vectors * (s / distances).unsqueeze(-1)], dim=-1)  # [E, 4]
+    pair_scale = scale.index_select(0, center_types)
+    rows = (rows / pair_scale / n_neighbors).to(embedding.dtype)
+    s = ((s - mean.index_select(0, center_types)) / pair_scale[:, 0]).to(embedding.dtype)
+    sums = torch.zeros([atom_types.shape[0], 4, embedding_widths[-1]], dtype=embedding.dtype, device=embedding.device)
+    for net in range(embedding.shape[0]):
+        kinds = pair_types if embedding.shape[0] == n_types else center_types * n_types + pair_types
+        pairs = torch.nonzero(kinds == net).squeeze(-1)
+        features = residual_net(
+            s.index_select(0, pairs).unsqueeze(-1), embedding[net], embedding_widths, embedding_activation
+        )
+        outer_products = rows.index_select(0, pairs).unsqueeze(2) * features.unsqueeze(1)
+        sums = sums.index_add(0, centers.index_select(0, pairs), outer_products)
+    descriptor = torch.bmm(sums.transpose(1, 2), sums[:, :, :n_axis]).flatten(1)  # [N, M * M2]
+    energies = torch.zeros([atom_types.shape[0]], dtype=torch.float64, device=atom_types.device)
+    for central in range(n_types):
+        atoms = torch.nonzero(atom_types == central).squeeze(-1)
+        found = fitting_net(descriptor.index_select(0, atoms), fitting[central], fitting_widths, fitting_activation)
+        energies = energies.index_copy(0, atoms, found.to(torch.float64))
+    gradients = torch.zeros_like(pair_vectors)
+    if energies.requires_grad:
+        by_vectors = torch.autograd.grad([energies.sum()], [vectors], allow_unused=True)[0]
+        if by_vectors is not None:
+            gradients = by_vectors
+    return energies.detach(), gradients

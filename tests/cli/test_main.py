@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import typer
+from pwmlff.cli.main import _Group, app
 from typer.testing import CliRunner
 
-from pwmlff.cli.main import _Group, app
 from pwmlff.errors import ConfigError
 
 COMMANDS = ("train", "test", "infer", "export", "info", "data", "schema", "init", "devi")

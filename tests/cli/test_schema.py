@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from typer.testing import CliRunner
-
 from pwmlff.cli.main import app
+from typer.testing import CliRunner
 
 runner = CliRunner()
 

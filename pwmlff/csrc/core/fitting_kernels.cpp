@@ -51,7 +51,7 @@ void backward(const FittingNet<Real> &fitting, const Real *factors, const Fittin
   const Real *weights = output_weights(fitting);
   const std::int64_t n_features = net.n_features(), length = fitting.hidden.n_in;
   NetGradient<Real> &gradient = gradient_of_thread<Real>();
-  gradient.prepare(net.layers, out.parameters);
+  gradient.prepare(net.layers(), out.parameters);
   Buffer<Real> output_gradient(n_features + 1, Real(0));
   for (std::int64_t i0 = first; i0 < last; i0 += kAtoms) {
     const std::int64_t n = std::min(kAtoms, last - i0);
@@ -80,7 +80,7 @@ void double_backward(const FittingNet<Real> &fitting, const Real *factors, const
   const Real *weights = output_weights(fitting);
   const std::int64_t n_features = net.n_features(), length = fitting.hidden.n_in;
   NetGradient<Real> &gradient = gradient_of_thread<Real>();
-  gradient.prepare(net.layers, out.parameters);
+  gradient.prepare(net.layers(), out.parameters);
   Buffer<Real> output_gradient(n_features, Real(0));
   for (std::int64_t i0 = first; i0 < last; i0 += kAtoms) {
     const std::int64_t n = std::min(kAtoms, last - i0);

@@ -140,12 +140,19 @@ class Net {
  public:
   // For blocks of up to `block` inputs and derivatives up to `order` (0, 1 or 2).
   void prepare(const NetView<Real> &net, std::int64_t block, int order) {
-    pack(net, layers);
+    pack(net, own_layers_);
+    prepare(own_layers_, block, order);
+  }
+
+  // The same with layers packed before, which must outlive the use of this net.
+  void prepare(const std::vector<Layer<Real>> &packed, std::int64_t block, int order) {
+    layers_ = &packed;
+    const std::vector<Layer<Real>> &layers = packed;
     states.resize(layers.size());
     const auto provide = [](Buffer<Real> &buffer, std::int64_t size) {
       if (static_cast<std::int64_t>(buffer.size()) < size) buffer.resize(size);
     };
-    std::int64_t widest = padded<Real>(net.n_in);
+    std::int64_t widest = layers.front().width_in;
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const std::int64_t size = block * layers[l].width;
       for (Buffer<Real> *buffer : {&states[l].a, &states[l].y}) provide(*buffer, size);
@@ -163,6 +170,7 @@ class Net {
   // Evaluates the net at x [n, n_in] and its first `Order` derivatives along x1 [n, n_in]; x1 is constant along itself.
   template <typename Activation, int Order>
   void forward(const Real *x, const Real *x1, std::int64_t n) {
+    const std::vector<Layer<Real>> &layers = *layers_;
     input_ = padded_rows(x, n, x_padded_);
     if (Order >= 1) input1_ = padded_rows(x1, n, x1_padded_);
     for (std::size_t l = 0; l < layers.size(); ++l) {
@@ -195,6 +203,7 @@ class Net {
   // `gradient`, those by x are written to x_gradient [n, n_in] unless it is null.
   template <typename Activation, int Order>
   void reverse(std::int64_t n, NetGradient<Real> &gradient, Real *x_gradient) {
+    const std::vector<Layer<Real>> &layers = *layers_;
     const bool wants_parameters = !gradient.layers.empty();
     for (std::size_t l = layers.size(); l-- > 0;) {
       const Layer<Real> &layer = layers[l];
@@ -227,13 +236,13 @@ class Net {
       std::copy(bar.data() + e * width_in, bar.data() + e * width_in + n_in, x_gradient + e * n_in);
   }
 
-  std::vector<Layer<Real>> layers;
   std::vector<LayerState<Real>> states;
   Buffer<Real> bar, bar1;  // factors of the outputs while going backward, [block, widest]
 
+  const std::vector<Layer<Real>> &layers() const { return *layers_; }
   const LayerState<Real> &output() const { return states.back(); }
-  std::int64_t width() const { return layers.back().width; }
-  std::int64_t n_features() const { return layers.back().n_out; }
+  std::int64_t width() const { return layers_->back().width; }
+  std::int64_t n_features() const { return layers_->back().n_out; }
 
  private:
   template <typename Activation, int Order>
@@ -302,7 +311,7 @@ class Net {
 
   // The inputs with rows padded to whole vectors; the inputs themselves where they are.
   const Real *padded_rows(const Real *x, std::int64_t n, Buffer<Real> &copy) const {
-    const std::int64_t n_in = layers[0].n_in, width_in = layers[0].width_in;
+    const std::int64_t n_in = layers_->front().n_in, width_in = layers_->front().width_in;
     if (width_in == n_in) return x;
     copy.assign(n * width_in, Real(0));
     for (std::int64_t e = 0; e < n; ++e) std::copy(x + e * n_in, x + (e + 1) * n_in, copy.data() + e * width_in);
@@ -329,6 +338,8 @@ class Net {
     }
   }
 
+  const std::vector<Layer<Real>> *layers_ = nullptr;
+  std::vector<Layer<Real>> own_layers_;
   Buffer<Real> bar_in, bar1_in, scale_terms, x_padded_, x1_padded_;
   const Real *input_ = nullptr, *input1_ = nullptr;  // of the last forward, rows padded
 };

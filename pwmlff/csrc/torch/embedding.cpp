@@ -64,16 +64,7 @@ struct Arguments {
 
   // Bounds of the atoms of each task, about equal in pairs; fixed by the number of threads, so that sums repeat.
   std::vector<std::int64_t> tasks() const {
-    const auto *offsets = start.const_data_ptr<std::int64_t>();
-    const std::int64_t n_pairs = s.size(0);
-    const std::int64_t count =
-        std::max<std::int64_t>(1, std::min<std::int64_t>(at::get_num_threads(), n_pairs / kPairsPerTask));
-    std::vector<std::int64_t> bounds{0};
-    for (std::int64_t task = 1; task < count; ++task)
-      bounds.push_back(std::max(bounds.back(),
-                                std::lower_bound(offsets, offsets + n_atoms() + 1, n_pairs * task / count) - offsets));
-    bounds.push_back(n_atoms());
-    return bounds;
+    return pair_bounds(start.const_data_ptr<std::int64_t>(), n_atoms(), kPairsPerTask);
   }
 };
 

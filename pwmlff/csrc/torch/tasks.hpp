@@ -20,6 +20,19 @@ inline std::vector<std::int64_t> even_bounds(std::int64_t n_items, std::int64_t 
   return bounds;
 }
 
+// Bounds of pieces of atoms about equal in pairs, from the CSR offsets start [n_atoms + 1].
+inline std::vector<std::int64_t> pair_bounds(const std::int64_t *start, std::int64_t n_atoms, std::int64_t smallest) {
+  const std::int64_t n_pairs = start[n_atoms];
+  const std::int64_t count =
+      std::max<std::int64_t>(1, std::min<std::int64_t>(at::get_num_threads(), n_pairs / smallest));
+  std::vector<std::int64_t> bounds{0};
+  for (std::int64_t task = 1; task < count; ++task)
+    bounds.push_back(
+        std::max(bounds.back(), std::lower_bound(start, start + n_atoms + 1, n_pairs * task / count) - start));
+  bounds.push_back(n_atoms);
+  return bounds;
+}
+
 // Runs work(task, first, last) for each piece, in parallel.
 template <typename Work>
 void for_tasks(const std::vector<std::int64_t> &bounds, Work work) {

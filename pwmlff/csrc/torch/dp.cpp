@@ -1,0 +1,150 @@
+// torch.ops.pwmlff.dp_evaluate: a whole Deep Potential for inference, not differentiable by autograd.
+#include "dp.hpp"
+
+#include <torch/library.h>
+
+#include <list>
+#include <mutex>
+#include <tuple>
+
+#include "tasks.hpp"
+
+namespace pwmlff {
+
+namespace {
+
+using at::Tensor;
+using Widths = at::IntArrayRef;
+
+constexpr std::int64_t kPairsPerTask = 256;  // fewer are not worth a thread
+constexpr std::size_t kKept = 8;             // models prepared and kept
+
+// Everything an evaluator is made from.
+struct Description {
+  Tensor embedding, fitting;  // [nets, P], [T, Q]
+  Tensor mean, scale;         // [T], [T, 4] float64
+  std::vector<std::int64_t> embedding_widths, fitting_widths;
+  std::int64_t embedding_activation, fitting_activation;
+  double inner, outer, n_neighbors;
+  std::int64_t n_axis;
+
+  std::int64_t n_types() const { return mean.size(0); }
+
+  auto key() const {
+    const auto identity = [](const Tensor &tensor) {
+      const std::int64_t version = tensor.is_inference() ? 0 : static_cast<std::int64_t>(tensor._version());
+      return std::make_pair(tensor.unsafeGetTensorImpl(), version);
+    };
+    return std::make_tuple(identity(embedding), identity(fitting), identity(mean), identity(scale), embedding_widths,
+                           fitting_widths, embedding_activation, fitting_activation, inner, outer, n_neighbors, n_axis);
+  }
+
+  void check() const {
+    const std::int64_t n_input = embedding_widths.back() * n_axis;
+    TORCH_CHECK(embedding.dim() == 2 && embedding.size(1) == net_parameter_count(1, embedding_widths),
+                "dp_evaluate expects embedding [nets, ", net_parameter_count(1, embedding_widths), "], got ",
+                embedding.sizes());
+    TORCH_CHECK(embedding.size(0) == n_types() || embedding.size(0) == n_types() * n_types(),
+                "dp_evaluate: ", embedding.size(0), " embedding nets do not fit ", n_types(), " types");
+    const std::int64_t expected = net_parameter_count(n_input, fitting_widths) + fitting_widths.back() + 1;
+    TORCH_CHECK(fitting.dim() == 2 && fitting.size(0) == n_types() && fitting.size(1) == expected,
+                "dp_evaluate expects fitting [", n_types(), ", ", expected, "], got ", fitting.sizes());
+    TORCH_CHECK(embedding.scalar_type() == fitting.scalar_type() && embedding.is_contiguous() &&
+                    fitting.is_contiguous() && mean.is_contiguous() && scale.is_contiguous() &&
+                    mean.scalar_type() == at::kDouble && scale.scalar_type() == at::kDouble,
+                "dp_evaluate: nets must have one dtype, mean and scale float64, all contiguous");
+    TORCH_CHECK(scale.dim() == 2 && scale.size(0) == n_types() && scale.size(1) == 4,
+                "dp_evaluate expects scale [T, 4], got ", scale.sizes());
+  }
+};
+
+template <typename Real>
+std::shared_ptr<const DpEvaluator> make(const Description &d) {
+  DpModel<Real> model;
+  model.n_types = d.n_types();
+  model.inner = d.inner;
+  model.outer = d.outer;
+  model.mean = d.mean.const_data_ptr<double>();
+  model.scale = d.scale.const_data_ptr<double>();
+  model.n_neighbors = d.n_neighbors;
+  model.n_axis = d.n_axis;
+  model.has_net_per_pair = d.embedding.size(0) != d.n_types();
+  for (std::int64_t k = 0; k < d.embedding.size(0); ++k)
+    model.embedding.push_back({d.embedding.const_data_ptr<Real>() + k * d.embedding.size(1), 1, d.embedding_widths,
+                               static_cast<ActivationKind>(d.embedding_activation)});
+  for (std::int64_t t = 0; t < d.n_types(); ++t)
+    model.fitting.push_back({d.fitting.const_data_ptr<Real>() + t * d.fitting.size(1),
+                             d.embedding_widths.back() * d.n_axis, d.fitting_widths,
+                             static_cast<ActivationKind>(d.fitting_activation)});
+  return make_dp_evaluator(model);
+}
+
+// The evaluator of a description; the last few are kept, with the tensors they point into, until these change.
+std::shared_ptr<const DpEvaluator> evaluator_of(const Description &description) {
+  using Key = decltype(description.key());
+  struct Entry {
+    Key key;
+    Description description;
+    std::shared_ptr<const DpEvaluator> evaluator;
+  };
+  static std::mutex mutex;
+  static std::list<Entry> kept;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const Key key = description.key();
+  for (auto entry = kept.begin(); entry != kept.end(); ++entry) {
+    if (entry->key != key) continue;
+    kept.splice(kept.begin(), kept, entry);
+    return kept.front().evaluator;
+  }
+  description.check();
+  std::shared_ptr<const DpEvaluator> evaluator;
+  AT_DISPATCH_FLOATING_TYPES(description.embedding.scalar_type(), "dp_evaluate",
+                             [&] { evaluator = make<scalar_t>(description); });
+  kept.push_front({key, description, evaluator});
+  if (kept.size() > kKept) kept.pop_back();
+  return evaluator;
+}
+
+std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &start_in, const Tensor &pair_types_in,
+                                        const Tensor &atom_types_in, const Tensor &embedding, const Tensor &fitting,
+                                        Widths embedding_widths, Widths fitting_widths,
+                                        std::int64_t embedding_activation, std::int64_t fitting_activation,
+                                        const Tensor &mean, const Tensor &scale, double inner, double outer,
+                                        double n_neighbors, std::int64_t n_axis) {
+  const Tensor vectors = vectors_in.contiguous(), start = start_in.contiguous(),
+               pair_types = pair_types_in.contiguous(), atom_types = atom_types_in.contiguous();
+  TORCH_CHECK(vectors.dim() == 2 && vectors.size(1) == 3 && vectors.scalar_type() == at::kDouble,
+              "dp_evaluate expects pair vectors [E, 3] of float64, got ", vectors.sizes());
+  TORCH_CHECK(start.dim() == 1 && start.size(0) == atom_types.size(0) + 1 && pair_types.size(0) == vectors.size(0),
+              "dp_evaluate: start [N + 1], atom types [N] and pair types [E] do not fit each other");
+  TORCH_CHECK(start.scalar_type() == at::kLong && pair_types.scalar_type() == at::kLong &&
+                  atom_types.scalar_type() == at::kLong,
+              "dp_evaluate expects start and types of int64");
+  const auto evaluator = evaluator_of({embedding, fitting, mean, scale, embedding_widths.vec(), fitting_widths.vec(),
+                                       embedding_activation, fitting_activation, inner, outer, n_neighbors, n_axis});
+  const std::int64_t n_atoms = atom_types.size(0);
+  Tensor energies = at::empty({n_atoms}, vectors.options()), gradients = at::empty_like(vectors);
+  const DpPairs pairs{vectors.const_data_ptr<double>(), start.const_data_ptr<std::int64_t>(),
+                      pair_types.const_data_ptr<std::int64_t>(), atom_types.const_data_ptr<std::int64_t>()};
+  double *energies_out = energies.data_ptr<double>(), *gradients_out = gradients.data_ptr<double>();
+  for_tasks(pair_bounds(pairs.start, n_atoms, kPairsPerTask), [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    evaluator->evaluate(pairs, energies_out, gradients_out, first, last);
+  });
+  return {energies, gradients};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
+  library.def(
+      "dp_evaluate(Tensor vectors, Tensor start, Tensor pair_types, Tensor atom_types, Tensor embedding, "
+      "Tensor fitting, int[] embedding_widths, int[] fitting_widths, int embedding_activation, "
+      "int fitting_activation, Tensor mean, Tensor scale, float inner, float outer, float n_neighbors, int n_axis) "
+      "-> (Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
+  library.impl("dp_evaluate", evaluate_cpu);
+}
+
+}  // namespace pwmlff

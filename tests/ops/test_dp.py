@@ -1,0 +1,111 @@
+"""The whole Deep Potential in one native operation, against its twin and against automatic differentiation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pwmlff.data.batch import Batch
+from pwmlff.data.dataset import FrameDataset, iterate_batches
+from pwmlff.data.frame import Frame
+from pwmlff.models import MODELS, Potential, build_potential
+from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.models.inference import AutogradInference, PotentialInference
+from pwmlff.ops import library, reference
+
+pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
+
+TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
+ELEMENTS = ["Au", "Cu"]
+
+
+def make(model_type: str, dtype: str, frames: list[Frame], **descriptor: object) -> tuple[Potential, Batch]:
+    config = {
+        "descriptor": {"Rmax": 4.5, "Rmin": 1.0, "M2": 5, "network_size": [6, 12, 12], **descriptor},
+        "fitting_net": {"network_size": [10, 10, 1]},
+    }
+    potential = build_potential(model_type, MODELS[model_type].Config.model_validate(config), ELEMENTS, dtype)
+    dataset = FrameDataset(frames, ELEMENTS, 4.5)
+    potential.fit_statistics(iterate_batches(dataset, 4))
+    return potential, dataset.batch(range(len(dataset)))
+
+
+def arguments(batch: Batch) -> tuple[torch.Tensor, ...]:
+    return batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types
+
+
+def assert_close(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...], tolerance: float) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype == torch.float64
+        assert (a - b).abs().max() <= tolerance * b.abs().max()
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_equals_autograd_and_twin(
+    model_type: str, dtype: str, activation: str, two_element_frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    potential, batch = make(model_type, dtype, two_element_frames, activation=activation)
+    expected = AutogradInference(potential.network)(*arguments(batch))
+    assert expected[1].abs().max() > 1e-3
+    native = potential.network.inference_form()
+    assert isinstance(native, NativeDeepPotential)
+    assert_close(native(*arguments(batch)), expected, TOLERANCE[dtype])
+    monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", reference.dp_evaluate)
+    assert_close(native(*arguments(batch)), expected, TOLERANCE[dtype])
+
+
+def test_more_atoms_than_a_chunk(cu_frames: list[Frame]) -> None:
+    potential, batch = make("DP", "float64", cu_frames)  # 192 atoms of one type
+    found = potential.network.inference_form()(*arguments(batch))
+    assert_close(found, AutogradInference(potential.network)(*arguments(batch)), 1e-12)
+
+
+def test_changed_weights_are_noticed(cu_frames: list[Frame]) -> None:
+    """The operation keeps prepared weights; they must not outlive a change in place."""
+    potential, batch = make("DP", "float64", cu_frames[:1])
+    native = potential.network.inference_form()
+    before = native(*arguments(batch))[0]
+    with torch.no_grad():
+        native.fitting.mul_(0.5)
+        for parameter in potential.network.fitting.parameters():
+            parameter.mul_(0.5)
+        for layer in potential.network.fitting[0].layers:
+            if "scale" not in dict(layer.named_parameters()):
+                layer.scale.mul_(0.5)
+        for layer in potential.network.fitting[1].layers:
+            if "scale" not in dict(layer.named_parameters()):
+                layer.scale.mul_(0.5)
+    after = native(*arguments(batch))[0]
+    assert (after - before).abs().max() > 1e-6
+    assert_close(native(*arguments(batch)), potential.network.inference_form()(*arguments(batch)), 1e-14)
+
+
+def test_threads_agree_and_atoms_without_neighbours(two_element_frames: list[Frame]) -> None:
+    lonely = Frame(atomic_numbers=[29, 79], positions=[[0, 0, 0], [9, 0, 0]], cell=torch.zeros(3, 3), pbc=[False] * 3)
+    potential, batch = make("DP", "float64", [*two_element_frames, lonely])
+    form = PotentialInference(potential)
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append(form(*arguments(batch)))
+    finally:
+        torch.set_num_threads(before)
+    for energies, gradients in results[1:]:
+        assert torch.equal(energies, results[0][0])  # atoms do not share sums
+        assert torch.equal(gradients, results[0][1])
+    expected = potential(*arguments(batch))
+    assert (results[0][0] - expected).abs().max() < 1e-12
+
+
+def test_no_atoms(cu_frames: list[Frame]) -> None:
+    potential, _ = make("DP", "float64", cu_frames[:1])
+    none = torch.zeros(0, dtype=torch.int64)
+    energies, gradients = potential.network.inference_form()(
+        torch.zeros(0, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.int64), none, none
+    )
+    assert energies.shape == (0,)
+    assert gradients.shape == (0, 3)
