@@ -110,6 +110,8 @@ class _DeepPotentialBase(Network):
     """What both kinds share: environment matrix, descriptor, fitting nets."""
 
     Config = DPConfig
+    if TYPE_CHECKING:  # TorchScript would try to read this annotation
+        fitting: Any
 
     def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()
