@@ -16,11 +16,12 @@ SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
 
+# not `python -m pytest`, which would import the sources instead of what was installed
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/pytest -m 'not slow'
 
 slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/pytest -m slow
 
 # The same checks as pre-commit, without needing git hooks.
 lint: $(VENV)/.linters
