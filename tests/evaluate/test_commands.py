@@ -13,10 +13,10 @@ import torch
 import typer
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from pwmlff.cli import infer as infer_module
-from pwmlff.cli import test as test_module
 from typer.testing import CliRunner, Result
 
+from pwmlff.cli import infer as infer_module
+from pwmlff.cli import test as test_module
 from pwmlff.data.frame import Frame
 from pwmlff.data.store import write_store
 from pwmlff.errors import PwmlffError

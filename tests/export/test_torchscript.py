@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pwmlff.cli.main import app
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from pwmlff.cli.main import app
 from pwmlff.data.batch import Batch, collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError

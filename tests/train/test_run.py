@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -28,7 +27,6 @@ from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
 from pwmlff.optim.adam import GradientUpdate
 from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config
 
-REPOSITORY = Path(__file__).parents[2]
 RunFactory = Callable[..., RunConfig]
 _SECONDS_COLUMN = 3  # of a history row
 _WITHOUT_SECONDS = 74  # characters of a line of epoch_valid.dat before the time
@@ -191,10 +189,8 @@ def test_sigterm_ends_the_command_with_its_exit_code(make_run: RunFactory, tmp_p
         "optimizer": {"optimizer": "ADAM", "epochs": 100_000},
     }
     (tmp_path / "run.json").write_text(json.dumps(run), encoding="utf-8")
-    code = "import typer; from pwmlff.cli.train import train; typer.run(train)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "run.json"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "pwmlff", "train", "run.json"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     checkpoint = tmp_path / "run" / "dp_model.ckpt"
     waiting_until = time.monotonic() + 120
