@@ -48,7 +48,7 @@ void DeviationFile::open()
   if (!file_) fail();
   // numpy.loadtxt takes '#' for a comment; the readers of the other dialect skip the first line
   const bool is_dpgen = format_ == DeviationFormat::DPGEN;
-  std::fprintf(file_.get(), "%s%11s", is_dpgen ? "#" : " ", "step");
+  std::fprintf(file_.get(), "%-12s", is_dpgen ? "#step" : "step");
   for (const char *name : is_dpgen ? DPGEN_COLUMNS : PWACT_COLUMNS)
     std::fprintf(file_.get(), " %18s", name);
   std::fprintf(file_.get(), "\n");
