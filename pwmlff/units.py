@@ -8,9 +8,6 @@ from __future__ import annotations
 
 BOHR = 0.529177210903  # Å
 HARTREE = 27.211386245988  # eV
-RYDBERG = HARTREE / 2  # eV
-KCAL_PER_MOL = 0.0433641153087705  # eV
 EV_PER_A3_IN_GPA = 160.21766208  # GPa per eV/Å^3
 EV_PER_A3_IN_KBAR = 1602.1766208  # kbar per eV/Å^3
-BOLTZMANN = 8.617333262e-5  # eV/K
 COULOMB = 14.399645  # e^2 / (4 pi eps0), eV Å

@@ -2,7 +2,6 @@
 #include "embedding_kernels.hpp"
 
 #include <algorithm>
-#include <memory>
 
 #include "contraction.hpp"
 #include "residual_net.hpp"
