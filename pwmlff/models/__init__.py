@@ -1,6 +1,6 @@
 """Models: functions from neighbour vectors to atomic energies.
 
-`MODELS` names them all. A new model is a descriptor file, a model file and one row here.
+`MODELS` names those that can be trained. A new model is a descriptor file, a model file and one row here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pwmlff.models.base import DTYPES, Network, NetworkConfig
 from pwmlff.models.derivatives import Prediction, predict
 from pwmlff.models.dp import DeepPotential, TypeEmbeddingDeepPotential
+from pwmlff.models.dp_compressed import CompressedDeepPotential
 from pwmlff.models.potential import Potential
 from pwmlff.models.zbl import ZBLConfig
 
@@ -17,6 +18,13 @@ MODELS: dict[str, type[Network]] = {
     "DP": DeepPotential,
     "DP_TYPE_EMBEDDING": TypeEmbeddingDeepPotential,
 }
+# made from a trained model, for inference
+DERIVED_MODELS: dict[str, type[Network]] = {"DP_COMPRESSED": CompressedDeepPotential}
+
+
+def known_models() -> dict[str, type[Network]]:
+    """Return every network that a checkpoint or an exported file may hold, by name."""
+    return {**MODELS, **DERIVED_MODELS}
 
 
 def build_potential(
@@ -29,16 +37,17 @@ def build_potential(
     """Build an untrained potential; weights are drawn from torch's global generator.
 
     Args:
-        model_type: A key of `MODELS`.
+        model_type: A key of `known_models()`.
         config: An instance of that model's `Config`.
         elements: Symbols in type order.
         dtype: Of the weights, a key of `DTYPES`; geometry and sums stay float64.
         zbl: Range of the short-range repulsion; None for none.
     """
-    return Potential(MODELS[model_type].from_config(config, elements, DTYPES[dtype]), elements, zbl)
+    return Potential(known_models()[model_type].from_config(config, elements, DTYPES[dtype]), elements, zbl)
 
 
 __all__ = [
+    "DERIVED_MODELS",
     "DTYPES",
     "MODELS",
     "Network",
@@ -47,5 +56,6 @@ __all__ = [
     "Prediction",
     "ZBLConfig",
     "build_potential",
+    "known_models",
     "predict",
 ]

@@ -52,10 +52,13 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def inference_form(self) -> nn.Module:
+    def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
         """Return a module that gives atomic energies and pair gradients at once, with the present weights.
 
         A network with a native kernel for this returns a form of its own.
+
+        Args:
+            geometry: Precision of distances and of sums over neighbours; here always float64.
         """
         return AutogradInference(self)
 

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pwmlff.errors import ConfigError, ModelFileError
-from pwmlff.models import DTYPES, MODELS, Potential, ZBLConfig, build_potential
+from pwmlff.models import DTYPES, Potential, ZBLConfig, build_potential, known_models
 
 FORMAT = "pwmlff-checkpoint"
 FORMAT_VERSION = 1
@@ -99,9 +99,9 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     """
     content, tensors = _read_verified(Path(path))
     config = content["config"]
-    network_class = MODELS.get(content["model_key"])
+    network_class = known_models().get(content["model_key"])
     if network_class is None:
-        raise ModelFileError(f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(MODELS)}")
+        raise ModelFileError(f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(known_models())}")
     weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
@@ -131,10 +131,10 @@ def load_potential(path: Path | str) -> Potential:
 
 
 def _model_key(potential: Potential) -> str:
-    for key, network_class in MODELS.items():
+    for key, network_class in known_models().items():
         if type(potential.network) is network_class:
             return key
-    raise ModelFileError(f"a {type(potential.network).__name__} has no row in MODELS and cannot be saved")
+    raise ModelFileError(f"a {type(potential.network).__name__} has no name in pwmlff.models and cannot be saved")
 
 
 def _fingerprint(content: str, tensors: dict[str, Tensor]) -> str:

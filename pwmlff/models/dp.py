@@ -106,7 +106,7 @@ class DPConfig(NetworkConfig):
     fitting_net: FittingNetConfig = Field(default_factory=FittingNetConfig, description="from descriptor to energy")
 
 
-class _DeepPotentialBase(Network):
+class DeepPotentialBase(Network):
     """What both kinds share: environment matrix, descriptor, fitting nets."""
 
     Config = DPConfig
@@ -115,6 +115,7 @@ class _DeepPotentialBase(Network):
 
     def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()
+        self.config = config
         descriptor = config.descriptor
         self.cutoff = descriptor.Rmax
         self.n_types = n_types
@@ -128,22 +129,31 @@ class _DeepPotentialBase(Network):
         """Set the normalisation of the environment matrix from all frames."""
         self.environment.fit(batches)
 
-    def inference_form(self) -> nn.Module:
+    def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
         """Return the native form where there is a native library."""
         if not library.load():
-            return super().inference_form()
-        return NativeDeepPotential(self.environment, self.embedding_nets(), list(self.fitting), self.n_axis)
+            return super().inference_form(geometry)
+        return NativeDeepPotential.of_nets(self, self.embedding_nets(), geometry)
 
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
         """Return the embedding nets with the constants they see, in the order of the native operation."""
         raise NotImplementedError
+
+    def fit(self, sums: Tensor, atom_types: Tensor) -> Tensor:
+        """Return the energies [N] of atoms of these types with these sums A [N, 4, M]."""
+        energies = torch.zeros_like(atom_types, dtype=sums.dtype)
+        for central, fitting in enumerate(self.fitting):
+            atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
+            if atoms.shape[0] > 0:
+                energies = energies.index_copy(0, atoms, fitting(self.descriptor(sums.index_select(0, atoms))))
+        return energies
 
     def descriptor(self, sums: Tensor) -> Tensor:
         """Return `A^T A_<` flattened: [n, 4, M] -> [n, M * M2]."""
         return torch.bmm(sums.transpose(1, 2), sums[:, :, : self.n_axis]).flatten(1)
 
 
-class DeepPotential(_DeepPotentialBase):
+class DeepPotential(DeepPotentialBase):
     """Deep Potential with one embedding net per (central, neighbour) type pair."""
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
@@ -167,7 +177,7 @@ class DeepPotential(_DeepPotentialBase):
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
-        centers = _centers(pair_start)  # [E]
+        centers = centers_of(pair_start)  # [E]
         center_types = atom_types.index_select(0, centers)  # [E]
         s, rows = self.environment(pair_vectors, center_types)  # [E], [E, 4]
         order, bounds = _sort_by_kind(center_types * self.n_types + pair_types, self.n_types * self.n_types)
@@ -189,7 +199,7 @@ class DeepPotential(_DeepPotentialBase):
         return energies
 
 
-class TypeEmbeddingDeepPotential(_DeepPotentialBase):
+class TypeEmbeddingDeepPotential(DeepPotentialBase):
     """Deep Potential with one embedding net for all pairs, which also sees properties of the neighbour's element."""
 
     if TYPE_CHECKING:
@@ -212,7 +222,7 @@ class TypeEmbeddingDeepPotential(_DeepPotentialBase):
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
-        centers = _centers(pair_start)  # [E]
+        centers = centers_of(pair_start)  # [E]
         s, rows = self.environment(pair_vectors, atom_types.index_select(0, centers))  # [E], [E, 4]
         order, bounds = _sort_by_kind(pair_types, self.n_types)
         s, rows, centers = s.index_select(0, order), rows.index_select(0, order), centers.index_select(0, order)
@@ -223,12 +233,7 @@ class TypeEmbeddingDeepPotential(_DeepPotentialBase):
             if last > first:
                 start = _start_of(centers[first:last], everyone)  # [N + 1]
                 sums = sums + self.embedding(s[first:last], rows[first:last], start, self.properties[neighbor])
-        energies = torch.zeros_like(atom_types, dtype=s.dtype)
-        for central, fitting in enumerate(self.fitting):
-            atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
-            if atoms.shape[0] > 0:
-                energies = energies.index_copy(0, atoms, fitting(self.descriptor(sums.index_select(0, atoms))))
-        return energies
+        return self.fit(sums, atom_types)
 
 
 def _embedding_net(n_constants: int, config: DPConfig, dtype: torch.dtype) -> EmbeddingNet:
@@ -254,7 +259,7 @@ def _fitting_net(n_in: int, config: FittingNetConfig, dtype: torch.dtype) -> Fit
     )
 
 
-def _centers(pair_start: Tensor) -> Tensor:
+def centers_of(pair_start: Tensor) -> Tensor:
     """Return the central atom of each pair, [E], from the CSR offsets [N + 1]."""
     n_atoms = pair_start.shape[0] - 1
     return torch.repeat_interleave(torch.arange(n_atoms, device=pair_start.device), pair_start[1:] - pair_start[:-1])

@@ -45,15 +45,16 @@ class PotentialInference(nn.Module):
 
     Args:
         potential: The model.
+        geometry: Precision of the network's geometry, see `Network.inference_form`.
     """
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         energy_shift: Tensor
         repulsion: Any
 
-    def __init__(self, potential: Potential) -> None:
+    def __init__(self, potential: Potential, geometry: torch.dtype = torch.float64) -> None:
         super().__init__()
-        self.network = potential.network.inference_form()
+        self.network = potential.network.inference_form(geometry)
         self.repulsion = nn.ModuleList(AutogradInference(repulsion) for repulsion in potential.repulsion)
         self.register_buffer("energy_shift", potential.energy_shift.detach().clone())  # [T] eV
 
@@ -67,3 +68,20 @@ class PotentialInference(nn.Module):
             more_energies, more_gradients = repulsion(pair_vectors, pair_start, pair_types, atom_types)
             energies, gradients = energies + more_energies, gradients + more_gradients
         return energies, gradients
+
+
+def table_overflows(module: nn.Module) -> tuple[int, int]:
+    """Count the distances, met since a module was made, that its tables were not made for.
+
+    Args:
+        module: An inference form or an exported model.
+
+    Returns:
+        Pairs nearer than any the tables' fine part covers, and those of them beyond the tables; each (i, j) counts
+        once per evaluation. Zero for a model without tables.
+    """
+    counts = [value for name, value in module.named_buffers() if name.endswith("table_overflows")]
+    if not counts:
+        return 0, 0
+    nearer, beyond = torch.stack(counts).sum(dim=0).tolist()
+    return int(nearer), int(beyond)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pwmlff.ops import library, reference
+from pwmlff.ops.reference import DpModel
 
 if library.load():
 
@@ -26,22 +27,7 @@ if library.load():
         return reference.fitting_net(inputs, parameters, widths, activation)
 
     def dp_evaluate(
-        pair_vectors: Tensor,
-        pair_start: Tensor,
-        pair_types: Tensor,
-        atom_types: Tensor,
-        embedding: Tensor,
-        fitting: Tensor,
-        embedding_widths: list[int],
-        fitting_widths: list[int],
-        embedding_activation: int,
-        fitting_activation: int,
-        mean: Tensor,
-        scale: Tensor,
-        inner: float,
-        outer: float,
-        n_neighbors: float,
-        n_axis: int,
+        pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor, model: DpModel
     ) -> Tuple[Tensor, Tensor]:  # noqa: UP006 - TorchScript
         """Evaluate a whole Deep Potential; see `reference.dp_evaluate`."""
         if pair_vectors.device.type == "cpu":
@@ -50,41 +36,28 @@ if library.load():
                 pair_start,
                 pair_types,
                 atom_types,
-                embedding,
-                fitting,
-                embedding_widths,
-                fitting_widths,
-                embedding_activation,
-                fitting_activation,
-                mean,
-                scale,
-                inner,
-                outer,
-                n_neighbors,
-                n_axis,
+                model.embedding,
+                model.grids,
+                model.fitting,
+                model.mean,
+                model.scale,
+                model.overflows,
+                model.embedding_widths,
+                model.fitting_widths,
+                model.embedding_activation,
+                model.fitting_activation,
+                model.inner,
+                model.outer,
+                model.n_neighbors,
+                model.dx,
+                model.n_axis,
+                model.has_double_geometry,
             )
-        return reference.dp_evaluate(
-            pair_vectors,
-            pair_start,
-            pair_types,
-            atom_types,
-            embedding,
-            fitting,
-            embedding_widths,
-            fitting_widths,
-            embedding_activation,
-            fitting_activation,
-            mean,
-            scale,
-            inner,
-            outer,
-            n_neighbors,
-            n_axis,
-        )
+        return reference.dp_evaluate(pair_vectors, pair_start, pair_types, atom_types, model)
 
 else:
     dp_evaluate = reference.dp_evaluate
     embedding_contraction = reference.embedding_contraction
     fitting_net = reference.fitting_net
 
-__all__ = ["dp_evaluate", "embedding_contraction", "fitting_net", "library", "reference"]
+__all__ = ["DpModel", "dp_evaluate", "embedding_contraction", "fitting_net", "library", "reference"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple  # noqa: UP035 - TorchScript does not read `tuple[...]`
+from typing import List, NamedTuple, Tuple  # noqa: UP035 - TorchScript does not read `tuple[...]`
 
 import torch
 from torch import Tensor
@@ -82,74 +82,109 @@ def embedding_contraction(
     return sums.index_add(0, centers, rows.unsqueeze(2) * features.unsqueeze(1))
 
 
+def table_features(x: Tensor, coefficients: Tensor, lower: float, dx: float, inner: int, outer: int) -> Tensor:
+    """Evaluate a table of polynomials that stands for an embedding net.
+
+    Interval l begins at node x_l: `G_m(x) = sum_k coefficients[l, k, m] (x - x_l)^k`. Before the first node and beyond
+    the last the features go on as straight lines.
+
+    Args:
+        x: [n] float64.
+        coefficients: [inner + outer, order + 1, M].
+        lower: The first node.
+        dx: Width of an inner interval; an outer one is ten times as wide.
+        inner: Number of inner intervals.
+        outer: Number of outer intervals, which follow the inner ones.
+
+    Returns:
+        [n, M] in the dtype of the coefficients.
+    """
+    inside = x.clamp(lower, lower + dx * (inner + 10 * outer))
+    steps = (inside.detach() - lower) / dx
+    interval = torch.where(steps < inner, steps, inner + (steps - inner) / 10).floor().clamp(0, inner + outer - 1)
+    node = lower + dx * torch.where(interval < inner, interval, inner + 10 * (interval - inner))
+    t, beyond = inside - node, x - inside
+    table = coefficients.index_select(0, interval.to(torch.int64))  # [n, order + 1, M]
+    features = table[:, 0]
+    power = torch.ones_like(t)  # t^(k - 1)
+    for k in range(1, coefficients.shape[1]):
+        weight = power * (t + k * beyond)
+        features = features + weight.to(coefficients.dtype).unsqueeze(-1) * table[:, k]
+        power = power * t
+    return features
+
+
+class DpModel(NamedTuple):
+    """A Deep Potential as `dp_evaluate` takes it; the model is described in `models/dp.py`.
+
+    Letters: T types, K embedding nets or tables, by (central, neighbour) type or by neighbour type.
+
+    Attributes:
+        embedding: [K, P] parameters of `residual_net`, or of all tables one after another the coefficients
+            [intervals, order + 1, M] of `table_features`.
+        grids: [K, 3] float64: lower, inner, outer of each table; [0, 3] for nets.
+        fitting: [T, Q] parameters of `fitting_net` by central type.
+        mean: [T] of s, 1/Å, float64.
+        scale: [T, 4] of the environment rows, 1/Å, float64.
+        overflows: [2] int64, added to: pairs beyond the inner intervals of their table, pairs beyond all of them.
+        embedding_widths: Layer widths of the embedding nets; [M] for tables.
+        fitting_widths: Hidden layer widths of the fitting nets.
+        embedding_activation: See `residual_net`.
+        fitting_activation: See `residual_net`.
+        inner: Å, where the switch begins.
+        outer: Å, the cutoff.
+        n_neighbors: Divides the sums.
+        dx: See `table_features`.
+        n_axis: M2.
+        has_double_geometry: Whether geometry and sums over neighbours are float64, otherwise of the nets' dtype.
+    """
+
+    embedding: Tensor
+    grids: Tensor
+    fitting: Tensor
+    mean: Tensor
+    scale: Tensor
+    overflows: Tensor
+    embedding_widths: List[int]  # noqa: UP006 - TorchScript
+    fitting_widths: List[int]  # noqa: UP006
+    embedding_activation: int
+    fitting_activation: int
+    inner: float
+    outer: float
+    n_neighbors: float
+    dx: float
+    n_axis: int
+    has_double_geometry: bool
+
+
 def dp_evaluate(
-    pair_vectors: Tensor,
-    pair_start: Tensor,
-    pair_types: Tensor,
-    atom_types: Tensor,
-    embedding: Tensor,
-    fitting: Tensor,
-    embedding_widths: list[int],
-    fitting_widths: list[int],
-    embedding_activation: int,
-    fitting_activation: int,
-    mean: Tensor,
-    scale: Tensor,
-    inner: float,
-    outer: float,
-    n_neighbors: float,
-    n_axis: int,
+    pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor, model: DpModel
 ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-    """Evaluate a whole Deep Potential for inference; the model is described in `models/dp.py`.
+    """Evaluate a whole Deep Potential for inference.
 
     Args:
         pair_vectors: [E, 3] float64, Å.
         pair_start: [N + 1] int64.
         pair_types: [E] int64.
         atom_types: [N] int64.
-        embedding: [K, P] parameters of `residual_net`, one row per (central, neighbour) type, or per neighbour type.
-        fitting: [T, Q] parameters of `fitting_net` by central type.
-        embedding_widths: Layer widths of the embedding nets.
-        fitting_widths: Hidden layer widths of the fitting nets.
-        embedding_activation: See `residual_net`.
-        fitting_activation: See `residual_net`.
-        mean: [T] of s, 1/Å.
-        scale: [T, 4] of the environment rows, 1/Å.
-        inner: Å, where the switch begins.
-        outer: Å, the cutoff.
-        n_neighbors: Divides the sums.
-        n_axis: M2.
+        model: See there.
 
     Returns:
         Atomic energies [N] and pair gradients [E, 3], float64.
     """
-    n_types = mean.shape[0]
     vectors = pair_vectors.detach().requires_grad_(True)
     centers = torch.repeat_interleave(
         torch.arange(atom_types.shape[0], device=atom_types.device), pair_start[1:] - pair_start[:-1]
     )
-    center_types = atom_types.index_select(0, centers)
-    distances = torch.linalg.vector_norm(vectors, dim=-1)
-    u = ((distances - inner) / (outer - inner)).clamp(0.0, 1.0)
-    s = (1.0 + u * u * u * (u * (15.0 - 6.0 * u) - 10.0)) / distances  # [E]
-    rows = torch.cat([s.unsqueeze(-1), vectors * (s / distances).unsqueeze(-1)], dim=-1)  # [E, 4]
-    pair_scale = scale.index_select(0, center_types)
-    rows = (rows / pair_scale / n_neighbors).to(embedding.dtype)
-    s = ((s - mean.index_select(0, center_types)) / pair_scale[:, 0]).to(embedding.dtype)
-    sums = torch.zeros([atom_types.shape[0], 4, embedding_widths[-1]], dtype=embedding.dtype, device=embedding.device)
-    for net in range(embedding.shape[0]):
-        kinds = pair_types if embedding.shape[0] == n_types else center_types * n_types + pair_types
-        pairs = torch.nonzero(kinds == net).squeeze(-1)
-        features = residual_net(
-            s.index_select(0, pairs).unsqueeze(-1), embedding[net], embedding_widths, embedding_activation
-        )
-        outer_products = rows.index_select(0, pairs).unsqueeze(2) * features.unsqueeze(1)
-        sums = sums.index_add(0, centers.index_select(0, pairs), outer_products)
-    descriptor = torch.bmm(sums.transpose(1, 2), sums[:, :, :n_axis]).flatten(1)  # [N, M * M2]
+    sums = environment_sums(vectors, centers, pair_types, atom_types, model)
+    descriptor = torch.bmm(sums.transpose(1, 2), sums[:, :, : model.n_axis]).flatten(1)  # [N, M * M2]
+    descriptor = descriptor.to(model.fitting.dtype)
     energies = torch.zeros([atom_types.shape[0]], dtype=torch.float64, device=atom_types.device)
-    for central in range(n_types):
+    for central in range(model.mean.shape[0]):
         atoms = torch.nonzero(atom_types == central).squeeze(-1)
-        found = fitting_net(descriptor.index_select(0, atoms), fitting[central], fitting_widths, fitting_activation)
+        found = fitting_net(
+            descriptor.index_select(0, atoms), model.fitting[central], model.fitting_widths, model.fitting_activation
+        )
         energies = energies.index_copy(0, atoms, found.to(torch.float64))
     gradients = torch.zeros_like(pair_vectors)
     if energies.requires_grad:
@@ -157,3 +192,52 @@ def dp_evaluate(
         if by_vectors is not None:
             gradients = by_vectors
     return energies.detach(), gradients
+
+
+def environment_sums(
+    vectors: Tensor, centers: Tensor, pair_types: Tensor, atom_types: Tensor, model: DpModel
+) -> Tensor:
+    """Return the sums A [N, 4, M] of `dp_evaluate`.
+
+    Args:
+        vectors: [E, 3] float64, Å.
+        centers: [E] central atom of each pair.
+        pair_types: [E].
+        atom_types: [N].
+        model: See there.
+    """
+    wide = torch.float64 if model.has_double_geometry else model.fitting.dtype
+    n_types = model.mean.shape[0]
+    n_nets = model.embedding.shape[0] if model.grids.shape[0] == 0 else model.grids.shape[0]
+    center_types = atom_types.index_select(0, centers)
+    kinds = pair_types if n_nets == n_types else center_types * n_types + pair_types
+    narrow = vectors.to(wide)
+    distances = torch.linalg.vector_norm(narrow, dim=-1)
+    u = ((distances - model.inner) / (model.outer - model.inner)).clamp(0.0, 1.0)
+    s = (1.0 + u * u * u * (u * (15.0 - 6.0 * u) - 10.0)) / distances  # [E]
+    scale = model.scale.to(wide).index_select(0, center_types)
+    rows = torch.cat([s.unsqueeze(-1), narrow * (s / distances).unsqueeze(-1)], dim=-1) / scale / model.n_neighbors
+    x = (s - model.mean.to(wide).index_select(0, center_types)) / scale[:, 0]
+    sums = torch.zeros([atom_types.shape[0], 4, model.embedding_widths[-1]], dtype=wide, device=vectors.device)
+    first = 0
+    for net in range(n_nets):
+        pairs = torch.nonzero(kinds == net).squeeze(-1)
+        inputs = x.index_select(0, pairs)
+        if model.grids.shape[0] == 0:
+            features = residual_net(
+                inputs.to(model.embedding.dtype).unsqueeze(-1),
+                model.embedding[net],
+                model.embedding_widths,
+                model.embedding_activation,
+            )
+        else:
+            lower, inner, outer = float(model.grids[net, 0]), int(model.grids[net, 1]), int(model.grids[net, 2])
+            table = model.embedding[first : first + inner + outer]
+            first += inner + outer
+            inputs = inputs.to(torch.float64)
+            features = table_features(inputs, table, lower, model.dx, inner, outer)
+            model.overflows[0] += (inputs > lower + model.dx * inner).sum()
+            model.overflows[1] += (inputs > lower + model.dx * (inner + 10 * outer)).sum()
+        outer_products = rows.index_select(0, pairs).unsqueeze(2) * features.to(wide).unsqueeze(1)
+        sums = sums.index_add(0, centers.index_select(0, pairs), outer_products)
+    return sums

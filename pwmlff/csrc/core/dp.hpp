@@ -5,8 +5,9 @@
 //   D     = A^T A_<                                                  [M, M2]
 //   E_i   = fitting(D)
 //
-// Atoms are worked off in chunks of one type. What a chunk needs stays in the cache: neither the environment rows nor G
-// nor D of all atoms exist at once. Geometry and energies are float64, nets are of type Real.
+// G is a net, or a table that stands for it. Atoms are worked off in chunks of one type. What a chunk needs stays in the
+// cache: neither the environment rows nor G nor D of all atoms exist at once. Energies are float64, nets are of type
+// Real; geometry and sums over neighbours are float64 or of type Real.
 //
 // Letters: N atoms, E pairs sorted by atom (CSR `start`), T types, M features, M2 axis features.
 #pragma once
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "nets.hpp"
+#include "table.hpp"
 
 namespace pwmlff {
 
@@ -27,9 +29,11 @@ struct DpModel {
   const double *scale;    // [T, 4]
   double n_neighbors;     // divides the sums
   std::int64_t n_axis;    // M2
-  bool has_net_per_pair;  // embedding nets by (central, neighbour) type, otherwise by neighbour type
-  std::vector<NetView<Real>> embedding;
+  bool has_net_per_pair;  // nets or tables by (central, neighbour) type, otherwise by neighbour type
+  std::vector<NetView<Real>> embedding;  // one of the two is empty
+  std::vector<TableView<Real>> tables;
   std::vector<NetView<Real>> fitting;  // by central type; w and c follow the parameters as in fitting.hpp
+  bool has_double_geometry;
 };
 
 struct DpPairs {
@@ -45,8 +49,8 @@ class DpEvaluator {
   virtual ~DpEvaluator() = default;
 
   // Fills energies [N] (eV) and gradients [E, 3] (eV/Å) for the atoms first..last.
-  virtual void evaluate(const DpPairs &pairs, double *energies, double *gradients, std::int64_t first,
-                        std::int64_t last) const = 0;
+  virtual TableOverflows evaluate(const DpPairs &pairs, double *energies, double *gradients, std::int64_t first,
+                                  std::int64_t last) const = 0;
 };
 
 // The parameters must outlive the evaluator.

@@ -41,7 +41,7 @@ void contract(const NetView<Real> &description, const EmbeddingPairs<Real> &pair
       [&](std::int64_t e0, std::int64_t n) { net.template forward<Activation, 0>(pairs.s + e0, nullptr, n); },
       [&](std::int64_t atom, std::int64_t e, std::int64_t slot) {
         add_outer(pairs.rows + 4 * e, net.output().y.data() + slot * net.width(), n_features,
-                  sums + atom * 4 * n_features);
+                  sums + atom * 4 * n_features, n_features);
       },
       [](std::int64_t, std::int64_t) {});
 }
@@ -67,9 +67,10 @@ void backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pair
       [&](std::int64_t atom, std::int64_t e, std::int64_t slot) {
         const Real *u = sums_gradient + atom * 4 * n_features;
         Real *factors = net.bar.data() + slot * width;
-        if (out.s || out.parameters) combine_rows(pairs.rows + 4 * e, u, n_features, factors);
+        if (out.s || out.parameters) combine_rows(pairs.rows + 4 * e, u, n_features, n_features, factors);
         if (out.s) out.s[e] = dot(factors, net.output().y1.data() + slot * width, n_features);
-        if (out.rows) project(u, net.output().y.data() + slot * width, n_features, Real(1), out.rows + 4 * e);
+        if (out.rows) 
+          project(u, n_features, net.output().y.data() + slot * width, n_features, Real(1), out.rows + 4 * e);
       },
       [&](std::int64_t, std::int64_t n) {
         if (out.parameters) net.template reverse<Activation, 0>(n, gradient, nullptr);
@@ -106,14 +107,14 @@ void double_backward(const NetView<Real> &description, const EmbeddingPairs<Real
         const Real direction = s_direction[e];
         Real row[4];
         for (int c = 0; c < 4; ++c) row[c] = direction * pairs.rows[4 * e + c];
-        combine_rows(rows_direction + 4 * e, u, n_features, p);
-        combine_rows(row, u, n_features, q);
+        combine_rows(rows_direction + 4 * e, u, n_features, n_features, p);
+        combine_rows(row, u, n_features, n_features, q);
         if (out.sums) {
           Real *sums = out.sums + atom * 4 * n_features;
-          add_outer(rows_direction + 4 * e, y, n_features, sums);
-          add_outer(row, y1, n_features, sums);
+          add_outer(rows_direction + 4 * e, y, n_features, sums, n_features);
+          add_outer(row, y1, n_features, sums, n_features);
         }
-        if (out.rows) project(u, y1, n_features, direction, out.rows + 4 * e);
+        if (out.rows) project(u, n_features, y1, n_features, direction, out.rows + 4 * e);
         if (out.s) out.s[e] = dot(p, y1, n_features) + dot(q, net.output().y2.data() + slot * width, n_features);
       },
       [&](std::int64_t, std::int64_t n) {

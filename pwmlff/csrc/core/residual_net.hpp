@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -20,8 +21,25 @@ namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
-template <typename Real>
-using Buffer = std::vector<Real>;
+// Memory that begins at a cache line: whole vectors do not straddle two.
+template <typename Number>
+struct AlignedAllocator {
+  using value_type = Number;
+  static constexpr std::align_val_t kAlignment{64};
+
+  AlignedAllocator() = default;
+  template <typename Other>
+  AlignedAllocator(const AlignedAllocator<Other> &) {}
+  Number *allocate(std::size_t n) {
+    return static_cast<Number *>(::operator new(n * sizeof(Number), kAlignment));
+  }
+  void deallocate(Number *memory, std::size_t) { ::operator delete(memory, kAlignment); }
+  friend bool operator==(const AlignedAllocator &, const AlignedAllocator &) { return true; }
+  friend bool operator!=(const AlignedAllocator &, const AlignedAllocator &) { return false; }
+};
+
+template <typename Number>
+using Buffer = std::vector<Number, AlignedAllocator<Number>>;
 
 // One layer with its weights laid out for the products; rows are padded to whole vectors with zeros.
 template <typename Real>

@@ -21,31 +21,41 @@ constexpr std::size_t kKept = 8;             // models prepared and kept
 
 // Everything an evaluator is made from.
 struct Description {
-  Tensor embedding, fitting;  // [nets, P], [T, Q]
-  Tensor mean, scale;         // [T], [T, 4] float64
+  Tensor embedding, grids;  // nets [K, P] and [0, 3], or coefficients [intervals, terms, M] and [K, 3]
+  Tensor fitting;           // [T, Q]
+  Tensor mean, scale;       // [T], [T, 4] float64
   std::vector<std::int64_t> embedding_widths, fitting_widths;
   std::int64_t embedding_activation, fitting_activation;
-  double inner, outer, n_neighbors;
+  double inner, outer, n_neighbors, dx;
   std::int64_t n_axis;
+  bool has_double_geometry;
 
   std::int64_t n_types() const { return mean.size(0); }
+  bool has_tables() const { return grids.size(0) > 0; }
+  std::int64_t n_nets() const { return has_tables() ? grids.size(0) : embedding.size(0); }
 
   auto key() const {
     const auto identity = [](const Tensor &tensor) {
       const std::int64_t version = tensor.is_inference() ? 0 : static_cast<std::int64_t>(tensor._version());
       return std::make_pair(tensor.unsafeGetTensorImpl(), version);
     };
-    return std::make_tuple(identity(embedding), identity(fitting), identity(mean), identity(scale), embedding_widths,
-                           fitting_widths, embedding_activation, fitting_activation, inner, outer, n_neighbors, n_axis);
+    return std::make_tuple(identity(embedding), identity(grids), identity(fitting), identity(mean), identity(scale), embedding_widths,
+                           fitting_widths, embedding_activation, fitting_activation, inner, outer, n_neighbors, dx,
+                           n_axis, has_double_geometry);
   }
 
   void check() const {
+    TORCH_CHECK(grids.dim() == 2 && grids.size(1) == 3 && grids.scalar_type() == at::kDouble && grids.is_contiguous(),
+                "dp_evaluate expects grids [K, 3] of float64, got ", grids.sizes());
+    if (has_tables())
+      check_tables();
+    else
+      TORCH_CHECK(embedding.dim() == 2 && embedding.size(1) == net_parameter_count(1, embedding_widths),
+                  "dp_evaluate expects embedding [nets, ", net_parameter_count(1, embedding_widths), "], got ",
+                  embedding.sizes());
+    TORCH_CHECK(n_nets() == n_types() || n_nets() == n_types() * n_types(), "dp_evaluate: ", n_nets(),
+                " embedding nets do not fit ", n_types(), " types");
     const std::int64_t n_input = embedding_widths.back() * n_axis;
-    TORCH_CHECK(embedding.dim() == 2 && embedding.size(1) == net_parameter_count(1, embedding_widths),
-                "dp_evaluate expects embedding [nets, ", net_parameter_count(1, embedding_widths), "], got ",
-                embedding.sizes());
-    TORCH_CHECK(embedding.size(0) == n_types() || embedding.size(0) == n_types() * n_types(),
-                "dp_evaluate: ", embedding.size(0), " embedding nets do not fit ", n_types(), " types");
     const std::int64_t expected = net_parameter_count(n_input, fitting_widths) + fitting_widths.back() + 1;
     TORCH_CHECK(fitting.dim() == 2 && fitting.size(0) == n_types() && fitting.size(1) == expected,
                 "dp_evaluate expects fitting [", n_types(), ", ", expected, "], got ", fitting.sizes());
@@ -55,6 +65,22 @@ struct Description {
                 "dp_evaluate: nets must have one dtype, mean and scale float64, all contiguous");
     TORCH_CHECK(scale.dim() == 2 && scale.size(0) == n_types() && scale.size(1) == 4,
                 "dp_evaluate expects scale [T, 4], got ", scale.sizes());
+  }
+
+  void check_tables() const {
+    TORCH_CHECK(embedding.dim() == 3 && (embedding.size(1) == 4 || embedding.size(1) == 6) &&
+                    embedding.size(2) == embedding_widths.back(),
+                "dp_evaluate expects tables [intervals, 4 or 6, ", embedding_widths.back(), "], got ",
+                embedding.sizes());
+    TORCH_CHECK(dx > 0, "dp_evaluate: the width of the tables' intervals is ", dx);
+    const double *grid = grids.const_data_ptr<double>();
+    std::int64_t n_intervals = 0;
+    for (std::int64_t k = 0; k < grids.size(0); ++k, grid += 3) {
+      TORCH_CHECK(grid[1] >= 1 && grid[2] >= 0, "dp_evaluate: table ", k, " has no intervals");
+      n_intervals += static_cast<std::int64_t>(grid[1]) + static_cast<std::int64_t>(grid[2]);
+    }
+    TORCH_CHECK(n_intervals == embedding.size(0), "dp_evaluate: the grids have ", n_intervals,
+                " intervals, the tables ", embedding.size(0));
   }
 };
 
@@ -68,10 +94,20 @@ std::shared_ptr<const DpEvaluator> make(const Description &d) {
   model.scale = d.scale.const_data_ptr<double>();
   model.n_neighbors = d.n_neighbors;
   model.n_axis = d.n_axis;
-  model.has_net_per_pair = d.embedding.size(0) != d.n_types();
-  for (std::int64_t k = 0; k < d.embedding.size(0); ++k)
-    model.embedding.push_back({d.embedding.const_data_ptr<Real>() + k * d.embedding.size(1), 1, d.embedding_widths,
-                               static_cast<ActivationKind>(d.embedding_activation)});
+  model.has_net_per_pair = d.n_nets() != d.n_types();
+  model.has_double_geometry = d.has_double_geometry;
+  const Real *embedding = d.embedding.const_data_ptr<Real>();
+  for (std::int64_t k = 0; k < d.n_nets(); ++k) {
+    if (d.has_tables()) {
+      const double *grid = d.grids.const_data_ptr<double>() + 3 * k;
+      const auto inner = static_cast<std::int64_t>(grid[1]), outer = static_cast<std::int64_t>(grid[2]);
+      model.tables.push_back({embedding, d.embedding.size(1), d.embedding.size(2), grid[0], d.dx, inner, outer});
+      embedding += (inner + outer) * d.embedding.stride(0);
+    } else {
+      model.embedding.push_back({embedding, 1, d.embedding_widths, static_cast<ActivationKind>(d.embedding_activation)});
+      embedding += d.embedding.size(1);
+    }
+  }
   for (std::int64_t t = 0; t < d.n_types(); ++t)
     model.fitting.push_back({d.fitting.const_data_ptr<Real>() + t * d.fitting.size(1),
                              d.embedding_widths.back() * d.n_axis, d.fitting_widths,
@@ -106,11 +142,12 @@ std::shared_ptr<const DpEvaluator> evaluator_of(const Description &description) 
 }
 
 std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &start_in, const Tensor &pair_types_in,
-                                        const Tensor &atom_types_in, const Tensor &embedding, const Tensor &fitting,
-                                        Widths embedding_widths, Widths fitting_widths,
+                                        const Tensor &atom_types_in, const Tensor &embedding, const Tensor &grids,
+                                        const Tensor &fitting, const Tensor &mean, const Tensor &scale,
+                                        Tensor overflows, Widths embedding_widths, Widths fitting_widths,
                                         std::int64_t embedding_activation, std::int64_t fitting_activation,
-                                        const Tensor &mean, const Tensor &scale, double inner, double outer,
-                                        double n_neighbors, std::int64_t n_axis) {
+                                        double inner, double outer, double n_neighbors, double dx, std::int64_t n_axis,
+                                        bool has_double_geometry) {
   const Tensor vectors = vectors_in.contiguous(), start = start_in.contiguous(),
                pair_types = pair_types_in.contiguous(), atom_types = atom_types_in.contiguous();
   TORCH_CHECK(vectors.dim() == 2 && vectors.size(1) == 3 && vectors.scalar_type() == at::kDouble,
@@ -120,16 +157,26 @@ std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &
   TORCH_CHECK(start.scalar_type() == at::kLong && pair_types.scalar_type() == at::kLong &&
                   atom_types.scalar_type() == at::kLong,
               "dp_evaluate expects start and types of int64");
-  const auto evaluator = evaluator_of({embedding, fitting, mean, scale, embedding_widths.vec(), fitting_widths.vec(),
-                                       embedding_activation, fitting_activation, inner, outer, n_neighbors, n_axis});
+  TORCH_CHECK(overflows.dim() == 1 && overflows.size(0) == 2 && overflows.scalar_type() == at::kLong,
+              "dp_evaluate expects overflows [2] of int64, got ", overflows.sizes());
+  const auto evaluator = evaluator_of({embedding, grids, fitting, mean, scale, embedding_widths.vec(),
+                                       fitting_widths.vec(), embedding_activation, fitting_activation, inner, outer,
+                                       n_neighbors, dx, n_axis, has_double_geometry});
   const std::int64_t n_atoms = atom_types.size(0);
   Tensor energies = at::empty({n_atoms}, vectors.options()), gradients = at::empty_like(vectors);
   const DpPairs pairs{vectors.const_data_ptr<double>(), start.const_data_ptr<std::int64_t>(),
                       pair_types.const_data_ptr<std::int64_t>(), atom_types.const_data_ptr<std::int64_t>()};
   double *energies_out = energies.data_ptr<double>(), *gradients_out = gradients.data_ptr<double>();
-  for_tasks(pair_bounds(pairs.start, n_atoms, kPairsPerTask), [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    evaluator->evaluate(pairs, energies_out, gradients_out, first, last);
+  const auto bounds = pair_bounds(pairs.start, n_atoms, kPairsPerTask);
+  std::vector<TableOverflows> counts(bounds.size());
+  for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
+    counts[task] = evaluator->evaluate(pairs, energies_out, gradients_out, first, last);
   });
+  std::int64_t *total = overflows.data_ptr<std::int64_t>();
+  for (const TableOverflows &count : counts) {
+    total[0] += count.unseen;
+    total[1] += count.beyond;
+  }
   return {energies, gradients};
 }
 
@@ -137,10 +184,10 @@ std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &
 
 TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
   library.def(
-      "dp_evaluate(Tensor vectors, Tensor start, Tensor pair_types, Tensor atom_types, Tensor embedding, "
-      "Tensor fitting, int[] embedding_widths, int[] fitting_widths, int embedding_activation, "
-      "int fitting_activation, Tensor mean, Tensor scale, float inner, float outer, float n_neighbors, int n_axis) "
-      "-> (Tensor, Tensor)");
+      "dp_evaluate(Tensor vectors, Tensor start, Tensor pair_types, Tensor atom_types, Tensor embedding, Tensor grids, "
+      "Tensor fitting, Tensor mean, Tensor scale, Tensor(a!) overflows, int[] embedding_widths, int[] fitting_widths, "
+      "int embedding_activation, int fitting_activation, float inner, float outer, float n_neighbors, float dx, "
+      "int n_axis, bool has_double_geometry) -> (Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {

@@ -1,0 +1,132 @@
+"""Deep Potential whose embedding nets are tables: what `pwmlff compress` makes, for inference only.
+
+A table holds one polynomial per interval of the net's input x and per feature. Inner intervals of width `dx` cover the
+range seen in training, outer ones ten times as wide follow; beyond both ends the features go on as straight lines, so
+that they and their slopes are continuous everywhere.
+
+Letters: `N` atoms, `E` pairs, `T` types, `K` tables, `L` intervals of a table, `M` features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from pwmlff.models.base import Network
+from pwmlff.models.dp import DeepPotentialBase, DPConfig, centers_of
+from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.ops import library
+from pwmlff.ops.reference import table_features
+
+
+class TableGrid(BaseModel):
+    """Where the intervals of one table lie."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lower: float = Field(description="first node, in units of the net's standardised input")
+    inner: int = Field(ge=1, description="number of intervals of width dx")
+    outer: int = Field(ge=0, description="number of intervals of width 10 dx that follow")
+
+
+class TableConfig(BaseModel):
+    """Section `table` of a compressed model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    order: Literal[3, 5] = Field(description="degree of the polynomials")
+    dx: float = Field(gt=0, description="width of an inner interval")
+    by_pair: bool = Field(description="a table per (central, neighbour) type, otherwise per neighbour type")
+    grids: tuple[TableGrid, ...] = Field(min_length=1, description="one per table")
+
+
+class CompressedDPConfig(DPConfig):
+    """Section `model` of a compressed Deep Potential; `descriptor.network_size` tells the nets it was made from."""
+
+    table: TableConfig
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> CompressedDPConfig:
+        n_tables = len(self.table.grids)
+        if self.table.by_pair and round(n_tables**0.5) ** 2 != n_tables:
+            raise ValueError(f"{n_tables} tables are not one per pair of types")
+        return self
+
+
+class EmbeddingTable(nn.Module):
+    """One table.
+
+    Args:
+        grid: Its intervals.
+        dx: Width of an inner interval.
+        order: Degree of the polynomials.
+        n_features: M.
+        dtype: Of the coefficients; positions are float64.
+    """
+
+    if TYPE_CHECKING:  # TorchScript would try to read this annotation
+        coefficients: Tensor
+
+    def __init__(self, grid: TableGrid, dx: float, order: int, n_features: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.lower, self.inner, self.outer, self.dx = grid.lower, grid.inner, grid.outer, dx
+        size = (grid.inner + grid.outer, order + 1, n_features)
+        self.register_buffer("coefficients", torch.zeros(size, dtype=dtype))  # [L, order + 1, M], lowest power first
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features [n, M] at inputs [n], float64."""
+        return table_features(x, self.coefficients, self.lower, self.dx, self.inner, self.outer)
+
+
+class CompressedDeepPotential(DeepPotentialBase):
+    """Deep Potential, plain or with type embedding, on tables."""
+
+    if TYPE_CHECKING:  # TorchScript would try to read these annotations
+        tables: Any
+    Config = CompressedDPConfig
+
+    def __init__(self, config: CompressedDPConfig, n_types: int, dtype: torch.dtype) -> None:
+        super().__init__(config, n_types, dtype)
+        table = config.table
+        expected = n_types * n_types if table.by_pair else n_types
+        if len(table.grids) != expected:
+            raise ValueError(f"{len(table.grids)} tables for {n_types} elements, expected {expected}")
+        self.by_pair = table.by_pair
+        self.dx = table.dx
+        self.dtype = dtype
+        self.environment.dtype = torch.float64  # a table is looked up in float64
+        self.tables = nn.ModuleList(
+            EmbeddingTable(grid, table.dx, table.order, self.n_features, dtype) for grid in table.grids
+        )
+
+    @classmethod
+    def from_config(cls, config: CompressedDPConfig, elements: Sequence[str], dtype: torch.dtype) -> Network:
+        """Build a network of empty tables; `pwmlff.compress` and checkpoints fill them."""
+        return cls(config, len(elements), dtype)
+
+    def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
+        """See `Network.inference_form`."""
+        if not library.load():
+            return super(DeepPotentialBase, self).inference_form(geometry)
+        coefficients = torch.cat([table.coefficients for table in self.tables])
+        grids = [[table.lower, table.inner, table.outer] for table in self.tables]
+        return NativeDeepPotential.of_tables(self, coefficients, grids, self.dx, geometry)
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N]; see `Network.forward`."""
+        centers = centers_of(pair_start)  # [E]
+        center_types = atom_types.index_select(0, centers)  # [E]
+        s, rows = self.environment(pair_vectors, center_types)  # [E], [E, 4]
+        rows = rows.to(self.dtype)
+        kinds = pair_types + center_types * self.n_types if self.by_pair else pair_types
+        sums = torch.zeros([atom_types.shape[0], 4, self.n_features], dtype=self.dtype, device=s.device)
+        for kind, table in enumerate(self.tables):
+            pairs = torch.nonzero(kinds == kind).squeeze(-1)  # [e]
+            features = table(s.index_select(0, pairs))  # [e, M]
+            outer_products = rows.index_select(0, pairs).unsqueeze(2) * features.unsqueeze(1)
+            sums = sums.index_add(0, centers.index_select(0, pairs), outer_products)
+        return self.fit(sums, atom_types)
