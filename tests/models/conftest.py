@@ -10,6 +10,7 @@ import pytest
 import torch
 from toy_model import ToyModel
 
+from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential
@@ -23,8 +24,11 @@ CASES: dict[str, tuple[str, dict[str, Any], ZBLConfig | None]] = {
     "DP": ("DP", _DP, None),
     "DP_TYPE_EMBEDDING": ("DP_TYPE_EMBEDDING", _DP, None),
     "DP+ZBL": ("DP", _DP, ZBLConfig(inner=1.5, outer=3.0)),
+    "DP+tables": ("DP", _DP, ZBLConfig(inner=1.5, outer=3.0)),
+    "DP_TYPE_EMBEDDING+tables": ("DP_TYPE_EMBEDDING", _DP, None),
     "TOY": ("TOY", {"cutoff": CUTOFF}, None),
 }
+_TABLES = {"DP+tables": (0.02, 3), "DP_TYPE_EMBEDDING+tables": (0.05, 5)}  # dx, order
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +54,8 @@ def make_case(two_element_frames: list[Frame]) -> Callable[..., Case]:
         key, config, zbl = CASES[name]
         potential = build_potential(key, MODELS[key].Config.model_validate(config), ["Cu", "Au"], dtype, zbl)
         potential.fit_statistics(iterate_batches(FrameDataset(two_element_frames, ["Cu", "Au"], CUTOFF), 4))
+        if name in _TABLES:
+            potential = tabulate(potential, *_TABLES[name])
         run = torch.jit.script(potential) if mode == "scripted" else potential
         return Case(potential, run, dtype)
 
