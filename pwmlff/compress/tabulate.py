@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -26,13 +27,12 @@ from pwmlff.models.dp_compressed import CompressedDeepPotential, CompressedDPCon
 from pwmlff.models.networks import EmbeddingNet
 from pwmlff.ops.reference import residual_net
 
-ORDERS = (3, 5)
+Order = Literal[3, 5]
 OUTER_RANGE = 10  # the outer intervals reach to this many times the largest s seen
 _OUTER_WIDTH = 10  # times dx
-_DERIVATIVES = 3  # of a net: value, first, second
 
 
-def tabulate(potential: Potential, dx: float, order: int, shortest: Tensor | None = None) -> Potential:
+def tabulate(potential: Potential, dx: float, order: Order, shortest: Tensor | None = None) -> Potential:
     """Return a copy of a potential whose embedding nets are tables.
 
     Args:
@@ -49,7 +49,7 @@ def tabulate(potential: Potential, dx: float, order: int, shortest: Tensor | Non
         raise ModelFileError("the model is compressed already; compress the checkpoint that training wrote")
     if not isinstance(network, DeepPotentialBase):
         raise ModelFileError(f"a {type(network).__name__} has no embedding nets that could be compressed")
-    if order not in ORDERS:
+    if order not in get_args(Order):
         raise ModelFileError(f"order is {order}, expected 3 (cubic) or 5 (quintic)")
     if not (math.isfinite(dx) and dx > 0):
         raise ModelFileError(f"the grid spacing is {dx}, expected a positive number such as 0.01")
@@ -90,7 +90,7 @@ def _grids(network: DeepPotentialBase, dx: float, shortest: Tensor, *, by_pair: 
     return [grid(float(lower.min()), float(seen.max()), float(far.max()))] * network.n_types
 
 
-def _coefficients(net: EmbeddingNet, constants: Tensor, grid: TableGrid, dx: float, order: int) -> Tensor:
+def _coefficients(net: EmbeddingNet, constants: Tensor, grid: TableGrid, dx: float, order: Order) -> Tensor:
     """Return the polynomials [L, order + 1, M] of one net, computed in float64."""
     widths = torch.full((grid.inner + grid.outer,), dx, dtype=torch.float64)
     widths[grid.inner :] *= _OUTER_WIDTH
@@ -124,9 +124,11 @@ def _derivatives(x: Tensor, parameters: Tensor, net: EmbeddingNet) -> list[Tenso
     def features(inputs: Tensor) -> Tensor:
         return residual_net(inputs.unsqueeze(-1), parameters, net.widths, net.activation)
 
-    functions = [features]
-    for _ in range(1, _DERIVATIVES):
-        previous = functions[-1]
-        functions.append(lambda inputs, f=previous: torch.func.jvp(f, (inputs,), (torch.ones_like(inputs),))[1])
+    def slope(inputs: Tensor) -> Tensor:
+        return torch.func.jvp(features, (inputs,), (torch.ones_like(inputs),))[1]
+
+    def curvature(inputs: Tensor) -> Tensor:
+        return torch.func.jvp(slope, (inputs,), (torch.ones_like(inputs),))[1]
+
     with torch.no_grad():
-        return [function(x) for function in functions]
+        return [function(x) for function in (features, slope, curvature)]

@@ -101,7 +101,9 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     config = content["config"]
     network_class = known_models().get(content["model_key"])
     if network_class is None:
-        raise ModelFileError(f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(known_models())}")
+        raise ModelFileError(
+            f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(known_models())}"
+        )
     weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once

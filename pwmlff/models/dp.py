@@ -16,7 +16,7 @@ Letters: `N` atoms, `E` pairs, `T` types, `M` features, `M2` axis features.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal  # noqa: UP035 (TorchScript reads these)
+from typing import TYPE_CHECKING, Any, ClassVar, Literal  # noqa: UP035 (TorchScript reads these)
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -109,9 +109,11 @@ class DPConfig(NetworkConfig):
 class DeepPotentialBase(Network):
     """What both kinds share: environment matrix, descriptor, fitting nets."""
 
-    Config = DPConfig
-    if TYPE_CHECKING:  # TorchScript would try to read this annotation
+    if TYPE_CHECKING:  # TorchScript would try to read these annotations
+        Config: ClassVar[type[NetworkConfig]] = DPConfig
         fitting: Any
+    else:
+        Config = DPConfig
 
     def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ template <typename Real, typename Wide>
 inline void add_outer(const Wide *row, const Real *__restrict x, std::int64_t n_features, Wide *__restrict sums,
                       std::int64_t stride) {
   Wide *__restrict s0 = sums, *__restrict s1 = sums + stride, *__restrict s2 = sums + 2 * stride,
-                  *__restrict s3 = sums + 3 * stride;
+                   *__restrict s3 = sums + 3 * stride;
   const Wide r0 = row[0], r1 = row[1], r2 = row[2], r3 = row[3];
 #pragma omp simd
   for (std::int64_t m = 0; m < n_features; ++m) {

@@ -5,9 +5,9 @@
 //   D     = A^T A_<                                                  [M, M2]
 //   E_i   = fitting(D)
 //
-// G is a net, or a table that stands for it. Atoms are worked off in chunks of one type. What a chunk needs stays in the
-// cache: neither the environment rows nor G nor D of all atoms exist at once. Energies are float64, nets are of type
-// Real; geometry and sums over neighbours are float64 or of type Real.
+// G is a net, or a table that stands for it. Atoms are worked off in chunks of one type. What a chunk needs stays in
+// the cache: neither the environment rows nor G nor D of all atoms exist at once. Energies are float64, nets are of
+// type Real; geometry and sums over neighbours are float64 or of type Real.
 //
 // Letters: N atoms, E pairs sorted by atom (CSR `start`), T types, M features, M2 axis features.
 #pragma once
@@ -24,12 +24,12 @@ namespace pwmlff {
 template <typename Real>
 struct DpModel {
   std::int64_t n_types;
-  double inner, outer;    // of the switch, Å
-  const double *mean;     // of s, [T]
-  const double *scale;    // [T, 4]
-  double n_neighbors;     // divides the sums
-  std::int64_t n_axis;    // M2
-  bool has_net_per_pair;  // nets or tables by (central, neighbour) type, otherwise by neighbour type
+  double inner, outer;                   // of the switch, Å
+  const double *mean;                    // of s, [T]
+  const double *scale;                   // [T, 4]
+  double n_neighbors;                    // divides the sums
+  std::int64_t n_axis;                   // M2
+  bool has_net_per_pair;                 // nets or tables by (central, neighbour) type, otherwise by neighbour type
   std::vector<NetView<Real>> embedding;  // one of the two is empty
   std::vector<TableView<Real>> tables;
   std::vector<NetView<Real>> fitting;  // by central type; w and c follow the parameters as in fitting.hpp

@@ -38,8 +38,8 @@ struct Chunk {
   Buffer<std::int32_t> slot;             // central atom, counted within the chunk
   Buffer<Wide> direction[3];             // first the vectors
   Buffer<Wide> inverse_distance, s, s_slope;
-  Buffer<Wide> row[4];  // scaled, divided by the neighbour count
-  Buffer<double> input;  // of the embedding net
+  Buffer<Wide> row[4];               // scaled, divided by the neighbour count
+  Buffer<double> input;              // of the embedding net
   Buffer<Real> by_row[4], by_input;  // dE/drow, dE/dinput
 
   std::int64_t n_pairs() const { return kind_start.back(); }
@@ -68,9 +68,10 @@ struct Chunk {
     Wide factor[4];
     for (int c = 0; c < 4; ++c) factor[c] = 1.0 / (environment.scale[c] * environment.n_neighbors);
     Wide *__restrict x = direction[0].data(), *__restrict y = direction[1].data(), *__restrict z = direction[2].data();
-    Wide *__restrict inverse = inverse_distance.data(), *__restrict value = s.data(), *__restrict slope = s_slope.data();
+    Wide *__restrict inverse = inverse_distance.data(), *__restrict value = s.data(),
+                     *__restrict slope = s_slope.data();
     Wide *__restrict r0 = row[0].data(), *__restrict r1 = row[1].data(), *__restrict r2 = row[2].data(),
-                    *__restrict r3 = row[3].data();
+                     *__restrict r3 = row[3].data();
     double *__restrict in = input.data();
     const std::int64_t n = n_pairs();
 #pragma omp simd

@@ -32,8 +32,7 @@ Buffer<Real> reordered(const NetView<Real> &net, std::int64_t n_features, std::i
   Buffer<Real> result(net.parameters, net.parameters + net_parameter_count(net.n_in, net.widths));
   for (std::int64_t row = 0; row < n_first; row += net.n_in)
     for (std::int64_t m = 0; m < n_features; ++m)
-      for (std::int64_t q = 0; q < n_axis; ++q)
-        result[row + q * n_features + m] = net.parameters[row + m * n_axis + q];
+      for (std::int64_t q = 0; q < n_axis; ++q) result[row + q * n_features + m] = net.parameters[row + m * n_axis + q];
   return result;
 }
 
@@ -48,8 +47,8 @@ class Evaluator final : public DpEvaluator {
         stride_(padded<Real>(n_features_)) {
     for (std::int64_t t = 0; t < n_types_; ++t) {
       const double *scale = model.scale + 4 * t;
-      environments_.push_back({model.inner, model.outer, model.mean[t], {scale[0], scale[1], scale[2], scale[3]},
-                               model.n_neighbors});
+      environments_.push_back(
+          {model.inner, model.outer, model.mean[t], {scale[0], scale[1], scale[2], scale[3]}, model.n_neighbors});
     }
     weights_.reserve(model.fitting.size());
     for (const NetView<Real> &net : model.fitting) {
@@ -70,8 +69,7 @@ class Evaluator final : public DpEvaluator {
       for (std::int64_t i = first; i < last; ++i) {
         if (pairs.atom_types[i] != type) continue;
         atoms.push_back(i);
-        if (static_cast<std::int64_t>(atoms.size()) == kAtoms)
-          flush(pairs, type, work, energies, gradients, overflows);
+        if (static_cast<std::int64_t>(atoms.size()) == kAtoms) flush(pairs, type, work, energies, gradients, overflows);
       }
       flush(pairs, type, work, energies, gradients, overflows);
     }

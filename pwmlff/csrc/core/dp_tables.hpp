@@ -14,7 +14,7 @@ namespace pwmlff::PWMLFF_ISA {
 namespace {
 
 // A table with its rows padded to whole vectors.
-template <typename Real, typename Wide>
+template <typename Real>
 struct PackedTable {
   Buffer<Real> coefficients;  // [intervals, terms, stride]
   double lower, dx;
@@ -61,7 +61,7 @@ class TableFeatures {
     provide(work.t, chunk.n_pairs());
     provide(work.beyond, chunk.n_pairs());
     for (std::int64_t kind = 0; kind < n_types_; ++kind) {
-      const PackedTable<Real, Wide> &table = table_of(type, kind);
+      const PackedTable<Real> &table = table_of(type, kind);
       const std::int64_t begin = chunk.kind_start[kind], end = chunk.kind_start[kind + 1];
       look_up(table, chunk.input.data(), work, begin, end, overflows);
       std::int64_t p = begin;
@@ -80,7 +80,7 @@ class TableFeatures {
   void differentiate(std::int64_t type, Chunk<Real, Wide> &chunk, Workspace &work, const Real *sums_gradient,
                      std::int64_t) const {
     for (std::int64_t kind = 0; kind < n_types_; ++kind) {
-      const PackedTable<Real, Wide> &table = table_of(type, kind);
+      const PackedTable<Real> &table = table_of(type, kind);
       for (std::int64_t p = chunk.kind_start[kind]; p < chunk.kind_start[kind + 1]; ++p)
         project_pair(table, chunk, work, p, sums_gradient + chunk.slot[p] * 4 * stride_);
     }
@@ -95,11 +95,11 @@ class TableFeatures {
   static constexpr std::int64_t real_lanes = kLanes<Real>;
   typedef typename VectorOf<Real>::type FullVector;
 
-  const PackedTable<Real, Wide> &table_of(std::int64_t type, std::int64_t kind) const {
+  const PackedTable<Real> &table_of(std::int64_t type, std::int64_t kind) const {
     return tables_[has_table_per_pair_ ? type * n_types_ + kind : kind];
   }
 
-  static void look_up(const PackedTable<Real, Wide> &table, const double *input, Workspace &work, std::int64_t begin,
+  static void look_up(const PackedTable<Real> &table, const double *input, Workspace &work, std::int64_t begin,
                       std::int64_t end, TableOverflows &overflows) {
     const double lower = table.lower, last = table.last(), seen = table.last_inner(), inverse = 1.0 / table.dx,
                  dx = table.dx, inner = static_cast<double>(table.inner),
@@ -127,7 +127,7 @@ class TableFeatures {
     overflows.beyond += outside;
   }
 
-  const Real *place(const PackedTable<Real, Wide> &table, const Workspace &work, std::int64_t p) const {
+  const Real *place(const PackedTable<Real> &table, const Workspace &work, std::int64_t p) const {
     return table.coefficients.data() + work.interval[p] * (Terms * stride_);
   }
 
@@ -142,7 +142,7 @@ class TableFeatures {
 
   // sums[c, m] += sum_n row_n[c] G_m(n) for N pairs of one atom
   template <int N>
-  void add(const PackedTable<Real, Wide> &table, const Chunk<Real, Wide> &chunk, const Workspace &work, std::int64_t p,
+  void add(const PackedTable<Real> &table, const Chunk<Real, Wide> &chunk, const Workspace &work, std::int64_t p,
            Wide *sums) const {
     Real weights[N][Terms];
     const Real *c[N];
@@ -167,8 +167,8 @@ class TableFeatures {
   }
 
   // dE/drow[c] = sum_m u[c, m] G_m, dE/dinput = sum_m (sum_c row[c] u[c, m]) G'_m
-  void project_pair(const PackedTable<Real, Wide> &table, Chunk<Real, Wide> &chunk, const Workspace &work,
-                    std::int64_t p, const Real *u) const {
+  void project_pair(const PackedTable<Real> &table, Chunk<Real, Wide> &chunk, const Workspace &work, std::int64_t p,
+                    const Real *u) const {
     const Real *c = place(table, work, p);
     const Real t = work.t[p];
     Real values[Terms], slopes[Terms];
@@ -209,7 +209,7 @@ class TableFeatures {
 
   std::int64_t n_types_, n_features_, stride_;
   bool has_table_per_pair_;
-  std::vector<PackedTable<Real, Wide>> tables_;
+  std::vector<PackedTable<Real>> tables_;
 };
 
 }  // namespace

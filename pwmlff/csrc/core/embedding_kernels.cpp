@@ -69,7 +69,7 @@ void backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pair
         Real *factors = net.bar.data() + slot * width;
         if (out.s || out.parameters) combine_rows(pairs.rows + 4 * e, u, n_features, n_features, factors);
         if (out.s) out.s[e] = dot(factors, net.output().y1.data() + slot * width, n_features);
-        if (out.rows) 
+        if (out.rows)
           project(u, n_features, net.output().y.data() + slot * width, n_features, Real(1), out.rows + 4 * e);
       },
       [&](std::int64_t, std::int64_t n) {

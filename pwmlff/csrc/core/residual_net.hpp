@@ -30,9 +30,7 @@ struct AlignedAllocator {
   AlignedAllocator() = default;
   template <typename Other>
   AlignedAllocator(const AlignedAllocator<Other> &) {}
-  Number *allocate(std::size_t n) {
-    return static_cast<Number *>(::operator new(n * sizeof(Number), kAlignment));
-  }
+  Number *allocate(std::size_t n) { return static_cast<Number *>(::operator new(n * sizeof(Number), kAlignment)); }
   void deallocate(Number *memory, std::size_t) { ::operator delete(memory, kAlignment); }
   friend bool operator==(const AlignedAllocator &, const AlignedAllocator &) { return true; }
   friend bool operator!=(const AlignedAllocator &, const AlignedAllocator &) { return false; }

@@ -39,9 +39,9 @@ struct Description {
       const std::int64_t version = tensor.is_inference() ? 0 : static_cast<std::int64_t>(tensor._version());
       return std::make_pair(tensor.unsafeGetTensorImpl(), version);
     };
-    return std::make_tuple(identity(embedding), identity(grids), identity(fitting), identity(mean), identity(scale), embedding_widths,
-                           fitting_widths, embedding_activation, fitting_activation, inner, outer, n_neighbors, dx,
-                           n_axis, has_double_geometry);
+    return std::make_tuple(identity(embedding), identity(grids), identity(fitting), identity(mean), identity(scale),
+                           embedding_widths, fitting_widths, embedding_activation, fitting_activation, inner, outer,
+                           n_neighbors, dx, n_axis, has_double_geometry);
   }
 
   void check() const {
@@ -104,7 +104,8 @@ std::shared_ptr<const DpEvaluator> make(const Description &d) {
       model.tables.push_back({embedding, d.embedding.size(1), d.embedding.size(2), grid[0], d.dx, inner, outer});
       embedding += (inner + outer) * d.embedding.stride(0);
     } else {
-      model.embedding.push_back({embedding, 1, d.embedding_widths, static_cast<ActivationKind>(d.embedding_activation)});
+      model.embedding.push_back(
+          {embedding, 1, d.embedding_widths, static_cast<ActivationKind>(d.embedding_activation)});
       embedding += d.embedding.size(1);
     }
   }
