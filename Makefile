@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian or Ubuntu machine:
 #
-#   make example   set up .venv, then train -> test -> export -> LAMMPS MD on DFT data of lithium
+#   make example   set up .venv, then train -> test -> compress -> export -> LAMMPS MD on DFT data of lithium
 #   make test      set up .venv, then run the tests
 #
 # PYTHON chooses the interpreter, VENV the environment's folder.
@@ -11,7 +11,7 @@ BIN := $(abspath $(VENV))/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -type f -not -path '*/__pycache__/*' -not -path 'pwmlff/cli/*')
 
-.PHONY: example test slow lint format clean
+.PHONY: example test slow lint format cuda-check clean
 
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
@@ -36,6 +36,15 @@ format: $(VENV)/.linters
 	$(BIN)/ruff format .
 	find pwmlff/csrc lammps_plugin -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | xargs $(BIN)/clang-format -i
 
+# The kernels need nothing of torch: any CUDA toolkit compiles them. One architecture, to be quick; the build takes all.
+cuda-check:
+	@if command -v nvcc >/dev/null; then \
+	  for kernels in pwmlff/csrc/cuda/*.cu; do \
+	    nvcc -std=c++17 -arch=sm_80 -Xcompiler -Wall,-Wextra -Werror all-warnings -I pwmlff/csrc/core \
+	      -c $$kernels -o /dev/null || exit 1; \
+	  done; echo 'CUDA kernels compiled'; \
+	else echo 'CUDA kernels not compiled: no nvcc on PATH'; fi
+
 # torch is named first and exactly: the resolver would otherwise look for the newest build that fits.
 $(VENV)/.installed: $(SOURCES) | $(VENV)/.system
 	$(BIN)/pip install --quiet 'torch==2.13.0'
@@ -55,4 +64,4 @@ $(VENV)/.system:
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist examples/li27/model_record examples/li27/test_result examples/li27/*.pt examples/li27/log.lammps
+	rm -rf $(VENV) build dist examples/li27/model_record examples/li27/test_result examples/li27/*.pt examples/li27/*.ckpt examples/li27/log.lammps

@@ -9,13 +9,19 @@ import typer
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="Checkpoint that training wrote.", exists=True, dir_okay=False)],
+    model: Annotated[
+        Path, typer.Argument(help="Checkpoint that training or `pwmlff compress` wrote.", exists=True, dir_okay=False)
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write; without it, MODEL with the suffix .pt.", dir_okay=False),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="Precision of the network, float64 or float32; without it, that of the training.")
+        str | None,
+        typer.Option(
+            help="float64, mixed (geometry and sums in float64, nets in float32) or float32; without it, float64 "
+            "after a float64 training and mixed after a float32 one."
+        ),
     ] = None,
 ) -> None:
     """Write a model as TorchScript, which LAMMPS and the ASE calculator run."""

@@ -42,3 +42,5 @@ def infer(
     typer.echo(as_json(result) if json else as_text(result))
     if output is not None:
         write_xyz(result, output)
+    for notice in predictor.notices():
+        typer.echo(notice, err=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pwmlff.cli.compress import compress
 from pwmlff.cli.data import app as data_app
 from pwmlff.cli.devi import devi
 from pwmlff.cli.export import export
@@ -47,6 +48,7 @@ app.command()(train)
 app.command()(test)
 app.command()(infer)
 app.command()(devi)
+app.command()(compress)
 app.command()(export)
 app.command()(info)
 app.add_typer(data_app, name="data")

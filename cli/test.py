@@ -76,7 +76,7 @@ def test(
             plots=plots,
             on_frame=advance,
         )
-    _print_lines(notes, [f"dropped: {reason}" for reason in reading.skipped])
+    _print_lines(notes, [f"dropped: {reason}" for reason in reading.skipped] + predictor.notices())
     print_report(summary, report_console())
     typer.echo(f"results in {request.output}/ (summary.json, parity plots, PWMLFF's text files)")
 

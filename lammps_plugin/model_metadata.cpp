@@ -52,9 +52,10 @@ ModelMetadata ModelMetadata::parse(const std::string &json_text)
   }
 
   const json &dtype = field(metadata, "dtype");
-  expect(dtype == "float64" || dtype == "float32",
-         "its dtype is " + dtype.dump() + ", expected \"float64\" or \"float32\"");
+  expect(dtype == "float64" || dtype == "mixed" || dtype == "float32",
+         "its dtype is " + dtype.dump() + ", expected \"float64\", \"mixed\" or \"float32\"");
   result.dtype = dtype.get<std::string>();
+  result.has_tables = metadata.contains("table") && !metadata["table"].is_null();
   result.model_type = field(metadata, "model_type").get<std::string>();
   result.pwmlff_version = field(metadata, "pwmlff_version").get<std::string>();
   return result;

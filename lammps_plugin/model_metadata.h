@@ -18,6 +18,7 @@ struct ModelMetadata {
   std::string pwmlff_version;
   std::vector<std::string> elements;    // in the order of the model's types
   double cutoff = 0.0;                  // Angstrom
+  bool has_tables = false;              // a compressed model
 
   // throws std::runtime_error saying what was expected and found
   static ModelMetadata parse(const std::string &json_text);

@@ -16,6 +16,7 @@
 #include <map>
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
 using namespace LAMMPS_NS;
 
@@ -23,11 +24,13 @@ struct ModelRunner::Impl {
   torch::jit::Module module;
   torch::Device device = torch::kCPU;
   ModelMetadata metadata;
+  std::vector<torch::Tensor> overflows;    // [2] int64 each, which the model adds to
 };
 
 namespace {
 
-constexpr const char *METADATA_FILE = "metadata.json", *DIGEST_FILE = "sha256";
+constexpr const char *METADATA_FILE = "metadata.json", *DIGEST_FILE = "sha256",
+                     *OVERFLOWS = "table_overflows";
 
 // the first sentence of torch's often long messages
 std::string first_sentence(const std::string &text)
@@ -90,6 +93,25 @@ void check_number_of_elements(const ModelMetadata &metadata, const torch::jit::M
                            "with `pwmlff export`");
 }
 
+bool ends_with(const std::string &text, const std::string &tail)
+{
+  return text.size() >= tail.size() &&
+         text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
+}
+
+// an inference form without tables has such a buffer too, and leaves it zero
+std::vector<torch::Tensor> overflow_counters(const ModelMetadata &metadata,
+                                             const torch::jit::Module &module)
+{
+  std::vector<torch::Tensor> counters;
+  if (!metadata.has_tables) return counters;
+  for (const auto &buffer : module.named_buffers())
+    if (ends_with(buffer.name, OVERFLOWS) && buffer.value.numel() == 2 &&
+        buffer.value.scalar_type() == torch::kInt64)
+      counters.push_back(buffer.value);
+  return counters;
+}
+
 torch::Device device_of(int cuda)
 {
   if (cuda < 0) return torch::kCPU;
@@ -148,6 +170,7 @@ ModelRunner::ModelRunner(const std::string &file_content, int cuda) : impl_(new 
   check_number_of_elements(impl_->metadata, impl_->module);
   impl_->module.eval();
   impl_->module.to(impl_->device);
+  impl_->overflows = overflow_counters(impl_->metadata, impl_->module);
 }
 
 ModelRunner::~ModelRunner() = default;
@@ -155,6 +178,22 @@ ModelRunner::~ModelRunner() = default;
 const ModelMetadata &ModelRunner::metadata() const
 {
   return impl_->metadata;
+}
+
+bool ModelRunner::has_tables() const
+{
+  return !impl_->overflows.empty();
+}
+
+TableOverflows ModelRunner::table_overflows() const
+{
+  TableOverflows sum;
+  for (const torch::Tensor &counter : impl_->overflows) {
+    const torch::Tensor values = counter.cpu();    // no copy when it is there already
+    sum.nearer += values.const_data_ptr<std::int64_t>()[0];
+    sum.beyond += values.const_data_ptr<std::int64_t>()[1];
+  }
+  return sum;
 }
 
 void ModelRunner::set_threads(int n_threads)

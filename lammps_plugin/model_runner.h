@@ -8,10 +8,18 @@
 #include "model_metadata.h"
 #include "pair_block.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 namespace LAMMPS_NS {
+
+// How often a compressed model met a pair nearer than its tables were made for, since it was
+// loaded.
+struct TableOverflows {
+  std::int64_t nearer = 0;    // than any pair of the data that the tables were made for
+  std::int64_t beyond = 0;    // those of them that are beyond the tables
+};
 
 // All members throw std::runtime_error with one line for the user.
 class ModelRunner {
@@ -22,6 +30,9 @@ class ModelRunner {
 
   const ModelMetadata &metadata() const;
   void evaluate(PairBlock &block, BlockResult &result);
+
+  bool has_tables() const;
+  TableOverflows table_overflows() const;    // waits for a GPU
 
   static void set_threads(int n_threads);
 

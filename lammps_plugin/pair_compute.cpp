@@ -50,6 +50,7 @@ void PairPWMLFF::compute(int eflag, int vflag)
     evaluate(0,
              [this](const PairBlock &block, const BlockResult &result) { tally(block, result); });
     if (!force->newton_pair) collect_ghosts();
+    warn_of_overflows();
     return;
   }
 
@@ -64,6 +65,21 @@ void PairPWMLFF::compute(int eflag, int vflag)
     end_member(k);
   }
   report_deviation();
+  warn_of_overflows();
+}
+
+// where LAMMPS sums energies over the ranks anyway: the steps of thermo output, the last one among
+// them
+void PairPWMLFF::warn_of_overflows()
+{
+  if (!eflag_global) return;
+  const std::string found = impl_->overflow_watch.check(world);
+  if (comm->me != 0 || found.empty()) return;
+  error->warning(FLERR,
+                 "pair_style pwmlff: until step {} {}; the model extrapolates there, as without "
+                 "tables: look at the structure, or train with data that holds such pairs (tables "
+                 "alone are extended by `pwmlff compress MODEL DATA`)",
+                 update->ntimestep, found);
 }
 
 template <typename Use> void PairPWMLFF::evaluate(std::size_t k, Use use)

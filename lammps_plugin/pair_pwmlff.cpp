@@ -208,6 +208,9 @@ void PairPWMLFF::init_style()
           "pair_style pwmlff needs all neighbors, but special_bonds leaves out bonded ones; use "
           "'special_bonds lj/coul 1 1 1'");
   ModelRunner::set_threads(comm->nthreads);
+  std::vector<const ModelRunner *> runners;
+  for (const Member &member : impl_->members) runners.push_back(member.runner.get());
+  impl_->overflow_watch.begin_run(runners, impl_->arguments.models);
   neighbor->add_request(this, NeighConst::REQ_FULL);
 }
 

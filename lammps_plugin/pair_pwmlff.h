@@ -47,6 +47,7 @@ class PairPWMLFF : public Pair {
   void add_to_member(std::size_t member, const struct PairBlock &, const struct BlockResult &);
   void end_member(std::size_t member);
   void report_deviation();
+  void warn_of_overflows();
   void check_finite(double energy, const double *force, int atom, std::size_t member) const;
 };
 

@@ -10,6 +10,7 @@
 #include "deviation_file.h"
 #include "ghost_rows.h"
 #include "model_runner.h"
+#include "overflow_watch.h"
 #include "pair_arguments.h"
 #include "pair_block.h"
 #include "pair_pwmlff.h"
@@ -41,6 +42,8 @@ struct PairPWMLFF::Impl {
   GhostRows off_rows;
   GhostRows committee_rows;           // forces of one member, to compare them
   GhostRows *travelling = nullptr;    // those in reverse communication
+
+  OverflowWatch overflow_watch;
 
   Deviation deviation;
   std::unique_ptr<DeviationFile> file;

@@ -1,5 +1,6 @@
 """Compression: embedding nets become tables."""
 
+from pwmlff.compress.run import Compression, compress_model
 from pwmlff.compress.tabulate import tabulate
 
-__all__ = ["tabulate"]
+__all__ = ["Compression", "compress_model", "tabulate"]

@@ -30,7 +30,7 @@ from pwmlff.config.problems import known_places, lines_of, raise_all
 from pwmlff.descriptors.properties import check_properties
 from pwmlff.elements import atomic_number_of, symbol_of
 from pwmlff.errors import ConfigError, did_you_mean
-from pwmlff.models import MODELS
+from pwmlff.models import DERIVED_MODELS, MODELS
 from pwmlff.models.base import NetworkConfig
 from pwmlff.models.zbl import ZBLConfig
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
@@ -198,7 +198,12 @@ def _choose_classes(
         model_type, values["type_embedding"] = model_type.removesuffix(TYPE_EMBEDDING_SUFFIX), True
     wants_embedding = values.get("type_embedding") is True
     key = _model_key(model_type, wants_embedding)
-    if model_type and key not in MODELS:
+    if key in DERIVED_MODELS:
+        problems.append(
+            f"model_type: a {key} model is not trained; `pwmlff compress` makes it from a trained one; "
+            f"choose from: {', '.join(sorted(MODELS))}"
+        )
+    elif model_type and key not in MODELS:
         problems.append(f"model_type: there is no model '{values['model_type']}'; {did_you_mean(key, MODELS)}")
     elif model_type:
         values["model_type"] = model_type

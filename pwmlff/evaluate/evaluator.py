@@ -18,7 +18,8 @@ from pwmlff.errors import DataFormatError, ModelFileError
 from pwmlff.evaluate.predictor import Predictor
 from pwmlff.models.potential import Potential
 
-MAX_PAIRS = 40_000  # of one batch; about 0.5 GB of intermediates for a DP of 100 embedding functions in float64
+# of one batch; about 0.5 GB of intermediates where a DP of 100 embedding functions is differentiated automatically
+MAX_PAIRS = 40_000
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def load_model(path: Path | str, device: torch.device) -> Predictor:
     """Load a checkpoint or an exported model for prediction.
 
     Args:
-        path: A checkpoint written by `pwmlff train`, or a `.pt` file written by `pwmlff export`.
+        path: A checkpoint written by `pwmlff train` or `pwmlff compress`, or a `.pt` file written by `pwmlff export`.
         device: Where to put the model.
 
     Raises:

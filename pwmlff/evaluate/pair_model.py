@@ -14,14 +14,14 @@ Letters: `N` atoms, `E` pairs.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from pwmlff.data.batch import Sample
 from pwmlff.elements import atomic_number_of
@@ -63,7 +63,7 @@ class PairModel:
     elements: list[str]
     cutoff: float
     device: torch.device
-    module: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+    module: nn.Module
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device) -> PairModel:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from pwmlff.data.batch import Batch
-from pwmlff.models.derivatives import Prediction, forces_from_gradients, predict, virial_from_gradients
+from pwmlff.models.derivatives import Prediction, forces_from_gradients, virial_from_gradients
+from pwmlff.models.inference import PotentialInference, table_overflows
 from pwmlff.models.potential import Potential
 
 if TYPE_CHECKING:
@@ -24,38 +25,45 @@ class Predictor:
         elements: Symbols in type order.
         cutoff: Å.
         device: Where batches have to be.
-        predict: Energies, forces and virials of a batch.
+        module: Called as `PotentialInference.forward` is.
     """
 
     elements: list[str]
     cutoff: float
     device: torch.device
-    predict: Callable[[Batch], Prediction]
+    module: nn.Module
 
     @classmethod
     def of_potential(cls, potential: Potential) -> Predictor:
-        """Predict with a potential, on the device it is on."""
-        return cls(
-            potential.elements,
-            potential.cutoff,
-            potential.get_buffer("energy_shift").device,
-            lambda batch: predict(potential, batch),
-        )
+        """Predict with the present weights of a potential, on the device it is on."""
+        device = potential.get_buffer("energy_shift").device
+        return cls(potential.elements, potential.cutoff, device, PotentialInference(potential))
 
     @classmethod
     def of_exported(cls, exported: ExportedFile, device: torch.device) -> Predictor:
         """Predict with an exported model, moved to a device."""
-        module = exported.module.to(device)
+        metadata = exported.metadata
+        return cls(list(metadata.elements), metadata.cutoff, device, exported.module.to(device))
 
-        def predict_exported(batch: Batch) -> Prediction:
-            atomic_energies, gradients = module(
+    def predict(self, batch: Batch) -> Prediction:
+        """Return energies, forces and virials of a batch."""
+        with torch.enable_grad():  # a caller's `no_grad` would make all forces zero
+            atomic_energies, gradients = self.module(
                 batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types
             )
-            return Prediction(
-                energy=torch.zeros_like(batch.energy).index_add(0, batch.atom_frame, atomic_energies),
-                atomic_energies=atomic_energies,
-                forces=forces_from_gradients(gradients, batch),
-                virial=virial_from_gradients(gradients, batch),
-            )
+        return Prediction(
+            energy=torch.zeros_like(batch.energy).index_add(0, batch.atom_frame, atomic_energies),
+            atomic_energies=atomic_energies,
+            forces=forces_from_gradients(gradients, batch),
+            virial=virial_from_gradients(gradients, batch),
+        )
 
-        return cls(list(exported.metadata.elements), exported.metadata.cutoff, device, predict_exported)
+    def notices(self) -> list[str]:
+        """Say what was conspicuous in all predictions so far: distances that the model's tables were not made for."""
+        nearer, beyond = table_overflows(self.module)
+        if nearer == 0:
+            return []
+        tail = f" ({beyond} of them beyond its tables, which straight lines continue)" if beyond else ""
+        return [
+            f"warning: the model met {nearer} pairs nearer than any it was compressed for{tail}; it extrapolates there"
+        ]

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -24,19 +24,28 @@ METADATA_FILE = "metadata.json"
 DIGEST_FILE = "sha256"
 
 
+class TableMetadata(TypedDict):
+    """The tables of a compressed model: `pwmlff.models.dp_compressed.TableConfig`, and what they were made for."""
+
+    order: int
+    dx: float
+    shortest: dict[str, float]  # distance in Å of each element
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelMetadata:
     """The content of `metadata.json`.
 
     Attributes:
-        model_type: A key of `MODELS`.
+        model_type: A key of `pwmlff.models.known_models()`.
         elements: Symbols in type order.
         cutoff: Å.
-        dtype: Of the network's arithmetic, "float64" or "float32"; geometry and results are float64.
+        dtype: A key of `PRECISIONS`; results are float64.
         pwmlff_version: Of the program that wrote the file.
         torch_version: Likewise.
         checkpoint_sha256: Of the checkpoint file the model was made from; empty when it was not made from one.
         train_data: Files the model was trained on, as its configuration names them.
+        table: Of a compressed model; None of others.
         units: Of the numbers that go in and come out.
         format_version: Of the exported file.
     """
@@ -49,6 +58,7 @@ class ModelMetadata:
     torch_version: str
     checkpoint_sha256: str = ""
     train_data: tuple[str, ...] = ()
+    table: TableMetadata | None = None
     units: dict[str, str] = field(default_factory=lambda: {"length": "angstrom", "energy": "eV"})
     format_version: int = FORMAT_VERSION
 

@@ -9,7 +9,6 @@ TorchScript is deprecated upstream: this is the only Python file that touches `t
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import warnings
@@ -26,15 +25,16 @@ import pwmlff
 from pwmlff.data.batch import Batch, collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
-from pwmlff.errors import ModelFileError, did_you_mean
-from pwmlff.export.metadata import DIGEST_FILE, METADATA_FILE, ModelMetadata, digest
-from pwmlff.models import DTYPES, MODELS, Potential, ZBLConfig, build_potential
-from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.errors import ModelFileError
+from pwmlff.export.metadata import DIGEST_FILE, METADATA_FILE, ModelMetadata, TableMetadata, digest
+from pwmlff.export.precision import PRECISIONS, choose_precision, in_precision
+from pwmlff.models import NetworkConfig, Potential, known_models
+from pwmlff.models.checkpoint import load_checkpoint
+from pwmlff.models.dp_compressed import CompressedDeepPotential
 from pwmlff.models.inference import AutogradInference, PotentialInference
 from pwmlff.ops import library
 
 SUFFIX = ".pt"
-_SELF_CHECK_TOLERANCE = {"float64": 1e-9, "float32": 1e-3}  # eV and eV/Å, relative to the largest number
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def export_model(checkpoint_path: Path | str, output: Path | str | None = None, 
     """Export the model of a checkpoint.
 
     Args:
-        checkpoint_path: A file that training wrote.
+        checkpoint_path: A file that training or compression wrote.
         output: File to write; by default the checkpoint's name with the suffix `.pt`.
-        dtype: "float64" or "float32"; by default that of the training.
+        dtype: A key of `PRECISIONS`; by default that of the training, mixed for float32.
 
     Returns:
         The path of the exported model.
@@ -67,12 +67,12 @@ def export_model(checkpoint_path: Path | str, output: Path | str | None = None, 
     """
     checkpoint_path = Path(checkpoint_path)
     checkpoint = load_checkpoint(checkpoint_path)
-    if dtype is not None and dtype not in DTYPES:
-        raise ModelFileError(f"dtype '{dtype}' is unknown; {did_you_mean(dtype, DTYPES)}")
-    potential = checkpoint.potential if dtype is None else _rebuilt(checkpoint, dtype)
+    config_class = type(checkpoint.potential.network).Config
     return export_potential(
-        potential,
+        checkpoint.potential,
         Path(output) if output else checkpoint_path.with_suffix(SUFFIX),
+        dtype,
+        config=config_class.model_validate(checkpoint.config["model"]),
         checkpoint_sha256=hashlib.sha256(checkpoint_path.read_bytes()).hexdigest(),
         train_data=tuple(str(path) for path in checkpoint.config.get("train_data") or ()),
     )
@@ -81,7 +81,9 @@ def export_model(checkpoint_path: Path | str, output: Path | str | None = None, 
 def export_potential(
     potential: Potential,
     output: Path | str,
+    dtype: str | None = None,
     *,
+    config: NetworkConfig | None = None,
     checkpoint_sha256: str = "",
     train_data: tuple[str, ...] = (),
 ) -> Path:
@@ -90,26 +92,30 @@ def export_potential(
     Args:
         potential: The model; it is not changed.
         output: File to write, replaced only when the check is passed.
+        dtype: A key of `PRECISIONS`; by default that of the weights, mixed for float32.
+        config: Of the network, to build it in another precision; a Deep Potential knows its own.
         checkpoint_sha256: Of the file the potential was read from.
         train_data: Files it was trained on.
 
     Raises:
-        ModelFileError: The exported model computes other numbers, or cannot be written.
+        ModelFileError: The dtype is unknown, the exported model computes other numbers, or cannot be written.
     """
     output = Path(output)
-    frozen = copy.deepcopy(potential).cpu().eval().requires_grad_(False)
+    dtype = choose_precision(potential, dtype)
+    frozen = in_precision(potential, dtype, config).eval().requires_grad_(False)
     metadata = ModelMetadata(
         model_type=_model_type(potential),
         elements=tuple(potential.elements),
         cutoff=potential.cutoff,
-        dtype=_dtype_name(potential),
+        dtype=dtype,
+        table=_table_metadata(potential),
         pwmlff_version=pwmlff.__version__,
         torch_version=torch.__version__,
         checkpoint_sha256=checkpoint_sha256,
         train_data=train_data,
     )
     with _deprecation_silenced():
-        module = torch.jit.script(PotentialInference(frozen))
+        module = torch.jit.script(PotentialInference(frozen, PRECISIONS[dtype].geometry))
     text = metadata.to_json()
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -164,32 +170,23 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _model_type(potential: Potential) -> str:
-    """Return the model's key in `MODELS`, or its class name when it has no row there."""
+    """Return the model's name in `pwmlff.models`, or its class name when it has none."""
     network_class = type(potential.network)
-    return next((key for key, value in MODELS.items() if value is network_class), network_class.__name__)
+    return next((key for key, value in known_models().items() if value is network_class), network_class.__name__)
 
 
-def _dtype_name(potential: Potential) -> str:
-    numbers = next((p.dtype for p in potential.network.parameters()), torch.float64)
-    return next(name for name, value in DTYPES.items() if value == numbers)
-
-
-def _rebuilt(checkpoint: Checkpoint, dtype: str) -> Potential:
-    """Return the same potential in another precision; what is float64 by design stays so."""
-    old, config = checkpoint.potential, checkpoint.config
-    key = _model_type(old)
-    zbl = None if config.get("zbl") is None else ZBLConfig.model_validate(config["zbl"])
-    with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
-        model_config = MODELS[key].Config.model_validate(config["model"])
-        new = build_potential(key, model_config, old.elements, dtype=dtype, zbl=zbl)
-    new.load_state_dict(old.state_dict())
-    return new
+def _table_metadata(potential: Potential) -> TableMetadata | None:
+    network = potential.network
+    if not isinstance(network, CompressedDeepPotential):
+        return None
+    table, shortest = network.table, network.environment.shortest.tolist()
+    return {"order": table.order, "dx": table.dx, "shortest": dict(zip(potential.elements, shortest, strict=True))}
 
 
 def _self_check(potential: Potential, exported: ExportedFile, output: Path) -> None:
     batch = _sample_batch(potential)
     inputs = (batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
-    tolerance = _SELF_CHECK_TOLERANCE[exported.metadata.dtype]
+    tolerance = PRECISIONS[exported.metadata.dtype].tolerance
     names = ("atomic energies", "pair gradients")
     for name, found, expected in zip(
         names, exported.module(*inputs), AutogradInference(potential)(*inputs), strict=True

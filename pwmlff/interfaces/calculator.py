@@ -31,6 +31,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.device import choose_device
 from pwmlff.errors import ConfigError
 from pwmlff.evaluate.pair_model import AtomResult, PairModel
+from pwmlff.models.inference import table_overflows
 from pwmlff.models.potential import Potential
 
 
@@ -67,6 +68,11 @@ class PwmlffCalculator(Calculator):
     def cutoff(self) -> float:
         """Å; an atom feels no other beyond twice this distance."""
         return self._model.cutoff
+
+    @property
+    def table_overflows(self) -> tuple[int, int]:
+        """Pairs met so far that a compressed model was not made for; see `models.inference.table_overflows`."""
+        return table_overflows(self._model.module)
 
     def calculate(
         self,

@@ -95,6 +95,7 @@ class CompressedDeepPotential(DeepPotentialBase):
         expected = n_types * n_types if table.by_pair else n_types
         if len(table.grids) != expected:
             raise ValueError(f"{len(table.grids)} tables for {n_types} elements, expected {expected}")
+        self.table = table
         self.by_pair = table.by_pair
         self.dx = table.dx
         self.dtype = dtype

@@ -15,7 +15,7 @@ from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
-from pwmlff.models import Potential, build_potential
+from pwmlff.models import DERIVED_MODELS, Potential, build_potential
 from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
@@ -51,7 +51,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    start = None if config.model_load_file is None else load_checkpoint(config.model_load_file)
+    start = None if config.model_load_file is None else _start_model(config.model_load_file)
     if not config.elements and start is not None:
         config = config.model_copy(update={"atom_type": tuple(start.potential.elements)})
     files = RunFiles(config.model_store_dir, config.model_name)
@@ -70,6 +70,14 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     trainer.fit()
     _say(console, f"wrote {files.last} (last) and {files.best} (best)")
     return files.last
+
+
+def _start_model(path: Path) -> Checkpoint:
+    checkpoint = load_checkpoint(path)
+    if type(checkpoint.potential.network) in DERIVED_MODELS.values():
+        source = checkpoint.config.get("compression", {}).get("source", "the checkpoint it was made from")
+        raise ModelFileError(f"'{path}' is a compressed model, which cannot be trained; start from {source}")
+    return checkpoint
 
 
 def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], DataSummary]:

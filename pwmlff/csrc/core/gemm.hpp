@@ -70,6 +70,10 @@ inline void multiply_columns(std::int64_t rows, std::int64_t depth, const Real *
   for (; i + kTileRows <= rows; i += kTileRows)
     multiply_tile<Real, kTileRows, Vectors>(depth, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row,
                                             accumulate);
+  if constexpr (kTileRows > 4)
+    for (; i + 4 <= rows; i += 4)
+      multiply_tile<Real, 4, Vectors>(depth, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row,
+                                      accumulate);
   for (; i + 2 <= rows; i += 2)
     multiply_tile<Real, 2, Vectors>(depth, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row, c_row, accumulate);
   for (; i < rows; ++i)

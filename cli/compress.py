@@ -1,0 +1,64 @@
+"""`pwmlff compress`: a faster model, its embedding nets replaced by tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from pwmlff.compress.tabulate import Order
+
+
+def compress(
+    model: Annotated[
+        Path, typer.Argument(help="Checkpoint that training wrote, of a Deep Potential.", exists=True, dir_okay=False)
+    ],
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Frames to scan for the shortest distances and to measure the deviation on; without them, the "
+            "statistics in the checkpoint and the training data."
+        ),
+    ] = None,
+    dx: Annotated[
+        str, typer.Option("--dx", "-d", help="Grid spacing, or auto: the coarsest that keeps the tolerance.")
+    ] = "0.01",
+    order: Annotated[int, typer.Option("--order", "-o", help="Of the polynomials, 3 or 5.")] = 3,
+    save: Annotated[Path, typer.Option("--save", "-s", help="File to write; .ckpt is added.")] = Path("cmp_dp_model"),
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="With -d auto: largest deviation of a force component, eV/Å.")
+    ] = 1e-4,
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="Data format; guessed from the content when not given.")
+    ] = None,
+) -> None:
+    """Replace the embedding nets of a Deep Potential by tables.
+
+    Writes a checkpoint for test, infer, export and ASE, and prints how far it is from the model and how much faster.
+    """
+    from pwmlff.compress.report import print_report, warnings
+    from pwmlff.compress.run import compress_model
+    from pwmlff.errors import ConfigError, DataFormatError
+    from pwmlff.evaluate.report import report_console
+
+    try:
+        spacing = None if dx == "auto" else float(dx)
+    except ValueError as error:
+        raise ConfigError(f"the grid spacing (-d) is '{dx}', expected a number such as 0.01, or auto") from error
+    for path in data or []:
+        if not path.exists():
+            raise DataFormatError(f"no data '{path}' (looked in {Path.cwd()})")
+    result = compress_model(
+        model,
+        data or [],
+        dx=spacing,
+        order=cast("Order", order),  # others are refused there
+        save=save,
+        tolerance=tolerance,
+        format=format,
+    )
+    print_report(result, report_console())
+    for warning in warnings(result):
+        typer.echo(warning, err=True)

@@ -1,0 +1,85 @@
+"""What `pwmlff compress` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pwmlff.compress.ranges import compressed_network, table_ranges, table_size
+from pwmlff.compress.run import Compression
+from pwmlff.evaluate.errors import ErrorSums
+
+FORCE_ERROR_LIMIT = 1e-3  # eV/Å; beyond it tables spoil a good model
+
+
+def print_report(result: Compression, console: Console) -> None:
+    """Print everything about a compression; in plain characters when the console is not a terminal."""
+    for part in (_description(result), _range_table(result), _deviation_table(result), _speed(result)):
+        if isinstance(part, Table):
+            part.box = box.ROUNDED if console.is_terminal else box.ASCII
+            console.print(part)
+        else:
+            console.print(part, highlight=False, markup=False, soft_wrap=True)
+
+
+def warnings(result: Compression) -> Iterator[str]:
+    """Yield what is wrong with a compression."""
+    error = result.deviations.force_error
+    if not error <= FORCE_ERROR_LIMIT:
+        yield (
+            f"warning: the tables change forces by up to {error:.1e} eV/Å, more than {FORCE_ERROR_LIMIT:g}; "
+            "take a smaller -d, order 5 (-o 5) or -d auto"
+        )
+
+
+def _description(result: Compression) -> str:
+    tables = compressed_network(result.potential).table
+    kind = "(central, neighbour) type" if tables.by_pair else "neighbour type"
+    lines = [
+        f"{len(tables.grids)} table{'s' if len(tables.grids) > 1 else ''}, one per {kind}: "
+        f"order {tables.order}, dx {tables.dx:g}, {table_size(result.potential):.3g} MB",
+        f"range from {result.range_source}",
+        f"measured on {result.measured_on}",
+    ]
+    if result.choice.too_coarse:
+        errors = ", ".join(f"{dx:g} ({error:.1e})" for dx, error in result.choice.too_coarse.items())
+        lines.insert(1, f"chosen by tolerance; too coarse, with a force error in eV/Å of at least: {errors}")
+    return "\n".join(lines)
+
+
+def _range_table(result: Compression) -> Table:
+    rich = Table(title="range of the tables", title_justify="left")
+    for heading in ("central element", "shortest distance Å", "fine to s 1/Å", "coarse to s 1/Å", "MB"):
+        rich.add_column(heading, justify="left" if heading == "central element" else "right")
+    for found in table_ranges(result.potential):
+        shortest = f"{result.shortest[found.element]:.4f}"
+        rich.add_row(found.element, shortest, f"{found.fine:.4f}", f"{found.coarse:.4f}", f"{found.size:.3g}")
+    return rich
+
+
+def _deviation_table(result: Compression) -> Table:
+    found = result.deviations
+    rich = Table(title="compressed minus uncompressed", title_justify="left")
+    for heading in ("quantity", "RMS", "largest", "unit"):
+        rich.add_column(heading, justify="left" if heading in ("quantity", "unit") else "right")
+    rows: tuple[tuple[str, ErrorSums, str], ...] = (
+        ("energy per atom", found.energy, "eV"),
+        ("force components", found.forces, "eV/Å"),
+        ("virial per atom", found.virial, "eV"),
+    )
+    for name, sums, unit in rows:
+        rich.add_row(name, f"{sums.rmse or 0.0:.2e}", f"{sums.max_absolute:.2e}", unit)
+    return rich
+
+
+def _speed(result: Compression) -> str:
+    speed = result.speed
+    threads = f"{speed.n_threads} thread{'s' if speed.n_threads > 1 else ''}"
+    return (
+        f"uncompressed {speed.original:.1f}, compressed {speed.compressed:.1f} µs/atom for energies and forces "
+        f"({speed.n_atoms} atoms, {threads}): {speed.ratio:.1f} times as fast\n"
+        f"wrote {result.output}"
+    )

@@ -1,0 +1,168 @@
+"""Compresses the model of a checkpoint, and measures what that costs and gains."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from pwmlff.compress.choose import SPACINGS, Choice, choose_spacing
+from pwmlff.compress.deviations import Deviations, compare
+from pwmlff.compress.ranges import compressed_network, shortest_distances
+from pwmlff.compress.speed import Speed, measure_speed
+from pwmlff.compress.structures import hard_sphere_frames
+from pwmlff.compress.tabulate import Order, tabulate
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import read_frames
+from pwmlff.errors import ConfigError, ModelFileError
+from pwmlff.models import Potential
+from pwmlff.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+SUFFIX = ".ckpt"
+_MOST_TRAINING_FRAMES = 500  # compared on when no data is given
+_N_MADE_UP = 8
+_MODEL_TYPE = "DP_COMPRESSED"
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What was done and measured.
+
+    Attributes:
+        output: The compressed checkpoint.
+        potential: Its model.
+        choice: Spacing, with those ruled out before it when it was chosen by tolerance.
+        shortest: Distance in Å of each element down to which the fine tables reach.
+        range_source: Where these distances are from.
+        deviations: From the uncompressed model.
+        measured_on: Which structures these were measured on.
+        speed: Of both.
+    """
+
+    output: Path
+    potential: Potential
+    choice: Choice
+    shortest: dict[str, float]
+    range_source: str
+    deviations: Deviations
+    measured_on: str
+    speed: Speed
+
+
+def compress_model(
+    checkpoint_path: Path | str,
+    data: Sequence[Path] = (),
+    *,
+    dx: float | None = 0.01,
+    order: Order = 3,
+    save: Path | str = "cmp_dp_model",
+    tolerance: float = 1e-4,
+    format: str | None = None,
+) -> Compression:
+    """Compress the model of a checkpoint and write it as another checkpoint.
+
+    Args:
+        checkpoint_path: A file that training wrote.
+        data: Frames to scan for the shortest distances and to compare on; none: the statistics in the checkpoint, and
+            the training data it names.
+        dx: Grid spacing; None: the coarsest one that keeps the tolerance.
+        order: Of the polynomials, 3 or 5.
+        save: File to write; `.ckpt` is added when it has no suffix of that name.
+        tolerance: Of the force error when dx is None, eV/Å.
+        format: Of the data; found from the content when None.
+
+    Raises:
+        ModelFileError: The checkpoint cannot be read, or its model cannot be compressed.
+        ConfigError: The output would replace the checkpoint, or no spacing keeps the tolerance.
+        DataFormatError: The data cannot be read or does not fit the model.
+    """
+    source, output = Path(checkpoint_path), _output(Path(save))
+    if output.resolve() == source.resolve():
+        raise ConfigError(f"'{output}' is the model to compress; name another file with -s")
+    checkpoint = load_checkpoint(source)
+    original = checkpoint.potential.eval().requires_grad_(False)
+    tabulate(original, SPACINGS[0] if dx is None else dx, order)  # refuses before data is read
+    given = read_frames(data, format=format) if data else None
+    shortest = original.get_buffer("network.environment.shortest")
+    if given is not None:
+        shortest = shortest_distances(given, original, shortest)
+    if bool((shortest >= original.cutoff).all()):
+        raise ModelFileError(
+            f"'{source}' does not know the distances of its training data; name data to scan: "
+            f"pwmlff compress {source} DATA"
+        )
+    frames, measured_on = _frames(checkpoint, given, shortest)
+
+    def tabulated(spacing: float) -> Potential:
+        compressed = tabulate(original, spacing, order, shortest)
+        compressed.get_buffer("network.environment.shortest").copy_(shortest)
+        return compressed
+
+    choice = choose_spacing(original, tabulated, frames, tolerance) if dx is None else Choice(dx, tabulated(dx))
+    result = Compression(
+        output=output,
+        potential=choice.compressed,
+        choice=choice,
+        shortest=dict(zip(original.elements, shortest.tolist(), strict=True)),
+        range_source="training data (statistics in the checkpoint)" if given is None else _names(data),
+        deviations=compare(original, choice.compressed, frames),
+        measured_on=measured_on,
+        speed=measure_speed(original, choice.compressed, frames),
+    )
+    save_checkpoint(output, choice.compressed, config=_config(checkpoint, source, result))
+    return result
+
+
+def _frames(checkpoint: Checkpoint, given: Sequence[Frame] | None, shortest: Tensor) -> tuple[Sequence[Frame], str]:
+    """Return what to compare on, and its name: data given, otherwise training data, otherwise made-up structures."""
+    if given is not None:
+        return given, f"the {len(given)} frames given"
+    config = checkpoint.config
+    paths = [Path(path) for path in config.get("train_data") or ()]
+    missing = [path for path in paths if not path.exists()]
+    if paths and not missing:
+        frames = read_frames(paths, format=config.get("format"), skip_bad=bool(config.get("skip_bad")))
+        if len(frames) <= _MOST_TRAINING_FRAMES:
+            return frames, f"the {len(frames)} frames of the training data"
+        some = [frames[index * len(frames) // _MOST_TRAINING_FRAMES] for index in range(_MOST_TRAINING_FRAMES)]
+        return some, f"{len(some)} of the {len(frames)} frames of the training data"
+    reason = f"'{missing[0]}' is not there" if missing else "the checkpoint names none"
+    made_up = hard_sphere_frames(checkpoint.potential, shortest.numpy(), _N_MADE_UP)
+    return made_up, (
+        f"{len(made_up)} made-up structures with the density and shortest distances of the training data ({reason}); "
+        "name data for a better measure"
+    )
+
+
+def _output(save: Path) -> Path:
+    return save if save.suffix == SUFFIX else save.with_name(save.name + SUFFIX)
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return ", ".join(str(path) for path in paths)
+
+
+def _config(checkpoint: Checkpoint, source: Path, result: Compression) -> dict[str, Any]:
+    """Return the configuration of the compressed checkpoint: that of the training, and how it was compressed."""
+    network = compressed_network(result.potential)
+    found = result.deviations
+    record = {
+        "source": str(source),
+        "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "order": network.table.order,
+        "dx": network.table.dx,
+        "shortest": result.shortest,
+        "range_source": result.range_source,
+        "measured_on": result.measured_on,
+        "largest_deviation": {
+            "energy_per_atom": found.energy.max,
+            "force": found.forces.max,
+            "virial_per_atom": found.virial.max,
+        },
+    }
+    model = network.config.model_dump(mode="json")
+    return {**checkpoint.config, "model_type": _MODEL_TYPE, "model": model, "compression": record}

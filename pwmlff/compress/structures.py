@@ -1,0 +1,71 @@
+"""Structures made up from what a checkpoint knows of its training data, for a comparison when that data is gone.
+
+Hard spheres at the mean density of the training frames: no pair is nearer than the shortest distance seen, and Monte
+Carlo moves bring pairs close to it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pwmlff.data.frame import Frame
+from pwmlff.elements import atomic_number_of
+from pwmlff.models import Potential
+
+_N_SIDE = 3  # fcc cells of four atoms along each side
+_N_SWEEPS = 30
+_STEP = 0.3  # of a move, in units of the distance between neighbours
+
+
+def hard_sphere_frames(
+    potential: Potential, shortest: NDArray[np.float64], n_frames: int, seed: int = 0
+) -> list[Frame]:
+    """Return periodic frames of all elements in equal parts.
+
+    Args:
+        potential: Gives elements, cutoff and, in its statistics, the mean number of neighbours.
+        shortest: [T] shortest distance of each element, Å.
+        n_frames: How many.
+        seed: Of the random numbers.
+    """
+    rng = np.random.default_rng(seed)
+    n_neighbors = float(potential.get_buffer("network.environment.n_neighbors"))
+    density = n_neighbors / (4.0 / 3.0 * math.pi * potential.cutoff**3)  # 1/Å^3
+    side = _N_SIDE * (4.0 / density) ** (1.0 / 3.0)
+    sites = np.stack(np.meshgrid(*[np.arange(2 * _N_SIDE)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    lattice = sites[sites.sum(axis=1) % 2 == 0] * (side / (2 * _N_SIDE))
+    numbers = np.array([atomic_number_of(symbol) for symbol in potential.elements])
+    frames = []
+    for index in range(n_frames):
+        types = rng.permutation(np.arange(len(lattice)) % len(numbers))
+        radii = shortest[types]
+        positions = _moved(lattice.copy(), np.maximum(radii[:, None], radii), side, rng)
+        frames.append(
+            Frame(
+                atomic_numbers=numbers[types],
+                positions=positions,
+                cell=np.eye(3) * side,
+                source="made-up structures",
+                index=index,
+            )
+        )
+    return frames
+
+
+def _moved(
+    positions: NDArray[np.float64], nearest: NDArray[np.float64], side: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Move atoms one by one at random; a move that brings a pair nearer than `nearest` [N, N] is not made."""
+    n_atoms = len(positions)
+    step = _STEP * side / n_atoms ** (1.0 / 3.0)
+    for atom in np.tile(np.arange(n_atoms), _N_SWEEPS):
+        trial = positions[atom] + rng.uniform(-step, step, 3)
+        vectors = positions - trial
+        distances = np.linalg.norm(vectors - side * np.round(vectors / side), axis=1)
+        distances[atom] = np.inf
+        if (distances >= nearest[atom]).all():
+            positions[atom] = trial
+    return positions

@@ -1,0 +1,86 @@
+"""Pairs that tables were not made for are counted, in every form a model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pwmlff.compress import tabulate
+from pwmlff.compress.ranges import table_ranges
+from pwmlff.data.batch import Batch
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.data.frame import Frame
+from pwmlff.descriptors.environment import environment_rows
+from pwmlff.evaluate import Predictor, predict_frames
+from pwmlff.export import export_potential, load_exported
+from pwmlff.models import Potential
+from pwmlff.models.inference import PotentialInference, table_overflows
+from pwmlff.ops import library
+
+pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
+
+
+@pytest.fixture
+def squeezed(two_element_frames: list[Frame]) -> list[Frame]:
+    """The training frames, and others in which atoms collide."""
+    rng = np.random.default_rng(1)
+    frames = list(two_element_frames)
+    for frame in two_element_frames:
+        shaken = frame.positions + 0.8 * rng.standard_normal(frame.positions.shape)
+        frames.append(replace(frame, positions=shaken, energy=None, forces=None, virial=None))
+    close = frames[2].positions.copy()
+    close[1] = close[0] + [0.05, 0.0, 0.0]
+    return [*frames, replace(frames[2], positions=close, energy=None, forces=None, virial=None)]
+
+
+def brute_force(potential: Potential, batch: Batch) -> tuple[int, int]:
+    """Compare s of each pair with the range of its central element."""
+    ranges = table_ranges(potential)
+    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start[1:] - batch.pair_start[:-1])
+    s = environment_rows(batch.pair_vectors, 1.0, 4.5)[:, 0]
+    limits = [torch.tensor([getattr(found, name) for found in ranges])[centers] for name in ("fine", "coarse")]
+    return int((s > limits[0]).sum()), int((s > limits[1]).sum())
+
+
+@pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING"])
+def test_counts_are_exact(trained: Callable, squeezed: list[Frame], tmp_path: Path, name: str) -> None:
+    compressed = tabulate(trained(name), 0.02, 3)
+    dataset = FrameDataset(squeezed, compressed.elements, compressed.cutoff)
+    batch = dataset.batch(range(len(dataset)))
+    expected = brute_force(compressed, batch)
+    assert expected[0] > expected[1] > 0
+    exported = load_exported(export_potential(compressed, tmp_path / "model.pt")).module
+    for form in (PotentialInference(compressed), exported):
+        assert table_overflows(form) == (0, 0)
+        inputs = (batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
+        form(*inputs)
+        form(*inputs)
+        assert table_overflows(form) == (2 * expected[0], 2 * expected[1])
+
+
+def test_training_frames_are_covered(trained: Callable, two_element_frames: list[Frame]) -> None:
+    for name in ("DP", "DP_TYPE_EMBEDDING"):
+        predictor = Predictor.of_potential(tabulate(trained(name), 0.05, 5))
+        assert len(list(predict_frames(predictor, two_element_frames))) == len(two_element_frames)
+        assert predictor.notices() == []
+
+
+def test_notice(trained: Callable, squeezed: list[Frame]) -> None:
+    predictor = Predictor.of_potential(tabulate(trained("DP"), 0.05, 5))
+    list(predict_frames(predictor, squeezed))
+    (notice,) = predictor.notices()
+    nearer, beyond = table_overflows(predictor.module)
+    assert notice.startswith(f"warning: the model met {nearer} pairs nearer than any")
+    assert f"{beyond} of them beyond its tables" in notice
+
+
+def test_models_without_tables(trained: Callable, squeezed: list[Frame]) -> None:
+    predictor = Predictor.of_potential(trained("DP"))
+    list(predict_frames(predictor, squeezed))
+    assert predictor.notices() == []
+    assert table_overflows(trained("DP")) == (0, 0)
