@@ -1,10 +1,11 @@
 """deepmd-kit as the peer of the benchmarks: how it is installed, its inputs, its environment.
 
-    python tests/benchmarks/deepmd_peer.py WORK --data DIR      # once; about 12 GB of disk, 10 minutes
+    python tests/benchmarks/deepmd_peer.py WORK --data DIR      # once; about 12 GB of disk, 15 minutes
 
-makes WORK/venv with deepmd-kit 3.2.0 (PyTorch and TensorFlow, with its LAMMPS plugin), and for water and copper
-WORK/<system>/pt.pth and tf.pb: the uncompressed model after a short training, and its TensorFlow copy (for timing
-only). `nvidia-cuda-runtime-cu12` is installed because the plugin wants libcudart.so.12, also where there is no GPU.
+makes WORK/venv with deepmd-kit 3.2.0 (PyTorch and TensorFlow, with its LAMMPS plugin), and for water and copper, with
+the standard and the small net, WORK/<system>[-small]/pt.pth and tf.pb: the model after a short training, and its
+TensorFlow copy (for timing only), and both compressed: pt-compressed.pth and tf-compressed.pb.
+`nvidia-cuda-runtime-cu12` is installed because the plugin wants libcudart.so.12, also where there is no GPU.
 DIR holds `raw/deepmd_water/data_0` to `data_2` (deepmd npy).
 """
 
@@ -15,6 +16,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,13 @@ from bench_tools import run_child, say, thread_environment
 PACKAGES = ("deepmd-kit[torch,cpu,lmp]==3.2.0", "nvidia-cuda-runtime-cu12")
 ELEMENTS = {"water": ["O", "H"], "copper": ["Cu"]}
 SELECTION = {"water": [46, 92], "copper": [140]}  # deepmd's padded neighbour counts
-MODEL_FILES = {"pt": "pt.pth", "tf": "tf.pb"}
+MODEL_FILES = {
+    "pt": "pt.pth",
+    "tf": "tf.pb",
+    "pt-compressed": "pt-compressed.pth",
+    "tf-compressed": "tf-compressed.pb",
+}
+PEER_TABLE_ORDER = 5  # of the polynomials of its compressed models
 # keeps big blocks in the process instead of returning them to the kernel at each step
 TUNED_MALLOC = {
     "MALLOC_MMAP_MAX_": "0",
@@ -32,6 +40,26 @@ TUNED_MALLOC = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 _SHORT_TRAINING = 100  # steps
+
+
+@dataclass(frozen=True)
+class NetSizes:
+    """Widths of the nets of a Deep Potential; the last layer of the fitting net, of width 1, is not in `fitting`."""
+
+    embedding: list[int]
+    n_axis: int  # M2
+    fitting: list[int]
+
+
+NETS = {
+    "standard": NetSizes([25, 50, 100], 16, [240, 240, 240]),
+    "small": NetSizes([25, 25, 25], 16, [50, 50, 50]),  # what PWMLFF takes when its input names no sizes
+}
+
+
+def model_folder(work: Path, system: str, net: str) -> Path:
+    """Return where the models of a system and net lie."""
+    return work / (system if net == "standard" else f"{system}-{net}")
 
 
 def water_folders(data: Path) -> list[Path]:
@@ -43,21 +71,24 @@ def water_folders(data: Path) -> list[Path]:
     return folders
 
 
-def training_input(system: str, folders: Sequence[Path], n_steps: int, precision: str = "float64") -> dict[str, Any]:
-    """Return deepmd-kit's input of the model that the benchmarks compare: se_e2_a, [25,50,100], [240,240,240], 6 Å."""
+def training_input(
+    system: str, folders: Sequence[Path], n_steps: int, precision: str = "float64", net: str = "standard"
+) -> dict[str, Any]:
+    """Return deepmd-kit's input of the model that the benchmarks compare: se_e2_a, 6 Å, one of `NETS`."""
+    sizes = NETS[net]
     descriptor = {
         "type": "se_e2_a",
         "rcut": 6.0,
         "rcut_smth": 0.5,
         "sel": SELECTION[system],
-        "neuron": [25, 50, 100],
-        "axis_neuron": 16,
+        "neuron": sizes.embedding,
+        "axis_neuron": sizes.n_axis,
         "resnet_dt": False,
         "type_one_side": True,
         "precision": precision,
         "seed": 1,
     }
-    fitting = {"neuron": [240, 240, 240], "resnet_dt": True, "precision": precision, "seed": 1}
+    fitting = {"neuron": sizes.fitting, "resnet_dt": True, "precision": precision, "seed": 1}
     prefactors = {"start_pref_e": 0.02, "limit_pref_e": 1, "start_pref_f": 1000, "limit_pref_f": 1}
     return {
         "model": {"type_map": ELEMENTS[system], "descriptor": descriptor, "fitting_net": fitting},
@@ -110,26 +141,32 @@ def write_copper(folder: Path) -> None:
 
 
 def make_models(work: Path, data: Path) -> None:
-    """Train briefly, freeze, and convert to TensorFlow, for both systems; what is there is kept."""
-    dp, environment = work / "venv" / "bin" / "dp", thread_environment(2)
+    """Make all models of all systems; what is there is kept."""
     copper = work / "copper_emt"
     write_copper(copper)
-    for system, folders in {"water": water_folders(data), "copper": [copper]}.items():
-        folder = work / system
-        folder.mkdir(exist_ok=True)
-        (folder / "input.json").write_text(json.dumps(training_input(system, folders, _SHORT_TRAINING), indent=1))
-        steps = {
-            "pt.pth": [
-                [dp, "--pt", "train", "input.json", "--skip-neighbor-stat"],
-                [dp, "--pt", "freeze", "-o", "pt.pth"],
-            ],
-            "tf.pb": [[dp, "convert-backend", "pt.pth", "tf.pb"]],
-        }
-        for name, commands in steps.items():
-            if not (folder / name).exists():
-                say(f"{system}: {name}")
-                for command in commands:
-                    run_child(command, environment, folder)
+    for net in NETS:
+        for system, folders in {"water": water_folders(data), "copper": [copper]}.items():
+            folder = model_folder(work, system, net)
+            folder.mkdir(exist_ok=True)
+            given = training_input(system, folders, _SHORT_TRAINING, net=net)
+            (folder / "input.json").write_text(json.dumps(given, indent=1))
+            _make_models_in(folder, work / "venv" / "bin" / "dp")
+
+
+def _make_models_in(folder: Path, dp: Path) -> None:
+    """Train briefly, freeze, convert to TensorFlow, and compress both."""
+    compress = ["compress", "-t", "input.json", "-i"]
+    commands = {
+        "model.ckpt.pt": [dp, "--pt", "train", "input.json", "--skip-neighbor-stat"],
+        "pt.pth": [dp, "--pt", "freeze", "-o", "pt.pth"],
+        "tf.pb": [dp, "convert-backend", "pt.pth", "tf.pb"],
+        "pt-compressed.pth": [dp, "--pt", *compress, "pt.pth", "-o", "pt-compressed.pth"],
+        "tf-compressed.pb": [dp, "--tf", *compress, "tf.pb", "-o", "tf-compressed.pb"],
+    }
+    for name, command in commands.items():
+        if not (folder / name).exists():
+            say(f"{folder.name}: {name}")
+            run_child(command, thread_environment(2), folder)
 
 
 def main() -> None:
