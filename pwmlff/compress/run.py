@@ -98,9 +98,7 @@ def compress_model(
     frames, measured_on = _frames(checkpoint, given, shortest)
 
     def tabulated(spacing: float) -> Potential:
-        compressed = tabulate(original, spacing, order, shortest)
-        compressed.get_buffer("network.environment.shortest").copy_(shortest)
-        return compressed
+        return tabulate(original, spacing, order, shortest)
 
     choice = choose_spacing(original, tabulated, frames, tolerance) if dx is None else Choice(dx, tabulated(dx))
     result = Compression(

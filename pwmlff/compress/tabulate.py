@@ -54,13 +54,15 @@ def tabulate(potential: Potential, dx: float, order: Order, shortest: Tensor | N
     if not (math.isfinite(dx) and dx > 0):
         raise ModelFileError(f"the grid spacing is {dx}, expected a positive number such as 0.01")
     by_pair = isinstance(network, DeepPotential)
-    grids = _grids(network, dx, network.environment.shortest if shortest is None else shortest, by_pair=by_pair)
+    shortest = network.environment.shortest if shortest is None else shortest
+    grids = _grids(network, dx, shortest, by_pair=by_pair)
     table = TableConfig(order=order, dx=dx, by_pair=by_pair, grids=tuple(grids))
     config = CompressedDPConfig(**dict(network.config), table=table)
     dtype = next(network.parameters()).dtype
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
         compressed = CompressedDeepPotential(config, network.n_types, dtype)
     compressed.environment.load_state_dict(network.environment.state_dict())
+    compressed.environment.shortest.copy_(shortest)
     compressed.fitting.load_state_dict(network.fitting.state_dict())
     for (net, constants), grid, place in zip(network.embedding_nets(), grids, compressed.tables, strict=True):
         place.coefficients.copy_(_coefficients(net, constants, grid, dx, order))

@@ -27,7 +27,6 @@ from pwmlff.descriptors.properties import DEFAULT_PROPERTIES, normalized_propert
 from pwmlff.models.base import Network, NetworkConfig
 from pwmlff.models.dp_inference import NativeDeepPotential
 from pwmlff.models.networks import EmbeddingNet, FittingNet
-from pwmlff.ops import library
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -132,9 +131,7 @@ class DeepPotentialBase(Network):
         self.environment.fit(batches)
 
     def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
-        """Return the native form where there is a native library."""
-        if not library.load():
-            return super().inference_form(geometry)
+        """See the base; does without automatic differentiation where there are native kernels."""
         return NativeDeepPotential.of_nets(self, self.embedding_nets(), geometry)
 
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from pwmlff.models.base import Network
 from pwmlff.models.dp import DeepPotentialBase, DPConfig, centers_of
 from pwmlff.models.dp_inference import NativeDeepPotential
-from pwmlff.ops import library
 from pwmlff.ops.reference import table_features
 
 
@@ -111,8 +110,6 @@ class CompressedDeepPotential(DeepPotentialBase):
 
     def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
         """See `Network.inference_form`."""
-        if not library.load():
-            return super(DeepPotentialBase, self).inference_form(geometry)
         coefficients = torch.cat([table.coefficients for table in self.tables])
         grids = [[table.lower, table.inner, table.outer] for table in self.tables]
         return NativeDeepPotential.of_tables(self, coefficients, grids, self.dx, geometry)

@@ -20,9 +20,6 @@ from pwmlff.evaluate import Predictor, predict_frames
 from pwmlff.export import export_potential, load_exported
 from pwmlff.models import Potential
 from pwmlff.models.inference import PotentialInference, table_overflows
-from pwmlff.ops import library
-
-pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
 
 
 @pytest.fixture
