@@ -16,7 +16,7 @@ if library.load():
         s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: list[int], activation: int
     ) -> Tensor:
         """Contract an embedding net with environment rows; see `reference.embedding_contraction`."""
-        if s.device.type == "cpu":
+        if torch.ops.pwmlff.has_kernels(s):
             return torch.ops.pwmlff.embedding_contraction(s, rows, start, parameters, widths, activation)
         return reference.embedding_contraction(s, rows, start, parameters, widths, activation)
 
@@ -30,7 +30,7 @@ if library.load():
         pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor, model: DpModel
     ) -> Tuple[Tensor, Tensor]:  # noqa: UP006 - TorchScript
         """Evaluate a whole Deep Potential; see `reference.dp_evaluate`."""
-        if pair_vectors.device.type == "cpu":
+        if torch.ops.pwmlff.has_kernels(pair_vectors):
             return torch.ops.pwmlff.dp_evaluate(
                 pair_vectors,
                 pair_start,

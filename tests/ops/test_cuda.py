@@ -1,0 +1,208 @@
+"""The operations on CUDA: kernels compiled, run on the host in place of a GPU, and on a GPU where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.cpp_extension import include_paths, library_paths
+
+from pwmlff import ops
+from pwmlff.compress import tabulate
+from pwmlff.data.batch import Batch
+from pwmlff.data.dataset import FrameDataset, iterate_batches
+from pwmlff.data.frame import Frame
+from pwmlff.models import MODELS, build_potential
+from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.ops import DpModel, library, reference
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "pwmlff" / "csrc"
+ELEMENTS = ["Au", "Cu"]
+TOLERANCE = {"float64": 1e-12, "mixed": 2e-5, "float32": 4e-5}
+HAS_CUDA_OPS = library.build_info().get("cuda", "none") != "none"
+
+needs_native = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
+needs_gpu = pytest.mark.skipif(
+    not (torch.cuda.is_available() and HAS_CUDA_OPS), reason="needs a GPU, and pwmlff built with CUDA"
+)
+all_cases = [
+    pytest.mark.parametrize("precision", list(TOLERANCE)),
+    pytest.mark.parametrize("features", ["tanh", "sigmoid", "order 3", "order 5"]),
+    pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING"]),
+]
+Arguments = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+Evaluate = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+
+
+def for_all_cases(test: Callable[..., None]) -> Callable[..., None]:
+    for mark in all_cases:
+        test = mark(test)
+    return test
+
+
+def make(
+    model_type: str, features: str, precision: str, frames: list[Frame], width: int = 13
+) -> tuple[NativeDeepPotential, Arguments]:
+    """Return a model, and pairs and atoms, one of them alone; 13 features end inside a warp."""
+    tables = features.startswith("order")
+    descriptor: dict[str, object] = {"Rmax": 4.5, "Rmin": 1.0, "M2": 5, "network_size": [6, 12, 24]}
+    descriptor.update({"network_size": [6, width]} if tables else {"activation": features})
+    settings = {"descriptor": descriptor, "fitting_net": {"network_size": [10, 20, 20, 1]}}
+    config = MODELS[model_type].Config.model_validate(settings)
+    potential = build_potential(model_type, config, ELEMENTS, "float64")
+    lonely = Frame(atomic_numbers=[29, 79], positions=[[0, 0, 0], [9, 0, 0]], cell=torch.zeros(3, 3), pbc=[False] * 3)
+    dataset = FrameDataset([*frames, lonely], ELEMENTS, 4.5)
+    potential.fit_statistics(iterate_batches(dataset, 4))
+    if tables:
+        potential = tabulate(potential, 0.05, int(features[-1]))
+        model_type, config = "DP_COMPRESSED", potential.network.config
+    if precision != "float64":
+        weights = potential.state_dict()
+        potential = build_potential(model_type, config, ELEMENTS, "float32")
+        potential.load_state_dict(weights)
+    form = potential.network.inference_form(torch.float32 if precision == "float32" else torch.float64)
+    assert isinstance(form, NativeDeepPotential)
+    return form, arguments(dataset.batch(range(len(dataset))))
+
+
+def arguments(batch: Batch) -> Arguments:
+    return batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types
+
+
+def assert_close(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...], tolerance: float) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype == torch.float64
+        assert (a.cpu() - b).abs().max() <= tolerance * b.abs().max()
+
+
+@pytest.mark.skipif(not (shutil.which("nvcc") and shutil.which("make")), reason="needs nvcc and make")
+def test_kernels_compile() -> None:
+    done = subprocess.run(["make", "-s", "cuda-check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "CUDA kernels compiled" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def on_host(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Make `torch.ops.pwmlff_cuda_on_host`: all but the registration, with a stand-in for the CUDA runtime."""
+    shim, target = Path(__file__).parent / "cuda_on_host", tmp_path_factory.mktemp("cuda") / "libcuda_on_host.so"
+    host = [path for path in (SOURCES / "cuda").glob("*.cpp") if path.name != "register.cpp"]
+    command = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-o", target]
+    command += [f"-I{folder}" for folder in (shim, SOURCES / "cuda", SOURCES / "core", *include_paths())]
+    command += ["-x", "c++", *(SOURCES / "cuda").glob("*.cu"), *host, shim / "register.cpp", "-x", "none"]
+    command += [*(f"-L{folder}" for folder in library_paths()), "-ltorch", "-ltorch_cpu", "-lc10"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    torch.ops.load_library(str(target))
+
+
+def evaluate_on_host(workspace: int) -> Evaluate:
+    """Return what stands for `ops.dp_evaluate` with chunks of atoms that take so many bytes."""
+
+    def evaluate(*tensors_and_model: torch.Tensor | DpModel) -> tuple[torch.Tensor, torch.Tensor]:
+        *tensors, model = tensors_and_model
+        return torch.ops.pwmlff_cuda_on_host.dp_evaluate(*tensors, *model, workspace)
+
+    return evaluate
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+@needs_native
+@for_all_cases
+def test_on_host(
+    model_type: str,
+    features: str,
+    precision: str,
+    two_element_frames: list[Frame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In one chunk of atoms and in many."""
+    form, batch = make(model_type, features, precision, two_element_frames[:1])
+    expected = form(*batch)
+    assert expected[1].abs().max() > 1e-3
+    for workspace in (1 << 28, 1 << 14):
+        monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", evaluate_on_host(workspace))
+        assert_close(form(*batch), expected, TOLERANCE[precision])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+@needs_native
+def test_on_host_many_features_overflows_and_nothing(
+    two_element_frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """150 features are more than a block has threads; overflows are still counted once."""
+    form, batch = make("DP", "order 3", "float64", two_element_frames[:1], width=150)
+    vectors = batch[0].clone()
+    vectors[:3] *= torch.tensor([0.5, 0.5, 1e-3]).unsqueeze(-1)
+    expected, counts = form(vectors, *batch[1:]), form.table_overflows.clone()
+    assert counts.tolist() == [3, 1]
+    form.table_overflows.zero_()
+    monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", evaluate_on_host(1 << 28))
+    assert_close(form(vectors, *batch[1:]), expected, 1e-12)
+    assert torch.equal(form.table_overflows, counts)
+    vectors[0, 0] = float("nan")
+    energies, gradients = form(vectors, *batch[1:])
+    assert energies.isnan().sum() == 1
+    assert gradients[: int(batch[1][1])].isnan().all()
+    none = torch.zeros(0, dtype=torch.int64)
+    energies, gradients = form(vectors[:0], torch.zeros(1, dtype=torch.int64), none, none)
+    assert energies.shape == (0,)
+    assert gradients.shape == (0, 3)
+
+
+@needs_gpu
+@for_all_cases
+def test_on_gpu(model_type: str, features: str, precision: str, two_element_frames: list[Frame]) -> None:
+    form, batch = make(model_type, features, precision, two_element_frames)
+    expected, counts = form(*batch), form.table_overflows.clone()
+    form.table_overflows.zero_()
+    form.to("cuda")
+    on_gpu = [tensor.to("cuda") for tensor in batch]
+    found, again = form(*on_gpu), form(*on_gpu)
+    assert_close(found, expected, TOLERANCE[precision])
+    assert torch.equal(found[1], again[1])  # sums have a fixed order
+    assert torch.equal(form.table_overflows.cpu(), 2 * counts)
+
+
+def derivatives(operation: Callable[..., torch.Tensor], device: str) -> list[torch.Tensor]:
+    """Return a contraction of 40 features, and its first and second derivatives; some atoms have no pairs."""
+    generator = torch.Generator().manual_seed(1)
+    start = torch.tensor([0, 3, 3, 70, 71, 71], device=device)
+    shapes = {"s": [71], "rows": [71, 4], "parameters": [10 * 3 + 20 * 12 + 40 * 22 + 40 * 42], "weights": [5, 4, 40]}
+    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64).to(device) for shape in shapes.values()]
+    s, rows, parameters, weights = (tensor.requires_grad_() for tensor in drawn)
+    sums = operation(s, rows, start, parameters, [10, 20, 40, 40], 0)
+    first = torch.autograd.grad((sums * weights).sum(), (s, rows), create_graph=True)
+    second = torch.autograd.grad(sum(x.square().sum() for x in first), (s, rows, parameters, weights))
+    return [sums, *first, *second]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+def test_contraction_on_host() -> None:
+    operation = torch.ops.pwmlff_cuda_on_host.embedding_contraction
+    for found, expected in zip(
+        derivatives(operation, "cpu"), derivatives(reference.embedding_contraction, "cpu"), strict=True
+    ):
+        assert (found - expected).abs().max() <= 1e-12 * expected.abs().max()
+
+
+@needs_gpu
+def test_contraction_on_gpu() -> None:
+    found, again = (derivatives(ops.embedding_contraction, "cuda") for _ in range(2))
+    for a, b, expected in zip(found, again, derivatives(reference.embedding_contraction, "cpu"), strict=True):
+        assert (a.cpu() - expected).abs().max() <= 1e-12 * expected.abs().max()
+        assert torch.equal(a, b)
+
+
+@needs_native
+def test_an_exported_model_asks_for_kernels_when_it_runs() -> None:
+    """TorchScript must not replace the answer by a constant."""
+    assert "has_kernels" in str(torch.jit.script(ops.dp_evaluate).graph)
