@@ -36,6 +36,9 @@ struct DpModel {
   bool has_double_geometry;
 };
 
+// Fewer pairs are not worth a thread.
+constexpr std::int64_t kDpPairsPerTask = 256;
+
 struct DpPairs {
   const double *vectors;           // [E, 3] Å
   const std::int64_t *start;       // [N + 1]
@@ -53,7 +56,7 @@ class DpEvaluator {
                                   std::int64_t last) const = 0;
 };
 
-// The parameters must outlive the evaluator.
+// The evaluator has copies of all it needs of the model.
 template <typename Real>
 std::unique_ptr<DpEvaluator> make_dp_evaluator(const DpModel<Real> &model);
 

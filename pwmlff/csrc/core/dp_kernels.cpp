@@ -50,10 +50,8 @@ class Evaluator final : public DpEvaluator {
       environments_.push_back(
           {model.inner, model.outer, model.mean[t], {scale[0], scale[1], scale[2], scale[3]}, model.n_neighbors});
     }
-    weights_.reserve(model.fitting.size());
     for (const NetView<Real> &net : model.fitting) {
-      weights_.push_back(reordered(net, n_features_, n_axis_));
-      fitting_.emplace_back(NetView<Real>{weights_.back().data(), net.n_in, net.widths, net.activation});
+      fitting_.emplace_back(net, reordered(net, n_features_, n_axis_));
       const Real *tail = net.parameters + net_parameter_count(net.n_in, net.widths);
       outputs_.emplace_back(tail, tail + net.widths.back() + 1);
     }
@@ -156,7 +154,6 @@ class Evaluator final : public DpEvaluator {
   Features features_;
   std::int64_t n_features_, stride_;
   std::vector<Environment> environments_;  // by central type, as the rest
-  std::vector<Buffer<Real>> weights_;
   std::vector<PackedNet<Real>> fitting_;
   std::vector<Buffer<Real>> outputs_;  // w and c
 };

@@ -2,8 +2,6 @@
 
 #include <numeric>
 
-#include "nets.hpp"
-
 namespace pwmlff::cuda {
 
 namespace {
@@ -13,13 +11,13 @@ std::int64_t sum(const std::vector<std::int64_t> &numbers) {
 }
 
 // What an atom takes: A and D with gradients, copies that the products make, and two numbers per neuron and pass.
-std::int64_t bytes_per_atom(const DpArguments &d) {
+std::int64_t bytes_per_atom(const DpTensors &d) {
   const std::int64_t numbers = 12 * d.n_features() + 3 * d.n_features() * d.n_axis + 4 * sum(d.fitting_widths);
   return numbers * d.fitting.element_size();
 }
 
 // What a pair takes where nets make its features: input, net and order; G and G', and the layers they come from.
-std::int64_t bytes_per_pair(const DpArguments &d) {
+std::int64_t bytes_per_pair(const DpTensors &d) {
   if (d.has_tables()) return 0;
   return 64 + (2 * d.n_features() + 4 * sum(d.embedding_widths)) * d.embedding.element_size();
 }
@@ -27,39 +25,11 @@ std::int64_t bytes_per_pair(const DpArguments &d) {
 }  // namespace
 
 void DpArguments::check() const {
-  for (const at::Tensor &tensor : {start, pair_types, atom_types, embedding, grids, fitting, mean, scale, overflows})
+  for (const at::Tensor &tensor : {start, pair_types, atom_types, overflows, embedding, grids, fitting, mean, scale})
     TORCH_CHECK(tensor.device() == vectors.device(), "dp_evaluate: pair vectors are on ", vectors.device(),
                 ", another argument on ", tensor.device());
-  TORCH_CHECK(vectors.dim() == 2 && vectors.size(1) == 3 && vectors.scalar_type() == at::kDouble,
-              "dp_evaluate expects pair vectors [E, 3] of float64, got ", vectors.sizes());
-  TORCH_CHECK(start.dim() == 1 && start.size(0) == n_atoms() + 1 && pair_types.size(0) == n_pairs(),
-              "dp_evaluate: start [N + 1], atom types [N] and pair types [E] do not fit each other");
-  for (const at::Tensor &tensor : {start, pair_types, atom_types, overflows})
-    TORCH_CHECK(tensor.scalar_type() == at::kLong, "dp_evaluate expects start, types and overflows of int64");
-  TORCH_CHECK(overflows.dim() == 1 && overflows.size(0) == 2 && overflows.is_contiguous(),
-              "dp_evaluate expects overflows [2], got ", overflows.sizes());
-  for (const at::Tensor &tensor : {grids, mean, scale})
-    TORCH_CHECK(tensor.scalar_type() == at::kDouble && tensor.is_contiguous(),
-                "dp_evaluate expects grids, mean and scale of float64, contiguous");
-  TORCH_CHECK(
-      grids.dim() == 2 && grids.size(1) == 3 && scale.dim() == 2 && scale.size(0) == n_types() && scale.size(1) == 4,
-      "dp_evaluate expects grids [K, 3] and scale [T, 4], got ", grids.sizes(), " and ", scale.sizes());
-  TORCH_CHECK(embedding.scalar_type() == fitting.scalar_type() && embedding.is_contiguous() && fitting.is_contiguous(),
-              "dp_evaluate: nets must have one dtype and be contiguous");
-  TORCH_CHECK(n_nets() == n_types() || n_nets() == n_types() * n_types(), "dp_evaluate: ", n_nets(),
-              " embedding nets do not fit ", n_types(), " types");
-  if (has_tables()) {
-    TORCH_CHECK(embedding.dim() == 3 && (embedding.size(1) == 4 || embedding.size(1) == 6) &&
-                    embedding.size(2) == n_features() && dx > 0,
-                "dp_evaluate expects tables [intervals, 4 or 6, ", n_features(), "], got ", embedding.sizes());
-  } else {
-    TORCH_CHECK(embedding.dim() == 2 && embedding.size(1) == net_parameter_count(1, embedding_widths),
-                "dp_evaluate expects embedding [nets, ", net_parameter_count(1, embedding_widths), "], got ",
-                embedding.sizes());
-  }
-  const std::int64_t expected = net_parameter_count(n_features() * n_axis, fitting_widths) + fitting_widths.back() + 1;
-  TORCH_CHECK(fitting.dim() == 2 && fitting.size(0) == n_types() && fitting.size(1) == expected,
-              "dp_evaluate expects fitting [", n_types(), ", ", expected, "], got ", fitting.sizes());
+  check_dp_pairs(vectors, start, pair_types, atom_types, overflows);
+  DpTensors::check();
 }
 
 // Which chunk an atom falls into follows from what the atoms and pairs before it take. With the atoms sorted by chunk

@@ -6,23 +6,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "../torch/dp_model.hpp"
+
 namespace pwmlff::cuda {
 
-struct DpArguments {
-  at::Tensor vectors, start, pair_types, atom_types;
-  at::Tensor embedding, grids, fitting, mean, scale, overflows;
-  std::vector<std::int64_t> embedding_widths, fitting_widths;
-  std::int64_t embedding_activation, fitting_activation;
-  double inner, outer, n_neighbors, dx;
-  std::int64_t n_axis;
-  bool has_double_geometry;
+struct DpArguments : DpTensors {
+  at::Tensor vectors, start, pair_types, atom_types, overflows;
 
   std::int64_t n_atoms() const { return atom_types.size(0); }
   std::int64_t n_pairs() const { return vectors.size(0); }
-  std::int64_t n_types() const { return mean.size(0); }
-  std::int64_t n_features() const { return embedding_widths.back(); }
-  bool has_tables() const { return grids.size(0) > 0; }
-  std::int64_t n_nets() const { return has_tables() ? grids.size(0) : embedding.size(0); }
 
   // Shapes, types and devices; kernels and views rely on them.
   void check() const;

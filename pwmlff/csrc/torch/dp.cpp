@@ -7,6 +7,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "dp_model.hpp"
 #include "tasks.hpp"
 
 namespace pwmlff {
@@ -19,73 +20,31 @@ using Widths = at::IntArrayRef;
 constexpr std::int64_t kPairsPerTask = 256;  // fewer are not worth a thread
 constexpr std::size_t kKept = 8;             // models prepared and kept
 
-// Everything an evaluator is made from.
-struct Description {
-  Tensor embedding, grids;  // nets [K, P] and [0, 3], or coefficients [intervals, terms, M] and [K, 3]
-  Tensor fitting;           // [T, Q]
-  Tensor mean, scale;       // [T], [T, 4] float64
-  std::vector<std::int64_t> embedding_widths, fitting_widths;
-  std::int64_t embedding_activation, fitting_activation;
-  double inner, outer, n_neighbors, dx;
-  std::int64_t n_axis;
-  bool has_double_geometry;
+// What tells one model from another, and from itself after a change in place.
+auto key_of(const DpTensors &d) {
+  const auto identity = [](const Tensor &tensor) {
+    const std::int64_t version = tensor.is_inference() ? 0 : static_cast<std::int64_t>(tensor._version());
+    return std::make_pair(tensor.unsafeGetTensorImpl(), version);
+  };
+  return std::make_tuple(identity(d.embedding), identity(d.grids), identity(d.fitting), identity(d.mean),
+                         identity(d.scale), d.embedding_widths, d.fitting_widths, d.embedding_activation,
+                         d.fitting_activation, d.inner, d.outer, d.n_neighbors, d.dx, d.n_axis, d.has_double_geometry);
+}
 
-  std::int64_t n_types() const { return mean.size(0); }
-  bool has_tables() const { return grids.size(0) > 0; }
-  std::int64_t n_nets() const { return has_tables() ? grids.size(0) : embedding.size(0); }
-
-  auto key() const {
-    const auto identity = [](const Tensor &tensor) {
-      const std::int64_t version = tensor.is_inference() ? 0 : static_cast<std::int64_t>(tensor._version());
-      return std::make_pair(tensor.unsafeGetTensorImpl(), version);
-    };
-    return std::make_tuple(identity(embedding), identity(grids), identity(fitting), identity(mean), identity(scale),
-                           embedding_widths, fitting_widths, embedding_activation, fitting_activation, inner, outer,
-                           n_neighbors, dx, n_axis, has_double_geometry);
+void check_grids(const DpTensors &d) {
+  if (!d.has_tables()) return;
+  const double *grid = d.grids.const_data_ptr<double>();
+  std::int64_t n_intervals = 0;
+  for (std::int64_t k = 0; k < d.grids.size(0); ++k, grid += 3) {
+    TORCH_CHECK(grid[1] >= 1 && grid[2] >= 0, "dp_evaluate: table ", k, " has no intervals");
+    n_intervals += static_cast<std::int64_t>(grid[1]) + static_cast<std::int64_t>(grid[2]);
   }
-
-  void check() const {
-    TORCH_CHECK(grids.dim() == 2 && grids.size(1) == 3 && grids.scalar_type() == at::kDouble && grids.is_contiguous(),
-                "dp_evaluate expects grids [K, 3] of float64, got ", grids.sizes());
-    if (has_tables())
-      check_tables();
-    else
-      TORCH_CHECK(embedding.dim() == 2 && embedding.size(1) == net_parameter_count(1, embedding_widths),
-                  "dp_evaluate expects embedding [nets, ", net_parameter_count(1, embedding_widths), "], got ",
-                  embedding.sizes());
-    TORCH_CHECK(n_nets() == n_types() || n_nets() == n_types() * n_types(), "dp_evaluate: ", n_nets(),
-                " embedding nets do not fit ", n_types(), " types");
-    const std::int64_t n_input = embedding_widths.back() * n_axis;
-    const std::int64_t expected = net_parameter_count(n_input, fitting_widths) + fitting_widths.back() + 1;
-    TORCH_CHECK(fitting.dim() == 2 && fitting.size(0) == n_types() && fitting.size(1) == expected,
-                "dp_evaluate expects fitting [", n_types(), ", ", expected, "], got ", fitting.sizes());
-    TORCH_CHECK(embedding.scalar_type() == fitting.scalar_type() && embedding.is_contiguous() &&
-                    fitting.is_contiguous() && mean.is_contiguous() && scale.is_contiguous() &&
-                    mean.scalar_type() == at::kDouble && scale.scalar_type() == at::kDouble,
-                "dp_evaluate: nets must have one dtype, mean and scale float64, all contiguous");
-    TORCH_CHECK(scale.dim() == 2 && scale.size(0) == n_types() && scale.size(1) == 4,
-                "dp_evaluate expects scale [T, 4], got ", scale.sizes());
-  }
-
-  void check_tables() const {
-    TORCH_CHECK(embedding.dim() == 3 && (embedding.size(1) == 4 || embedding.size(1) == 6) &&
-                    embedding.size(2) == embedding_widths.back(),
-                "dp_evaluate expects tables [intervals, 4 or 6, ", embedding_widths.back(), "], got ",
-                embedding.sizes());
-    TORCH_CHECK(dx > 0, "dp_evaluate: the width of the tables' intervals is ", dx);
-    const double *grid = grids.const_data_ptr<double>();
-    std::int64_t n_intervals = 0;
-    for (std::int64_t k = 0; k < grids.size(0); ++k, grid += 3) {
-      TORCH_CHECK(grid[1] >= 1 && grid[2] >= 0, "dp_evaluate: table ", k, " has no intervals");
-      n_intervals += static_cast<std::int64_t>(grid[1]) + static_cast<std::int64_t>(grid[2]);
-    }
-    TORCH_CHECK(n_intervals == embedding.size(0), "dp_evaluate: the grids have ", n_intervals,
-                " intervals, the tables ", embedding.size(0));
-  }
-};
+  TORCH_CHECK(n_intervals == d.embedding.size(0), "dp_evaluate: the grids have ", n_intervals,
+              " intervals, the tables ", d.embedding.size(0));
+}
 
 template <typename Real>
-std::shared_ptr<const DpEvaluator> make(const Description &d) {
+std::shared_ptr<const DpEvaluator> make(const DpTensors &d) {
   DpModel<Real> model;
   model.n_types = d.n_types();
   model.inner = d.inner;
@@ -116,28 +75,28 @@ std::shared_ptr<const DpEvaluator> make(const Description &d) {
   return make_dp_evaluator(model);
 }
 
-// The evaluator of a description; the last few are kept, with the tensors they point into, until these change.
-std::shared_ptr<const DpEvaluator> evaluator_of(const Description &description) {
-  using Key = decltype(description.key());
+// The evaluator of a model; the last few are kept, with the tensors they point into, until these change.
+std::shared_ptr<const DpEvaluator> evaluator_of(const DpTensors &model) {
+  using Key = decltype(key_of(model));
   struct Entry {
     Key key;
-    Description description;
+    DpTensors model;
     std::shared_ptr<const DpEvaluator> evaluator;
   };
   static std::mutex mutex;
   static std::list<Entry> kept;
   const std::lock_guard<std::mutex> lock(mutex);
-  const Key key = description.key();
+  const Key key = key_of(model);
   for (auto entry = kept.begin(); entry != kept.end(); ++entry) {
     if (entry->key != key) continue;
     kept.splice(kept.begin(), kept, entry);
     return kept.front().evaluator;
   }
-  description.check();
+  model.check();
+  check_grids(model);
   std::shared_ptr<const DpEvaluator> evaluator;
-  AT_DISPATCH_FLOATING_TYPES(description.embedding.scalar_type(), "dp_evaluate",
-                             [&] { evaluator = make<scalar_t>(description); });
-  kept.push_front({key, description, evaluator});
+  AT_DISPATCH_FLOATING_TYPES(model.embedding.scalar_type(), "dp_evaluate", [&] { evaluator = make<scalar_t>(model); });
+  kept.push_front({key, model, evaluator});
   if (kept.size() > kKept) kept.pop_back();
   return evaluator;
 }
@@ -151,15 +110,7 @@ std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &
                                         bool has_double_geometry) {
   const Tensor vectors = vectors_in.contiguous(), start = start_in.contiguous(),
                pair_types = pair_types_in.contiguous(), atom_types = atom_types_in.contiguous();
-  TORCH_CHECK(vectors.dim() == 2 && vectors.size(1) == 3 && vectors.scalar_type() == at::kDouble,
-              "dp_evaluate expects pair vectors [E, 3] of float64, got ", vectors.sizes());
-  TORCH_CHECK(start.dim() == 1 && start.size(0) == atom_types.size(0) + 1 && pair_types.size(0) == vectors.size(0),
-              "dp_evaluate: start [N + 1], atom types [N] and pair types [E] do not fit each other");
-  TORCH_CHECK(start.scalar_type() == at::kLong && pair_types.scalar_type() == at::kLong &&
-                  atom_types.scalar_type() == at::kLong,
-              "dp_evaluate expects start and types of int64");
-  TORCH_CHECK(overflows.dim() == 1 && overflows.size(0) == 2 && overflows.scalar_type() == at::kLong,
-              "dp_evaluate expects overflows [2] of int64, got ", overflows.sizes());
+  check_dp_pairs(vectors, start, pair_types, atom_types, overflows);
   const auto evaluator = evaluator_of({embedding, grids, fitting, mean, scale, embedding_widths.vec(),
                                        fitting_widths.vec(), embedding_activation, fitting_activation, inner, outer,
                                        n_neighbors, dx, n_axis, has_double_geometry});
