@@ -82,9 +82,16 @@ if library.load():
             n_axis,
         )
 
+    def kalman_sweep(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
+        """Downdate a symmetric matrix in tiles and multiply it; see `reference.kalman_sweep`."""
+        if tiles.device.type == "cpu":
+            return torch.ops.pwmlff.kalman_sweep(tiles, downdate, directions)
+        return reference.kalman_sweep(tiles, downdate, directions)
+
 else:
     dp_evaluate = reference.dp_evaluate
     embedding_contraction = reference.embedding_contraction
     fitting_net = reference.fitting_net
+    kalman_sweep = reference.kalman_sweep
 
-__all__ = ["dp_evaluate", "embedding_contraction", "fitting_net", "library", "reference"]
+__all__ = ["dp_evaluate", "embedding_contraction", "fitting_net", "kalman_sweep", "library", "reference"]
