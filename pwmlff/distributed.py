@@ -11,6 +11,7 @@ end without a word, so a run has one error message. Who speaks is decided by a c
 from __future__ import annotations
 
 import atexit
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from pwmlff.launch import TIMEOUT, Launch, find_launch
 
 T = TypeVar("T")
 _FAILURES = "pwmlff/failures"
+_GRACE = 1.0  # s for the message of the one that speaks: a launcher kills the rest when the first process ends
 _PATIENCE = 10.0  # s that the owner of the store waits for others to end
 _launch: Launch | None = None
 
@@ -119,6 +121,9 @@ def session() -> Iterator[None]:
     if _launch is None:
         yield
         return
+    # its functions keep the group that exists when they are first imported (by torch.optim, for instance) as a default
+    # argument; threads of a group that outlives the interpreter abort the process
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group(
         _backend(_launch), store=_launch.store, rank=_launch.rank, world_size=_launch.size, timeout=TIMEOUT
     )
@@ -127,6 +132,7 @@ def session() -> Iterator[None]:
         gather(None)  # whoever is done waits: the others may still fail
     except BaseException:
         if not _speaks(_launch):
+            time.sleep(_GRACE)
             raise SystemExit(1) from None
         if _launch.rank == 0:
             # after the message is out; the store must outlive those that ask it who speaks
