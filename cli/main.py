@@ -15,6 +15,7 @@ from pwmlff.cli.export import export
 from pwmlff.cli.infer import infer
 from pwmlff.cli.info import info
 from pwmlff.cli.init import init
+from pwmlff.cli.kpu import kpu
 from pwmlff.cli.schema import schema
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
@@ -47,6 +48,7 @@ app.command()(train)
 app.command()(test)
 app.command()(infer)
 app.command()(devi)
+app.command()(kpu)
 app.command()(export)
 app.command()(info)
 app.add_typer(data_app, name="data")

@@ -57,8 +57,8 @@ class WeightVector:
             for parameter, part in zip(self.parameters, vector.split(self.sizes), strict=True):
                 parameter.copy_(part.view_as(parameter))
 
-    def gradients(self, values: Iterable[Tensor]) -> list[Tensor]:
-        """Return the gradient [n], float64, of each scalar; their common graph is used up."""
+    def gradients(self, values: Iterable[Tensor], *, keeps_graph: bool = False) -> list[Tensor]:
+        """Return the gradient [n], float64, of each scalar; their common graph is used up unless it is to be kept."""
         values = list(values)
         found = []
         for number, value in enumerate(values):
@@ -68,7 +68,7 @@ class WeightVector:
             parts = torch.autograd.grad(
                 value,
                 self.parameters,
-                retain_graph=number + 1 < len(values),
+                retain_graph=keeps_graph or number + 1 < len(values),
                 allow_unused=True,
                 materialize_grads=True,
             )

@@ -92,6 +92,13 @@ class KalmanFilter:
         self._own: dict[int, _Block] = {}
         self.reset()
 
+    @classmethod
+    def restored(cls, tensors: dict[str, Tensor], state: dict[str, Any]) -> KalmanFilter:
+        """Make a filter for `quadratic_form` from what `state` returned."""
+        kalman = cls(state["blocks"], p0=1.0, p_max=1.0, forgetting=1.0, nu=1.0, dtype=tensors["P/0"].dtype)
+        kalman.load_state(tensors, state)
+        return kalman
+
     def reset(self) -> None:
         """Forget all measurements: P = p0 1. The memory lambda stays as long as it has become."""
         self.scale = 1.0
