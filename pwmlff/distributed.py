@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,16 +118,18 @@ def session() -> Iterator[None]:
         TrainingError: The processes cannot be joined.
     """
     global _launch
-    _launch = find_launch()
+    with _named_losses():
+        _launch = find_launch()
     if _launch is None:
         yield
         return
     # its functions keep the group that exists when they are first imported (by torch.optim, for instance) as a default
     # argument; threads of a group that outlives the interpreter abort the process
     importlib.import_module("torch.distributed.nn.functional")
-    dist.init_process_group(
-        _backend(_launch), store=_launch.store, rank=_launch.rank, world_size=_launch.size, timeout=TIMEOUT
-    )
+    with _named_losses():
+        dist.init_process_group(
+            _backend(_launch), store=_launch.store, rank=_launch.rank, world_size=_launch.size, timeout=TIMEOUT
+        )
     try:
         yield
         gather(None)  # whoever is done waits: the others may still fail
@@ -134,7 +137,7 @@ def session() -> Iterator[None]:
         if not _speaks(_launch):
             time.sleep(_GRACE)
             raise SystemExit(1) from None
-        if _launch.rank == 0:
+        if _launch.is_host:
             # after the message is out; the store must outlive those that ask it who speaks
             atexit.register(_wait_for_others, _launch)
         raise
@@ -171,7 +174,8 @@ def _named_losses() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
+        # without the place in the library's source before it and the advice after it
+        reason = re.sub(r"^(\[\S*\] )?", "", " ".join(str(error).split())).split(". ")[0]
         raise ProcessLostError(
             f"another process of this run ended or cannot be reached ({reason}); "
             "the last checkpoint is intact, run the same command to go on from it"

@@ -32,6 +32,7 @@ class Launch:
         local_rank: Number of this process on its machine.
         local_size: Processes on its machine.
         store: Key-value store that all processes reach.
+        is_host: Whether the store lives in this process and ends with it.
     """
 
     rank: int
@@ -39,6 +40,7 @@ class Launch:
     local_rank: int
     local_size: int
     store: dist.Store
+    is_host: bool
 
 
 def find_launch() -> Launch | None:
@@ -54,13 +56,20 @@ def find_launch() -> Launch | None:
 
 def is_restart() -> bool:
     """Return whether `torchrun` started this process in place of one that failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return _n_restarts() > 0
+
+
+def _n_restarts() -> int:
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def _from_torchrun() -> Launch:
     store, rank, size = next(dist.rendezvous("env://", timeout=TIMEOUT))
-    local_rank = int(os.environ.get("LOCAL_RANK", rank))
-    return Launch(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", size)), store)
+    # the store outlives a restart, and with it the addresses and the failure of the attempt before
+    store = dist.PrefixStore(f"pwmlff/{_n_restarts()}/{size}", store)
+    local_rank, local_size = int(os.environ.get("LOCAL_RANK", rank)), int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    return Launch(rank, size, local_rank, local_size, store, is_host)
 
 
 def _n_mpi_processes() -> int:
@@ -88,7 +97,8 @@ def _from_mpi() -> Launch:
         store = _store(host, 0, size, is_master=True)
         port = store.port
     port = world.bcast(port)
-    return Launch(rank, size, local_rank, local_size, store or _store(host, port, size, is_master=False))
+    store = store or _store(host, port, size, is_master=False)
+    return Launch(rank, size, local_rank, local_size, store, is_host=rank == 0)
 
 
 def _store(host: str, port: int, size: int, *, is_master: bool) -> dist.TCPStore:
