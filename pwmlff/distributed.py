@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from pwmlff.errors import TrainingError
 from pwmlff.launch import TIMEOUT, Launch, find_launch
 
 T = TypeVar("T")
-_FAILURES = "pwmlff/failures"
+_FAILURES, _GPU = "pwmlff/failures", "pwmlff/gpu"  # keys of the store
 _GRACE = 1.0  # s for the message of the one that speaks: a launcher kills the rest when the first process ends
 _PATIENCE = 10.0  # s that the owner of the store waits for others to end
 _launch: Launch | None = None
@@ -59,6 +60,11 @@ def local_rank() -> int:
 def local_size() -> int:
     """Return the number of processes on this machine."""
     return 1 if _launch is None else _launch.local_size
+
+
+def gpu_index() -> int:
+    """Return the number of this process's GPU among those it sees; there must be one."""
+    return local_rank() % torch.cuda.device_count()
 
 
 def sum_(tensor: Tensor) -> Tensor:
@@ -146,11 +152,15 @@ def session() -> Iterator[None]:
 
 
 def _backend(launch: Launch) -> str:
-    has_own_gpu = torch.cuda.is_available() and launch.local_size <= torch.cuda.device_count()
-    if not (has_own_gpu and dist.is_nccl_available()):
-        return "gloo"
-    torch.cuda.set_device(launch.local_rank)
-    return "cpu:gloo,cuda:nccl"
+    """Return gloo, and NCCL for GPUs if each process has one of its own; all processes decide alike."""
+    gpu = "none"
+    if torch.cuda.is_available() and dist.is_nccl_available():
+        torch.cuda.set_device(gpu_index())
+        # batch systems may show each process only its own GPU, which then has number 0 in all of them
+        gpu = f"{socket.gethostname()} {torch.cuda.get_device_properties(gpu_index()).uuid}"
+    launch.store.set(f"{_GPU}/{launch.rank}", gpu)
+    gpus = {launch.store.get(f"{_GPU}/{number}") for number in range(launch.size)}
+    return "cpu:gloo,cuda:nccl" if len(gpus) == launch.size and b"none" not in gpus else "gloo"
 
 
 def _speaks(launch: Launch) -> bool:

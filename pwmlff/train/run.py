@@ -89,7 +89,7 @@ def _device(config: RunConfig, console: Console) -> torch.device:
     elif distributed.local_size() > 1 and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // distributed.local_size()))
     if device.type == "cuda" and distributed.local_size() > 1:
-        device = torch.device("cuda", distributed.local_rank() % torch.cuda.device_count())
+        device = torch.device("cuda", distributed.gpu_index())
     if distributed.size() > 1:
         _say(console, f"{distributed.size()} processes, {torch.get_num_threads()} CPU threads each, on {device.type}")
     return device
