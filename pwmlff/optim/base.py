@@ -7,6 +7,7 @@ a population of candidates. The trainer knows nothing else about it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -52,6 +53,7 @@ class UpdateStrategy(ABC):
     Attributes:
         Config: Class of the `optimizer` section.
         n_steps: Optimizer steps done.
+        say: Takes a line for the user.
     """
 
     Config: ClassVar[type[OptimizerConfig]]
@@ -68,6 +70,7 @@ class UpdateStrategy(ABC):
         self.config = config
         self.steps_per_epoch = steps_per_epoch
         self.n_steps = 0
+        self.say: Callable[[str], None] = print
 
     @abstractmethod
     def step(self, batch: Batch) -> ErrorSums:

@@ -41,31 +41,32 @@ class KalmanConfig(OptimizerConfig):
     """The `optimizer` section for LKF and GKF."""
 
     optimizer: str = Field("LKF", description="Name of the optimizer")
+    batch_size: int = Field(8, ge=1, description="Frames per optimizer step, over all processes together")
     kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
     block_size: int = Field(5120, ge=1, description="Most weights of one block of P; memory grows with its square")
-    p0_weight: float = Field(0.01, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
-    p_max: float = Field(1e3, gt=0, description="Largest variance of a weight that forgetting may lead to")
+    p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
+    p_max: float = Field(1.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
     max_step: float = Field(0.1, gt=0, description="Longest step, as a part of the length of the weight vector")
-    nselect: int = Field(24, ge=0, description="Atoms per frame whose forces are measured; 0: all")
-    groupsize: int = Field(6, ge=1, description="Atoms per frame of one force measurement, if `nselect` is not 0")
-    force_groups: int | None = Field(
-        None, ge=1, description="Force measurements per step; `nselect` / `groupsize` when not given, 1 if all atoms"
-    )
-    force_per_atom: bool = Field(
-        False, description="Divide force measurements by the number of atoms of the frame, as PWMLFF does"
-    )
-    replacement: bool = Field(False, description="Draw atoms with replacement, as PWMLFF does")
     joint: bool = Field(
         True, description="Take in all measurements of a batch as one vector; else one after another, as PWMLFF does"
     )
-    parts: int = Field(1, ge=0, description="Parts of a batch with measurements of their own; 0: each frame is one")
+    parts: int = Field(0, ge=0, description="Parts of a batch with measurements of their own; 0: each frame is one")
+    nselect: int = Field(0, ge=0, description="Atoms per frame whose forces are measured; 0: all")
+    groupsize: int = Field(6, ge=1, description="Atoms per frame of one force measurement, if `nselect` is not 0")
+    force_groups: int | None = Field(
+        None, ge=1, description="Force measurements per part; `nselect` / `groupsize` when not given, 1 if all atoms"
+    )
+    replacement: bool = Field(False, description="Draw atoms with replacement, as PWMLFF does")
+    force_per_atom: bool = Field(
+        False, description="Divide force measurements by the number of atoms of the frame, as PWMLFF does"
+    )
     p_precision: Literal["float64", "float32"] = Field("float64", description="Number format of P")
     guard: bool = Field(True, description="Return to the last good weights when errors explode")
-    pre_fac_force: float = Field(2.0, ge=0, description="Prefactor of forces")
-    pre_fac_etot: float = Field(1.0, ge=0, description="Prefactor of energies per atom")
-    pre_fac_virial: float = Field(1.0, ge=0, description="Prefactor of virials per atom")
-    pre_fac_ei: float = Field(1.0, ge=0, description="Prefactor of atomic energies")
+    pre_fac_force: float = Field(10.0, ge=0, description="Prefactor of forces")
+    pre_fac_etot: float = Field(20.0, ge=0, description="Prefactor of energies per atom")
+    pre_fac_virial: float = Field(10.0, ge=0, description="Prefactor of virials per atom")
+    pre_fac_ei: float = Field(10.0, ge=0, description="Prefactor of atomic energies")
 
     @model_validator(mode="after")
     def _check_groups(self) -> KalmanConfig:
@@ -195,8 +196,7 @@ class KalmanUpdate(UpdateStrategy):
     def _roll_back(self, reason: str) -> None:
         self._vector.write(self._guard.roll_back())
         self.filter.reset()
-        if distributed.is_first():
-            print(f"step {self.n_steps}: {reason}; back to the last good weights, with the covariance of the start")
+        self.say(f"step {self.n_steps}: {reason}; back to the last good weights, with the covariance of the start")
 
     @property
     def weights(self) -> LossWeights:

@@ -31,9 +31,9 @@ class Guard:
         """
         self.n_rollbacks = 0
         self._kept = weights.clone()
-        self._levels = torch.full((len(QUANTITIES),), math.nan, dtype=torch.float64)
+        self._levels = torch.full((len(QUANTITIES),), math.inf, dtype=torch.float64)  # inf: unknown
         self._kept_levels = self._levels.clone()
-        self._best = torch.full_like(self._levels, math.inf)
+        self._best = self._levels.clone()
         self._n_seen = 0  # steps since the beginning or the last rollback
 
     def is_lost(self, errors: dict[str, float]) -> bool:
@@ -44,10 +44,10 @@ class Guard:
                     return True
                 log = math.log(max(errors[name], _TINY))
                 before = self._levels[index]
-                self._levels[index] = log if before.isnan() else before + (log - before) / _HORIZON
+                self._levels[index] = log if before.isinf() else before + (log - before) / _HORIZON
         self._n_seen += 1
         if self._n_seen >= _HORIZON:
-            self._best = torch.fmin(self._best, self._levels)
+            self._best = torch.minimum(self._best, self._levels)
         return bool(self._above_best() > _LOST)
 
     def keep(self, weights: Tensor) -> None:

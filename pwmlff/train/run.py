@@ -38,6 +38,8 @@ from pwmlff.train.trainer import Trainer, TrainerSettings
 def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
     """Train a potential as a run file says, or go on with a run that was interrupted.
 
+    Several processes that are to work on one run must have been joined, see `distributed.session`.
+
     Args:
         config: The run file.
         fresh: Start anew even where the run could be resumed.
@@ -195,6 +197,7 @@ def _trainer(
         len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed, work=summary.sizes
     )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
+    update.say = lambda line: _say(console, line)
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
     trained = [name for name, weight in weights if weight > 0 and summary.n_labelled[name]]
     observers: list[TrainingObserver] = []

@@ -17,7 +17,10 @@ from pwmlff.optim.base import NonFiniteError
 from pwmlff.optim.kalman import KalmanConfig, KalmanUpdate
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 
-PLAIN = {"joint": False, "replacement": True, "force_per_atom": True, "guard": False, "p_max": 1e9, "max_step": 1e9}
+PLAIN = {  # as PWMLFF has it
+    **{"joint": False, "parts": 1, "nselect": 24, "groupsize": 6, "replacement": True, "force_per_atom": True},
+    **{"pre_fac_etot": 1.0, "pre_fac_force": 2.0, "p_max": 1e12, "max_step": 1e9, "guard": False},
+}
 PotentialFactory = Callable[[], Potential]
 
 
@@ -79,7 +82,7 @@ def test_plain_form_is_that_of_pwmlff(make_potential: PotentialFactory, cu_data:
     "keys",
     [
         {},
-        {"parts": 0, "nselect": 0},
+        {"parts": 1, "nselect": 24},
         {"joint": False},
         {"p_precision": "float32"},
         {"optimizer": "GKF"},
