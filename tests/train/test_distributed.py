@@ -115,9 +115,9 @@ def _one(run: Path) -> Checkpoint:
     return _last(run)
 
 
-def _torchrun(run: Path, *program: str, options: tuple[str, ...] = ()) -> Any:
+def _torchrun(run: Path, *program: str, options: tuple[str, ...] = (), arguments: tuple[str, ...] = ()) -> Any:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *options]
-    return _command([*launcher, *program, "train", run.name], run.parent)
+    return _command([*launcher, *program, "train", run.name, *arguments], run.parent)
 
 
 def _mpirun(run: Path, *program: str, n: int = 2) -> Any:
@@ -180,7 +180,8 @@ def test_resumed_by_more_processes_than_frames_of_a_batch(write_run: Callable[..
 def test_killed_process_is_replaced_and_the_run_goes_on(write_run: Callable[..., Path]) -> None:
     run = write_run("killed", save_step=3)
     deed = "os.environ['TORCHELASTIC_RESTART_COUNT'] == '0' and os.kill(os.getpid(), signal.SIGKILL)"
-    result = _torchrun(run, _program(run.parent, deed), options=("--max-restarts=1",))
+    # what torchrun starts again is the same run, although the command asks for a new one
+    result = _torchrun(run, _program(run.parent, deed), options=("--max-restarts=1",), arguments=("--fresh",))
     assert result.returncode == 0, result.stdout
     assert "resuming after 2 epochs" in result.stdout
     _assert_same(_one(write_run("whole", save_step=3)), _last(run))
