@@ -156,14 +156,15 @@ def _assert_same(one: Checkpoint, other: Checkpoint) -> None:
     ids=["adam", "kalman", "kalman in parts", "kalman in sequence"],
 )
 def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: dict[str, Any]) -> None:
-    result = _torchrun(write_run("two", **optimizer), "-m", "pwmlff")
+    run = write_run("two", **optimizer)
+    result = _torchrun(run, *([_program(run.parent)] if optimizer else ["-m", "pwmlff"]))
     assert result.returncode == 0, result.stdout
-    _assert_same(_one(write_run("one", **optimizer)), _last(write_run("two", **optimizer)))
+    _assert_same(_one(write_run("one", **optimizer)), _last(run))
     assert "2 processes, 1 CPU threads each" in result.stdout
     for once in ("labels used:", "energy shift", "RMSE train | valid", "wrote "):
         assert result.stdout.count(once) == 1, once
     for name in ("epoch_train.dat", "epoch_valid.dat"):
-        assert len((write_run("two").parent / "two" / name).read_text().splitlines()) == 1 + 4
+        assert len((run.parent / "two" / name).read_text().splitlines()) == 1 + 4
 
 
 @needs_mpi
