@@ -16,6 +16,7 @@ from pwmlff.cli.export import export
 from pwmlff.cli.infer import infer
 from pwmlff.cli.info import info
 from pwmlff.cli.init import init
+from pwmlff.cli.kpu import kpu
 from pwmlff.cli.schema import schema
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
@@ -49,6 +50,7 @@ app.command()(test)
 app.command()(infer)
 app.command()(devi)
 app.command()(compress)
+app.command()(kpu)
 app.command()(export)
 app.command()(info)
 app.add_typer(data_app, name="data")

@@ -19,18 +19,25 @@ def train(
 
     A run that was interrupted goes on where it stopped when the same command is given again. On SIGTERM or SIGINT
     the state is saved after the present step and the exit code is 75.
+
+    Several processes: mpirun -np 4 pwmlff train config.json, or torchrun --nproc_per_node 4 -m pwmlff train config.json
     """
     from rich.console import Console
 
+    from pwmlff import distributed
     from pwmlff.config import load_config
     from pwmlff.train import EXIT_STOPPED, TrainingStopped, train_from_config
 
-    run = load_config(config)
-    if epochs is not None:
-        run = run.model_copy(update={"optimizer": run.optimizer.model_copy(update={"epochs": epochs})})
-    console = Console()
-    try:
-        train_from_config(run, fresh=fresh, console=console)
-    except TrainingStopped as stop:
-        console.print(f"{stop}; saved, run the same command to go on", highlight=False)
-        raise typer.Exit(EXIT_STOPPED) from None
+    with distributed.session():
+        console = Console(quiet=not distributed.is_first())
+        run = load_config(config)
+        if epochs is not None:
+            run = run.model_copy(update={"optimizer": run.optimizer.model_copy(update={"epochs": epochs})})
+        was_stopped = False
+        try:
+            train_from_config(run, fresh=fresh, console=console)
+        except TrainingStopped as stop:
+            console.print(f"{stop}; saved, run the same command to go on", highlight=False)
+            was_stopped = True
+    if was_stopped:
+        raise typer.Exit(EXIT_STOPPED)

@@ -75,14 +75,17 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
     ),
     ("optimizer",): {
         **dict.fromkeys(("kalman_lambda", "kalman_nue", "block_size", "nselect", "groupsize", "p0_weight"), _OF_KALMAN),
-        **{f"pre_fac_{label}": _OF_KALMAN for label in ("force", "etot", "ei", "virial", "egroup")},
+        **dict.fromkeys(("force_groups", "force_per_atom", "replacement", "joint", "parts"), _OF_KALMAN),
+        **dict.fromkeys(("p_max", "max_step", "p_precision", "guard"), _OF_KALMAN),
+        **{f"pre_fac_{label}": _OF_KALMAN for label in ("force", "etot", "ei", "virial")},
         **{
             f"{end}_pre_fac_{label}": _OF_GRADIENT
             for end in ("start", "end")
             for label in ("force", "etot", "ei", "virial")
         },
         **dict.fromkeys(
-            ("train_egroup", "start_pre_fac_egroup", "end_pre_fac_egroup"), "group energies are not trained"
+            ("train_egroup", "pre_fac_egroup", "start_pre_fac_egroup", "end_pre_fac_egroup"),
+            "group energies are not trained",
         ),
         **dict.fromkeys(("learning_rate", "stop_lr", "stop_step", "decay_step", "lambda_2"), _OF_GRADIENT),
         **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),

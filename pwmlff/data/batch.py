@@ -93,7 +93,9 @@ def make_sample(frame: Frame, type_of: dict[int, int], cutoff: float) -> Sample:
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Concatenate samples; atom and pair indices are shifted to those of the batch."""
+    """Concatenate samples; atom and pair indices are shifted to those of the batch. No samples make an empty batch."""
+    if not samples:
+        return _empty_batch()
     frames = [sample.frame for sample in samples]
     n_atoms = np.array([len(frame) for frame in frames])
     frame_start = np.concatenate([[0], np.cumsum(n_atoms)])
@@ -120,6 +122,28 @@ def collate(samples: Sequence[Sample]) -> Batch:
         has_atomic_energies=torch.tensor([f.atomic_energies is not None for f in frames]),
         volume=torch.tensor([f.volume for f in frames], dtype=torch.float64),
         where=tuple(f.where for f in frames),
+    )
+
+
+def _empty_batch() -> Batch:
+    start, indices = torch.zeros(1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+    numbers, flags = torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.bool)
+    return Batch(
+        pair_vectors=numbers.new_zeros(0, 3),
+        pair_start=start,
+        pair_types=indices,
+        atom_types=indices,
+        pair_neighbors=indices,
+        frame_start=start,
+        energy=numbers,
+        forces=numbers.new_zeros(0, 3),
+        virial=numbers.new_zeros(0, 3, 3),
+        atomic_energies=numbers,
+        has_energy=flags,
+        has_forces=flags,
+        has_virial=flags,
+        has_atomic_energies=flags,
+        volume=numbers,
     )
 
 

@@ -55,9 +55,24 @@ if library.load():
             )
         return reference.dp_evaluate(pair_vectors, pair_start, pair_types, atom_types, model)
 
+    def kalman_sweep(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
+        """Downdate a symmetric matrix in tiles and multiply it; see `reference.kalman_sweep`."""
+        if tiles.device.type == "cpu":
+            return torch.ops.pwmlff.kalman_sweep(tiles, downdate, directions)
+        return reference.kalman_sweep(tiles, downdate, directions)
+
 else:
     dp_evaluate = reference.dp_evaluate
     embedding_contraction = reference.embedding_contraction
     fitting_net = reference.fitting_net
+    kalman_sweep = reference.kalman_sweep
 
-__all__ = ["DpModel", "dp_evaluate", "embedding_contraction", "fitting_net", "library", "reference"]
+__all__ = [
+    "DpModel",
+    "dp_evaluate",
+    "embedding_contraction",
+    "fitting_net",
+    "kalman_sweep",
+    "library",
+    "reference",
+]

@@ -12,6 +12,7 @@ import torch
 from pydantic import AliasChoices, Field, model_validator
 from torch import Tensor
 
+from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import predict
 from pwmlff.models.potential import Potential
@@ -96,10 +97,14 @@ class GradientUpdate(UpdateStrategy):
             create_graph=True,
         )
         sums = sum_errors(prediction, batch)
-        loss = sums.loss(weights)
+        # this process's part of the loss of the whole batch: the gradients of the parts add up to that of the batch
+        loss = sums.loss(weights, distributed.sum_(sums.counts.clone()))
         self._optimizer.zero_grad(set_to_none=True)
-        # not to the positions as well: their second derivatives would cost as much again
-        loss.backward(inputs=list(self._named.values()))
+        if loss.requires_grad:  # there may be no pair in these frames, or no frame
+            # not to the positions as well: their second derivatives would cost as much again
+            loss.backward(inputs=list(self._named.values()))
+        if distributed.size() > 1:
+            loss = self._sum_gradients(loss.detach())
         norm = self._clip()
         require_finite(loss, norm)
         for group in self._optimizer.param_groups:
@@ -107,6 +112,18 @@ class GradientUpdate(UpdateStrategy):
         self._optimizer.step()
         self.n_steps += 1
         return sums.detached()
+
+    def _sum_gradients(self, loss: Tensor) -> Tensor:
+        """Add up the gradients and the loss of all processes in one message; return the loss."""
+        parameters = list(self._named.values())
+        # a weight that no frame of the whole batch depends on keeps the gradient None, as with one process
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        is_used = gradients[0].new_tensor([p.grad is not None for p in parameters])
+        total = distributed.sum_(torch.cat([*(g.flatten() for g in gradients), is_used, loss.to(is_used).reshape(1)]))
+        *pieces, uses, loss = total.split([*(p.numel() for p in parameters), len(parameters), 1])
+        for parameter, piece, n_users in zip(parameters, pieces, uses.tolist(), strict=True):
+            parameter.grad = piece.to(parameter.dtype).view_as(parameter) if n_users else None
+        return loss.squeeze(0)
 
     def _clip(self) -> Tensor:
         """Limit the gradient as configured and return its norm before that."""

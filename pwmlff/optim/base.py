@@ -7,6 +7,7 @@ a population of candidates. The trainer knows nothing else about it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +30,7 @@ class OptimizerConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     optimizer: str = Field("ADAM", description="Name of the optimizer")
-    batch_size: int = Field(1, ge=1, description="Frames per optimizer step")
+    batch_size: int = Field(1, ge=1, description="Frames per optimizer step, over all processes together")
     epochs: int = Field(30, ge=1, description="Passes over the training frames")
     print_freq: int = Field(10, ge=1, description="Steps between updates of the progress display and TensorBoard")
     save_step: int | None = Field(
@@ -52,6 +53,7 @@ class UpdateStrategy(ABC):
     Attributes:
         Config: Class of the `optimizer` section.
         n_steps: Optimizer steps done.
+        say: Takes a line for the user.
     """
 
     Config: ClassVar[type[OptimizerConfig]]
@@ -68,16 +70,26 @@ class UpdateStrategy(ABC):
         self.config = config
         self.steps_per_epoch = steps_per_epoch
         self.n_steps = 0
+        self.say: Callable[[str], None] = print
 
     @abstractmethod
     def step(self, batch: Batch) -> ErrorSums:
         """Update the potential with one batch.
 
+        With several processes each sees its share of the batch's frames, which may be none, and all must end with the
+        same weights: whatever the update depends on (gradients, errors, label and frame counts) is added up with
+        `distributed.sum_`, the same number of times in every process. Random numbers from the global generator must
+        not depend on the share, so that all processes draw the same.
+
+        Args:
+            batch: This process's share; the whole batch when there is one process.
+
         Returns:
-            The errors on the batch before the update, without a graph.
+            The errors on the share before the update, without a graph; the trainer adds them up.
 
         Raises:
-            NonFiniteError: Nothing was changed; the trainer looks for the frame at fault.
+            NonFiniteError: Nothing was changed; the trainer looks for the frame at fault. Raised in all processes or
+                in none, so decided by numbers that are added up.
         """
 
     @property
@@ -101,11 +113,14 @@ class UpdateStrategy(ABC):
         return False
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return all that a later `step` depends on besides the potential: tensors, and values that JSON can hold."""
+        """Return all that a later `step` depends on besides the potential: tensors, and values that JSON can hold.
+
+        Called in all processes, which may exchange what each of them owns; the first one writes what it gets.
+        """
         return {}, {"n_steps": self.n_steps}
 
     def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Take back what `state` returned."""
+        """Take back what `state` returned in the first process, of perhaps another number of processes."""
         self.n_steps = int(state["n_steps"])
 
 

@@ -73,10 +73,20 @@ class ErrorSums:
         """Return the numbers without their graph."""
         return ErrorSums(self.values.detach())
 
-    def loss(self, weights: LossWeights) -> Tensor:
-        """Return the loss of all frames summed here, a scalar with a graph if the sums have one."""
+    @property
+    def counts(self) -> Tensor:
+        """[Q] number of labels."""
+        return self.values[:, _COUNT].detach()
+
+    def loss(self, weights: LossWeights, counts: Tensor | None = None) -> Tensor:
+        """Return the loss of all frames summed here, a scalar with a graph if the sums have one.
+
+        Args:
+            weights: Of the quantities.
+            counts: [Q] labels of a larger set, of whose loss this is then the part of these frames; None for theirs.
+        """
         weight = torch.tensor(weights.as_tuple(), dtype=torch.float64, device=self.values.device)
-        means = self.values[:, _LOSS_SQUARES] / self.values[:, _COUNT].clamp(min=1.0)
+        means = self.values[:, _LOSS_SQUARES] / (self.counts if counts is None else counts).clamp(min=1.0)
         # a quantity that is not trained may have been left out of the prediction
         return (weight * means).sum()
 

@@ -52,12 +52,14 @@ class DataSummary:
     Attributes:
         n_frames: Frames.
         n_atoms: Atoms of all frames.
+        sizes: [F] atoms of each frame.
         n_labelled: Frames that have each label.
         fingerprint: SHA-256 of structures and energies, in order.
     """
 
     n_frames: int = 0
     n_atoms: int = 0
+    sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(keys.LABELS, 0))
     fingerprint: str = ""
 
@@ -117,15 +119,16 @@ def split_frames(
 
 def summarize(frames: Sequence[Frame]) -> DataSummary:
     """Count frames, atoms and labels, and fingerprint them."""
-    summary, digest = DataSummary(), hashlib.sha256()
+    summary, digest, sizes = DataSummary(), hashlib.sha256(), []
     for frame in frames:
-        summary.n_frames += 1
-        summary.n_atoms += len(frame)
+        sizes.append(len(frame))
         for label in keys.LABELS:
             summary.n_labelled[label] += getattr(frame, label) is not None
         for array in (frame.atomic_numbers, frame.positions, frame.cell):
             digest.update(array.tobytes())
         digest.update(repr(frame.energy).encode())
+    summary.sizes = np.array(sizes, dtype=np.int64)
+    summary.n_frames, summary.n_atoms = len(sizes), sum(sizes)
     summary.fingerprint = digest.hexdigest()
     return summary
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
+from pwmlff import distributed
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.models.derivatives import predict
 from pwmlff.models.potential import Potential
@@ -23,6 +24,8 @@ def describe_bad_frames(
 ) -> str:
     """Evaluate frames one by one and say which of them have a loss or gradient that is not finite.
 
+    With several processes each looks at its own frames, and all say the same.
+
     Args:
         potential: In the state that failed.
         dataset: Where the frames come from.
@@ -31,12 +34,15 @@ def describe_bad_frames(
         device: Where the potential is.
     """
     chosen = [int(index) for index in indices]
-    bad = [dataset[i].frame.where for i in chosen if not _is_finite(potential, dataset, i, weights, device)]
+    found = [dataset[i].frame.where for i in chosen if not _is_finite(potential, dataset, i, weights, device)]
+    first = [dataset[i].frame.where for i in chosen[:_N_SHOWN]]
+    everywhere = distributed.gather((found, first, len(chosen)))
+    bad = [where for places, _, _ in everywhere for where in places]
     advice = "look at the structure and labels there"
-    if len(bad) == len(chosen) > 1:
+    if len(bad) == sum(n_frames for _, _, n_frames in everywhere) > 1:
         advice = "as every frame of the batch is affected, the weights may have diverged: lower the learning rate"
     shown = ", ".join(bad[:_N_SHOWN]) + (f" and {len(bad) - _N_SHOWN} more" if len(bad) > _N_SHOWN else "")
-    where = shown or "the batch of " + ", ".join(dataset[i].frame.where for i in chosen[:_N_SHOWN])
+    where = shown or "the batch of " + ", ".join([where for _, places, _ in everywhere for where in places][:_N_SHOWN])
     return f"the loss or its gradient is not finite in {where}; {advice}"
 
 

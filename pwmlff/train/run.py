@@ -1,13 +1,19 @@
-"""A training run from its configuration: data, model, optimizer, trainer."""
+"""A training run from its configuration: data, model, optimizer, trainer.
+
+With several processes all of them read the data; the first one decides whether to resume and fits statistics, which
+the others receive, and it alone writes and prints.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
+from pwmlff import distributed
 from pwmlff.config import RunConfig
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
@@ -15,11 +21,13 @@ from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
+from pwmlff.launch import is_restart
 from pwmlff.models import DERIVED_MODELS, Potential, build_potential
 from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
 from pwmlff.train.data import DataSummary, describe_labels, read_run_frames, summarize
+from pwmlff.train.observers import TrainingObserver
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
@@ -29,6 +37,8 @@ from pwmlff.train.trainer import Trainer, TrainerSettings
 
 def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
     """Train a potential as a run file says, or go on with a run that was interrupted.
+
+    Several processes that are to work on one run must have been joined, see `distributed.session`.
 
     Args:
         config: The run file.
@@ -46,10 +56,10 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
         ModelFileError: A checkpoint cannot be read or written.
     """
     console = console or Console()
+    if not distributed.is_first():
+        console = Console(quiet=True)
     _say(console, *config.notices)
-    device = choose_device(config.device)
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    device = _device(config, console)
     torch.manual_seed(config.seed)
     start = None if config.model_load_file is None else _start_model(config.model_load_file)
     if not config.elements and start is not None:
@@ -63,7 +73,8 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     trainer = _trainer(config, potential, train_data, valid_frames, settings, files, summary, console)
     if found is not None:
         trainer.restore(found)
-    files.write_config(settings.config)
+    if distributed.is_first():
+        files.write_config(settings.config)
     if trainer.epoch > settings.n_epochs:
         _say(console, f"all {settings.n_epochs} epochs are done; raise `epochs` to go on, or start anew with --fresh")
         return files.last
@@ -78,6 +89,20 @@ def _start_model(path: Path) -> Checkpoint:
         source = checkpoint.config.get("compression", {}).get("source", "the checkpoint it was made from")
         raise ModelFileError(f"'{path}' is a compressed model, which cannot be trained; start from {source}")
     return checkpoint
+
+
+def _device(config: RunConfig, console: Console) -> torch.device:
+    """Choose device and threads of this process, so that those of one machine do not fight for cores."""
+    device = choose_device(config.device)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    elif distributed.local_size() > 1 and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // distributed.local_size()))
+    if device.type == "cuda" and distributed.local_size() > 1:
+        device = torch.device("cuda", distributed.gpu_index())
+    if distributed.size() > 1:
+        _say(console, f"{distributed.size()} processes, {torch.get_num_threads()} CPU threads each, on {device.type}")
+    return device
 
 
 def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], DataSummary]:
@@ -114,9 +139,18 @@ def _resumable(
     config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
 ) -> Checkpoint | None:
     """Return the checkpoint to go on from; one of another run is renamed and None returned."""
+    found = _find(config, settings, files, fresh, console) if distributed.is_first() else None
+    is_found = distributed.from_first(lambda: found is not None)
+    return load_checkpoint(files.last) if is_found and found is None else found
+
+
+def _find(
+    config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
+) -> Checkpoint | None:
     if not files.last.exists():
         return None
-    if fresh or not config.recover_train:
+    # a run that torchrun started again is not a new one: what it found at its start has been set aside by then
+    if (fresh or not config.recover_train) and not is_restart():
         why = ["--fresh was given" if fresh else "`recover_train` is false"]
     else:
         checkpoint = load_checkpoint(files.last)
@@ -145,9 +179,12 @@ def _prepare(
                 f"the start model does not fit the `model` section of the run file: {error}"
             ) from error
         return potential, train_data
-    shift = fit_energy_shift(train_frames, config.elements)
-    potential.set_energy_shift(shift)
-    potential.fit_statistics(iterate_batches(train_data, config.optimizer.batch_size))
+    if distributed.is_first():
+        potential.set_energy_shift(fit_energy_shift(train_frames, config.elements))
+        potential.fit_statistics(iterate_batches(train_data, config.optimizer.batch_size))
+    for tensor in potential.state_dict().values():
+        distributed.broadcast_(tensor)
+    shift = potential.energy_shift.tolist()
     shifts = ", ".join(f"{symbol} {value:.4f}" for symbol, value in zip(config.elements, shift, strict=True))
     _say(console, f"energy shift (eV): {shifts}")
     return potential, train_data
@@ -164,25 +201,30 @@ def _trainer(
     console: Console,
 ) -> Trainer:
     optimizer = config.optimizer
-    sampler = BatchSampler(len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed)
+    sampler = BatchSampler(
+        len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed, work=summary.sizes
+    )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
+    update.say = lambda line: _say(console, line)
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
     trained = [name for name, weight in weights if weight > 0 and summary.n_labelled[name]]
-    records, missing = optional_records(files, trained)
-    _say(console, *missing)
-    observers = [
-        EpochTables(files.folder, trained),
-        *records,
-        ProgressDisplay(console, trained, settings.n_epochs, len(sampler)),
-    ]
+    observers: list[TrainingObserver] = []
+    if distributed.is_first():
+        records, missing = optional_records(files, trained)
+        _say(console, *missing)
+        display = ProgressDisplay(console, trained, settings.n_epochs, len(sampler))
+        observers = [EpochTables(files.folder, trained), *records, display]
     valid_data = _checked(valid_frames, config.elements, potential.cutoff) if len(valid_frames) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
 
 
 def _checked(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) -> FrameDataset:
-    """Return the data set after making each sample once, so that a faulty frame shows now and not after an epoch."""
+    """Return the data set after making each sample once, so that a faulty frame shows now and not after an epoch.
+
+    With several processes each makes those it will validate.
+    """
     data = FrameDataset(frames, elements, cutoff)
-    for index in range(len(data)):
+    for index in range(distributed.rank(), len(data), distributed.size()):
         data[index]
     return data
 

@@ -1,4 +1,7 @@
-"""Which frames make up which batch: a pure function of seed, epoch and number, so a position is two integers."""
+"""Which frames make up which batch: a pure function of seed, epoch and number, so a position is two integers.
+
+Batches do not depend on the number of processes; only afterwards is each one dealt to them.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,29 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pwmlff import distributed
+
 
 class BatchSampler:
     """Deals the frames of each epoch into batches; the last one may be smaller, no frame is dropped."""
 
-    def __init__(self, n_frames: int, batch_size: int, *, shuffle: bool, seed: int) -> None:
+    def __init__(
+        self, n_frames: int, batch_size: int, *, shuffle: bool, seed: int, work: NDArray[np.int64] | None = None
+    ) -> None:
         """Describe the batches.
 
         Args:
             n_frames: Frames of the data set.
-            batch_size: Frames per batch.
+            batch_size: Frames per batch, over all processes together.
             shuffle: Draw a new order in each epoch; else the order of the data.
             seed: Of the orders.
+            work: [n_frames] what each frame costs, for instance its number of atoms; None where all cost the same.
         """
         self.n_frames = n_frames
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
+        self.work = np.ones(n_frames, dtype=np.int64) if work is None else work
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -45,3 +54,32 @@ class BatchSampler:
         order = self.order(epoch)
         for first in range(start * self.batch_size, self.n_frames, self.batch_size):
             yield order[first : first + self.batch_size]
+
+    def shares(self, epoch: int, start: int = 0) -> Iterator[NDArray[np.int64]]:
+        """Yield this process's part of each batch; see `batches`. It may be empty."""
+        for indices in self.batches(epoch, start):
+            yield deal(indices, self.work, distributed.size())[distributed.rank()]
+
+
+def deal(indices: NDArray[np.int64], work: NDArray[np.int64], n_shares: int) -> list[NDArray[np.int64]]:
+    """Deal the frames of a batch into shares of about the same work.
+
+    The largest frame left goes to the share with the least work so far (Graham 1969: at most 4/3 of the best maximum).
+
+    Args:
+        indices: [B] frames of the batch.
+        work: Of each frame of the data set, for instance its number of atoms.
+        n_shares: Number of processes.
+
+    Returns:
+        One list per share, in the order of the batch; empty where there are fewer frames than shares.
+    """
+    if n_shares == 1:
+        return [indices]
+    sizes = work[indices]
+    loads = [0] * n_shares
+    owner = np.empty(len(indices), dtype=np.int64)
+    for place in np.argsort(-sizes, kind="stable"):
+        owner[place] = loads.index(min(loads))
+        loads[owner[place]] += int(sizes[place])
+    return [indices[owner == share] for share in range(n_shares)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -14,12 +15,16 @@ class TrainingStopped(Exception):  # noqa: N818 - a wish fulfilled, not an error
     """Training was asked to stop and saved its state."""
 
 
+_ECHO = 5.0  # s in which further signals are the same one, passed on by a launcher or batch system
+
+
 class StopRequest:
-    """Remembers that a signal came; a second one acts as if nobody listened."""
+    """Remembers that a signal came; a later one acts as if nobody listened."""
 
     def __init__(self) -> None:
         """Nothing was asked for yet."""
         self.requested = False
+        self._since = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -34,8 +39,11 @@ class StopRequest:
         self._restore()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        self._restore()
+        if not self.requested:
+            self.requested, self._since = True, time.monotonic()
+        elif time.monotonic() - self._since > _ECHO:
+            self._restore()
+            signal.raise_signal(number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -3,6 +3,10 @@
 It deals out batches, asks the update strategy for steps, validates, saves and restores. It knows neither a model nor
 a gradient. A run that is killed and restored goes on exactly as if nothing had happened: all that the next step
 depends on is in the checkpoint (weights, optimizer, average, random numbers, position in the epoch, sums so far).
+
+With several processes each runs this loop on its share of every batch and of the validation frames. After a step the
+error sums are added up, together with the wish to stop, so that all processes know the same and decide the same; the
+first one writes.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.errors import TrainingError
@@ -90,7 +95,7 @@ class Trainer:
             valid_data: Frames that rank the epochs; None ranks them by the training frames.
             sampler: Deals `train_data` into batches.
             settings: Files, length and devices.
-            observers: Told of progress.
+            observers: Told of progress; those that write or print belong in the first process only.
         """
         self.potential = potential
         self.update = update
@@ -108,6 +113,7 @@ class Trainer:
         self._seconds_before = 0.0  # spent in this epoch before the run was interrupted
         self._epoch_started = 0.0
         self._stop = StopRequest()
+        self._stop_agreed = False
 
     def fit(self) -> None:
         """Train to the last epoch.
@@ -130,7 +136,7 @@ class Trainer:
     def run_epoch(self) -> EpochResult:
         """Do what is left of the present epoch, validate and save."""
         self._epoch_started = time.perf_counter()
-        remaining = self.sampler.batches(self.epoch, self.batch)
+        remaining = self.sampler.shares(self.epoch, self.batch)
         batches = load_batches(self.train_data, remaining, in_background=self.settings.in_background)
         for indices, batch in batches:
             self._do_step(indices, batch.to(self.settings.device))
@@ -161,7 +167,9 @@ class Trainer:
         """Sum the errors over a data set, with the averaged weights if there are any."""
         weights = self.update.weights
         total = ErrorSums.zero(self.settings.device)
-        order = BatchSampler(len(data), self.sampler.batch_size, shuffle=False, seed=0).batches(0)
+        frames = np.arange(distributed.rank(), len(data), distributed.size())
+        n_at_once = -(-self.sampler.batch_size // distributed.size())
+        order = (frames[first : first + n_at_once] for first in range(0, len(frames), n_at_once))
         with self._final_weights():
             for _, batch in load_batches(data, order, in_background=self.settings.in_background):
                 placed = batch.to(self.settings.device)
@@ -169,8 +177,8 @@ class Trainer:
                 total = total + sum_errors(prediction, placed).detached()
                 if self._stop.requested:
                     break
+            total, _ = self._over_processes(total, len(frames))
             if not torch.isfinite(total.values).all():
-                frames = range(len(data))
                 raise TrainingError(describe_bad_frames(self.potential, data, frames, weights, self.settings.device))
         self._stop_if_asked()
         return total
@@ -181,6 +189,8 @@ class Trainer:
         The model in it is the one to use (averaged, if weights are averaged); the trained weights stand beside it.
         """
         optimizer_tensors, optimizer_state = self.update.state()
+        if not distributed.is_first():
+            return
         tensors = {f"optimizer/{name}": value for name, value in optimizer_tensors.items()}
         state: dict[str, Any] = {
             "epoch": self.epoch,
@@ -227,7 +237,8 @@ class Trainer:
         except NonFiniteError as error:
             message = describe_bad_frames(self.potential, self.train_data, indices, weights, self.settings.device)
             raise TrainingError(f"step {self.update.n_steps + 1}: {message}") from error
-        self.running.add(sums, sums.loss(weights), batch.n_frames)
+        sums, n_frames = self._over_processes(sums, batch.n_frames)
+        self.running.add(sums, sums.loss(weights), n_frames)
         if self.average is not None:
             self.average.update()
         self.batch += 1
@@ -260,12 +271,25 @@ class Trainer:
         sums = self.evaluate(self.valid_data)
         return train, Metrics(float(sums.loss(self.update.weights)), sums.rmse()), float(sums.loss(final))
 
+    def _over_processes(self, sums: ErrorSums, n_frames: int) -> tuple[ErrorSums, int]:
+        """Add up errors and frames of all processes, and learn whether any of them was asked to stop."""
+        if distributed.size() == 1:
+            return sums, n_frames
+        flags = sums.values.new_tensor([n_frames, self._stop.requested])
+        total = distributed.sum_(torch.cat([sums.values.flatten(), flags]))
+        n_frames, n_stops = (int(number) for number in total[-2:].tolist())
+        self._stop_agreed = n_stops > 0
+        return ErrorSums(total[:-2].view_as(sums.values)), n_frames
+
     def _stop_if_asked(self) -> None:
-        if self._stop.requested:
+        # a signal reaches processes at different times: they end after the same step
+        if self._stop_agreed if distributed.size() > 1 else self._stop.requested:
             self.save()
             raise TrainingStopped(f"stopped in epoch {self.epoch} after step {self.update.n_steps}")
 
     def _save_model(self, path: Path) -> None:
+        if not distributed.is_first():
+            return
         with self._final_weights():
             save_checkpoint(path, self.potential, config=self.settings.config, state={"data": self.settings.data})
 

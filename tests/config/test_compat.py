@@ -123,7 +123,7 @@ def test_all_keys_together_are_accepted_with_one_notice_each() -> None:
 
 
 @pytest.mark.parametrize("key", list(OPTIMIZER))
-@pytest.mark.parametrize("name", ["ADAM", "ADAMW"])
+@pytest.mark.parametrize("name", ["ADAM", "ADAMW", "LKF", "GKF"])
 def test_every_optimizer_key_is_used_or_noticed(key: str, name: str) -> None:
     section = {"optimizer": name} | ({} if key == "optimizer" else {key: OPTIMIZER[key]})
     config = RunConfig.model_validate({**SHORTEST, "optimizer": section})

@@ -63,3 +63,14 @@ def test_no_frame_is_dropped(two_element_frames: list[Frame]) -> None:
     batches = list(iterate_batches(dataset, 4))
     assert [batch.n_frames for batch in batches] == [4, 2]
     assert sum(len(batch.atom_types) for batch in batches) == dataset.n_atoms.sum()
+
+
+def test_batch_of_no_frame_has_the_types_and_shapes_of_any_other(two_element_frames: list[Frame]) -> None:
+    empty, full = collate([]), collate([make_sample(two_element_frames[0], TYPE_OF, 4.0)])
+    assert (empty.n_frames, len(empty.atom_frame)) == (0, 0)
+    for name, value in vars(full).items():
+        if isinstance(value, torch.Tensor):
+            other = getattr(empty, name)
+            assert other.dtype == value.dtype, name
+            assert other.shape[1:] == value.shape[1:], name
+    assert empty.pair_start.tolist() == empty.frame_start.tolist() == [0]

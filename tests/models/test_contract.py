@@ -51,6 +51,13 @@ def test_every_row_of_models_is_tested() -> None:
 
 
 @every_case
+def test_no_atoms(make_case: Callable, name: str, dtype: str, mode: str) -> None:
+    # the share of a process where a batch has fewer frames than there are processes
+    nothing = predict(make_case(name, dtype, mode).run, batch_of(), create_graph=True)
+    assert [tuple(value.shape) for value in vars(nothing).values()] == [(0,), (0,), (0, 3), (0, 3, 3)]
+
+
+@every_case
 def test_invariances(make_case: Callable, two_element_frames: list[Frame], name: str, dtype: str, mode: str) -> None:
     case, frame, tolerance = make_case(name, dtype, mode), two_element_frames[2], TOLERANCE[dtype]
     reference = predict(case.run, batch_of(frame))

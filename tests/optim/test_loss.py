@@ -77,7 +77,7 @@ def test_sums_of_parts_are_the_sums_of_the_whole(two_element_frames: list[Frame]
     prediction = _prediction(whole)
     assert prediction.forces is not None
     assert prediction.virial is not None
-    total, start = ErrorSums.zero(), 0
+    parts, start = [], 0
     for index, frame in enumerate(two_element_frames):
         atoms = slice(start, start + len(frame))
         start += len(frame)
@@ -87,8 +87,12 @@ def test_sums_of_parts_are_the_sums_of_the_whole(two_element_frames: list[Frame]
             prediction.forces[atoms],
             prediction.virial[index : index + 1],
         )
-        total = total + sum_errors(part, _batch([frame]))
-    torch.testing.assert_close(total.values, sum_errors(prediction, whole).values, rtol=1e-12, atol=1e-14)
+        parts.append(sum_errors(part, _batch([frame])))
+    sums = sum_errors(prediction, whole)
+    torch.testing.assert_close(sum(parts, ErrorSums.zero()).values, sums.values, rtol=1e-12, atol=1e-14)
+    weights = LossWeights(1.0, 2.0, 3.0, 4.0)
+    losses = torch.stack([part.loss(weights, sums.counts) for part in parts])
+    torch.testing.assert_close(losses.sum(), sums.loss(weights), rtol=1e-12, atol=0)
 
 
 def test_rmse_and_mae_in_the_units_shown(two_element_frames: list[Frame]) -> None:

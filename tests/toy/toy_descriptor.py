@@ -27,4 +27,4 @@ class GaussianCounts(nn.Module):
         counts = torch.exp(-(((distances - self.grid) / self.width) ** 2)) * fade  # [E, K]
         slots = centers * self.n_types + pair_types
         sums = torch.zeros([n_atoms * self.n_types, self.grid.shape[0]], dtype=counts.dtype)
-        return sums.index_add(0, slots, counts).view(n_atoms, -1)
+        return sums.index_add(0, slots, counts).view(n_atoms, self.n_types * self.grid.shape[0])

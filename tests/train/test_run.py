@@ -112,7 +112,7 @@ def test_any_optimizer_trains_any_model(make_run: RunFactory) -> None:
 
 
 @pytest.mark.parametrize("killed_at", [4, 6, 8])
-@pytest.mark.parametrize(("strategy", "ema_decay"), [("ADAM", None), ("ADAM", 0.9), ("RANDOM", None)])
+@pytest.mark.parametrize(("strategy", "ema_decay"), [("ADAM", None), ("ADAM", 0.9), ("RANDOM", None), ("LKF", None)])
 def test_killed_and_resumed_is_uninterrupted(
     make_run: RunFactory, strategy: str, ema_decay: float | None, killed_at: int
 ) -> None:

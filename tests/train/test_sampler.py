@@ -11,7 +11,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError
 from pwmlff.train.data import split_frames
 from pwmlff.train.prefetch import load_batches
-from pwmlff.train.sampler import BatchSampler
+from pwmlff.train.sampler import BatchSampler, deal
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 12])
@@ -65,3 +65,28 @@ def test_one_frame_is_left_to_train_on(cu_frames: list[Frame]) -> None:
     for by_time in (True, False):
         train, _ = split_frames(cu_frames[:1], 0.9, by_time=by_time, seed=3)
         assert list(train) == [0]
+
+
+@pytest.mark.parametrize("n_shares", [1, 2, 5, 9])
+def test_shares_of_a_batch_have_about_equal_work(n_shares: int) -> None:
+    rng = np.random.default_rng(7)
+    work = rng.integers(1, 200, size=60)
+    batch = rng.permutation(60)[:40]
+    shares = deal(batch, work, n_shares)
+    assert sorted(np.concatenate(shares)) == sorted(batch)
+    loads = [work[share].sum() for share in shares]
+    best = max(work[batch].max(), work[batch].sum() / n_shares)  # no dealing is better
+    assert max(loads) <= 4 / 3 * best
+    for share in shares:
+        assert list(share) == [index for index in batch if index in share]  # in the order of the batch
+
+
+def test_fewer_frames_than_processes_leave_some_without() -> None:
+    shares = deal(np.array([4, 2]), np.full(5, 10), 4)
+    assert [len(share) for share in shares] == [1, 1, 0, 0]
+
+
+def test_one_process_gets_the_batches_as_they_are() -> None:
+    sampler = BatchSampler(7, 3, shuffle=True, seed=1, work=np.arange(7))
+    for whole, share in zip(sampler.batches(2), sampler.shares(2), strict=True):
+        np.testing.assert_array_equal(whole, share)

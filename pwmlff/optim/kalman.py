@@ -1,0 +1,233 @@
+"""LKF and GKF: an extended Kalman filter estimates the weights, each label a measurement.
+
+Layer-wise (RLEKF, Hu et al., AAAI 2023; Li 2025) with a covariance per block of weights, or global (GKF) with one. The
+filter itself is in `kalman_filter.py`, what is measured in `kalman_measurements.py`.
+
+Deviations from PWMLFF, each a key: the measurements of a batch are taken in together as one vector, from one forward
+pass (`joint`), and the batch may be measured in several parts (`parts`); atoms are drawn without replacement; the
+variance that forgetting builds up and the length of a step are bounded (`p_max`, `max_step`); and a run that has lost
+its way returns to its last good weights (`guard`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from pwmlff import distributed
+from pwmlff.data.batch import Batch
+from pwmlff.models.derivatives import predict
+from pwmlff.models.potential import Potential
+from pwmlff.optim.base import NonFiniteError, OptimizerConfig, UpdateStrategy
+from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
+from pwmlff.optim.kalman_filter import FilterError, KalmanFilter
+from pwmlff.optim.kalman_guard import Guard
+from pwmlff.optim.kalman_measurements import (
+    ForceDraw,
+    Kind,
+    atomic_energies_kind,
+    energy_kind,
+    forces_kind,
+    virial_kind,
+)
+from pwmlff.optim.kalman_parts import split_batch
+from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
+
+
+class KalmanConfig(OptimizerConfig):
+    """The `optimizer` section for LKF and GKF."""
+
+    optimizer: str = Field("LKF", description="Name of the optimizer")
+    batch_size: int = Field(8, ge=1, description="Frames per optimizer step, over all processes together")
+    kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
+    kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
+    block_size: int = Field(5120, ge=1, description="Most weights of one block of P; memory grows with its square")
+    p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
+    p_max: float = Field(1.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
+    max_step: float = Field(0.1, gt=0, description="Longest step, as a part of the length of the weight vector")
+    joint: bool = Field(
+        True, description="Take in all measurements of a batch as one vector; else one after another, as PWMLFF does"
+    )
+    parts: int = Field(0, ge=0, description="Parts of a batch with measurements of their own; 0: each frame is one")
+    nselect: int = Field(0, ge=0, description="Atoms per frame whose forces are measured; 0: all")
+    groupsize: int = Field(6, ge=1, description="Atoms per frame of one force measurement, if `nselect` is not 0")
+    force_groups: int | None = Field(
+        None, ge=1, description="Force measurements per part; `nselect` / `groupsize` when not given, 1 if all atoms"
+    )
+    replacement: bool = Field(False, description="Draw atoms with replacement, as PWMLFF does")
+    force_per_atom: bool = Field(
+        False, description="Divide force measurements by the number of atoms of the frame, as PWMLFF does"
+    )
+    p_precision: Literal["float64", "float32"] = Field("float64", description="Number format of P")
+    guard: bool = Field(True, description="Return to the last good weights when errors explode")
+    pre_fac_force: float = Field(10.0, ge=0, description="Prefactor of forces")
+    pre_fac_etot: float = Field(20.0, ge=0, description="Prefactor of energies per atom")
+    pre_fac_virial: float = Field(10.0, ge=0, description="Prefactor of virials per atom")
+    pre_fac_ei: float = Field(10.0, ge=0, description="Prefactor of atomic energies")
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> KalmanConfig:
+        if 0 < self.nselect < self.groupsize:
+            raise ValueError(f"`groupsize` is {self.groupsize}, expected at most `nselect` ({self.nselect})")
+        return self
+
+    @property
+    def n_force_groups(self) -> int:
+        """Number of force measurements."""
+        if self.force_groups is not None:
+            return self.force_groups
+        return self.nselect // self.groupsize if self.nselect else 1
+
+
+class KalmanUpdate(UpdateStrategy):
+    """LKF: block-diagonal covariance; see the module docstring."""
+
+    Config: ClassVar[type[OptimizerConfig]] = KalmanConfig
+
+    def __init__(self, potential: Potential, config: KalmanConfig, *, steps_per_epoch: int) -> None:
+        """Set P to `p0_weight` times the identity; see `UpdateStrategy`."""
+        super().__init__(potential, config, steps_per_epoch=steps_per_epoch)
+        self._vector = WeightVector(potential)
+        n_atoms = config.nselect // config.groupsize * config.groupsize
+        self._draw = ForceDraw(n_atoms, config.n_force_groups, config.replacement)
+        self.filter = KalmanFilter(
+            self._blocks(),
+            p0=config.p0_weight,
+            p_max=config.p_max,
+            forgetting=config.kalman_lambda,
+            nu=config.kalman_nue,
+            dtype=getattr(torch, config.p_precision),
+            device=self._vector.parameters[0].device,
+        )
+        self._guard = Guard(self._vector.read())
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        return split_blocks(self._vector.sizes, self.config.block_size)
+
+    def step(self, batch: Batch) -> ErrorSums:
+        """See `UpdateStrategy.step`."""
+        try:
+            sums = self._take_in(batch)
+        except FilterError as error:
+            if not self.config.guard:
+                raise NonFiniteError(str(error)) from error
+            self._roll_back(str(error))
+            try:
+                sums = self._take_in(batch)
+            except FilterError as again:
+                raise NonFiniteError(str(again)) from again
+        self.n_steps += 1
+        if self.config.guard:
+            total = ErrorSums(distributed.sum_(sums.values.clone()))
+            if self._guard.is_lost(total.rmse()):
+                self._roll_back("the errors have grown tenfold")
+            else:
+                self._guard.keep(self._vector.read())
+        return sums
+
+    def _take_in(self, batch: Batch) -> ErrorSums:
+        """Change the weights by all measurements of a batch; return the errors at the first measurement of each."""
+        parts = split_batch(batch, self.config.parts)
+        kinds = self._kinds()
+        values = ErrorSums.zero(batch.energy.device).values
+        for taken in [kinds] if self.config.joint else [[kind] for kind in kinds]:
+            directions, residuals, found = self._measure(parts, taken)
+            is_new = values[:, -1:] == 0  # no labels of the quantity so far
+            values = torch.where(is_new, found.values, values)
+            if len(residuals):
+                self._change_weights(self.filter.step(directions, residuals))
+        return ErrorSums(values)
+
+    def _measure(self, parts: list[Batch], kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
+        """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""
+        device = self._vector.parameters[0].device
+        table = torch.zeros(len(parts) * len(kinds), len(self._vector) + 2, dtype=torch.float64, device=device)
+        rows = table.view(len(parts), len(kinds), -1)
+        sums = ErrorSums.zero(device)
+        for part, found in zip(parts, rows, strict=True):
+            if part.n_frames == 0:
+                continue
+            prediction = predict(
+                self.potential,
+                part,
+                forces=any(kind.forces for kind in kinds),
+                virial=any(kind.virial for kind in kinds),
+                create_graph=True,
+            )
+            sums = sums + sum_errors(prediction, part).detached()
+            measured = [kind.measure(prediction, part) for kind in kinds]
+            found[:, :2] = torch.stack([m.sums for m in measured])
+            found[:, 2:] = torch.stack(self._vector.gradients(m.value for m in measured))
+        distributed.sum_(table)
+        table = table[table[:, 1] > 0]  # of quantities with labels
+        residuals = table[:, 0] / table[:, 1].sqrt()  # mean over frames times the root of their number
+        return table[:, 2:].T.contiguous(), residuals, sums
+
+    def _kinds(self) -> list[Kind]:
+        """Return what is measured in this step, in the order of PWMLFF."""
+        config = self.config
+        kinds = []
+        if config.train_virial:
+            kinds.append(virial_kind(config.pre_fac_virial))
+        if config.train_energy:
+            kinds.append(energy_kind(config.pre_fac_etot))
+        if config.train_ei:
+            kinds.append(atomic_energies_kind(config.pre_fac_ei))
+        if config.train_force:
+            groups = range(self._draw.n_groups)
+            kinds += [
+                forces_kind(config.pre_fac_force, group, self._draw, self.n_steps, per_atom=config.force_per_atom)
+                for group in groups
+            ]
+        return kinds
+
+    def _change_weights(self, change: Tensor) -> None:
+        """Add the change, shortened where it is longer than `max_step` allows."""
+        weights = self._vector.read()
+        longest = self.config.max_step * weights.norm()
+        length = change.norm()
+        if length > longest:
+            change = change * (longest / length)
+        self._vector.write(weights + change)
+
+    def _roll_back(self, reason: str) -> None:
+        self._vector.write(self._guard.roll_back())
+        self.filter.reset()
+        self.say(f"step {self.n_steps}: {reason}; back to the last good weights, with the covariance of the start")
+
+    @property
+    def weights(self) -> LossWeights:
+        """The prefactors; the filter minimises no loss, but epochs must compare."""
+        config = self.config
+        return LossWeights(
+            energy=config.pre_fac_etot if config.train_energy else 0.0,
+            forces=config.pre_fac_force if config.train_force else 0.0,
+            virial=config.pre_fac_virial if config.train_virial else 0.0,
+            atomic_energies=config.pre_fac_ei if config.train_ei else 0.0,
+        )
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the filter, half of P, and the guard."""
+        tensors, state = super().state()
+        for name, owner in (("filter", self.filter), ("guard", self._guard)):
+            held, state[name] = owner.state()
+            tensors |= {f"{name}/{key}": value for key, value in held.items()}
+        return tensors, state
+
+    def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
+        super().load_state(tensors, state)
+        for name, owner in (("filter", self.filter), ("guard", self._guard)):
+            prefix = f"{name}/"
+            held = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            owner.load_state(held, state[name])
+
+
+class GlobalKalmanUpdate(KalmanUpdate):
+    """GKF: one covariance of all weights; for small networks."""
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        return [(0, len(self._vector))]

@@ -1,0 +1,190 @@
+"""The extended Kalman filter over weights, with fading memory and a block-diagonal covariance.
+
+A measurement is a vector of k residuals e = (label - prediction) with gradients H = d(prediction)/dw [n, k]. Over the
+L blocks b of the weights (Li 2025; k = 1 there):
+
+    S   = L lambda 1 + sum_b H_b^T P_b H_b          innovation, [k, k]
+    w_b <- w_b + P_b H_b S^-1 e
+    P_b <- (P_b - P_b H_b S^-1 H_b^T P_b) / lambda
+    lambda <- nu lambda + 1 - nu
+
+P is held as `scale * tiles`: dividing by lambda touches one number. With S = R R^T the rest is `tiles - W W^T`,
+W = sqrt(scale) (tiles H) R^-T. That change waits until the next measurement asks for P H: then half of P is read and
+written once for both (`ops.kalman_sweep`). As `tiles` only ever shrinks from `p0 1`, no eigenvalue of P exceeds
+`scale p0`; keeping this below `p_max` bounds what forgetting can blow up.
+
+Over processes, each block has one owner; the others hold nothing of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pwmlff import distributed
+from pwmlff.ops import kalman_sweep
+from pwmlff.ops.reference import KALMAN_TILE
+
+
+class FilterError(Exception):
+    """The innovation is not finite or not positive: P has lost its meaning."""
+
+
+@dataclass
+class _Block:
+    """Covariance of the weights first..last; `tiles` and `pending` as in the module docstring."""
+
+    first: int
+    last: int
+    tiles: Tensor  # [t, 64, 64]
+    pending: Tensor  # W [last - first, k]
+
+    def product(self, directions: Tensor) -> Tensor:
+        """Make the change that waits, and return `tiles H` of H [last - first, m] in float64."""
+        product = kalman_sweep(self.tiles, self.pending, directions.to(self.tiles.dtype))
+        self.pending = self.pending[:, :0]
+        return product.to(torch.float64)
+
+    def settle(self) -> None:
+        """Make the change that waits."""
+        if self.pending.shape[1] > 0:
+            kalman_sweep(self.tiles, self.pending, self.pending[:, :0])
+            self.pending = self.pending[:, :0]
+
+
+class KalmanFilter:
+    """Covariance and memory of the filter; it does not touch the weights."""
+
+    def __init__(
+        self,
+        blocks: Sequence[tuple[int, int]],
+        *,
+        p0: float,
+        p_max: float,
+        forgetting: float,
+        nu: float,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Start from P = p0 1.
+
+        Args:
+            blocks: First and last + 1 weight of each block, without gaps.
+            p0: Variance of every weight at the start.
+            p_max: Largest variance that forgetting may lead to.
+            forgetting: lambda of the first measurement.
+            nu: lambda approaches 1 by this factor per measurement.
+            dtype: Of P.
+            device: Of P.
+        """
+        self.bounds = list(blocks)
+        self.n_weights = self.bounds[-1][1]
+        self.p0, self.p_max = p0, max(p0, p_max)
+        self.forgetting, self.nu = forgetting, nu
+        self.scale = 1.0
+        self._dtype, self._device = dtype, torch.device(device)
+        self._owners = _share_out([last - first for first, last in self.bounds], distributed.size())
+        self._own: dict[int, _Block] = {}
+        self.reset()
+
+    @classmethod
+    def restored(cls, tensors: dict[str, Tensor], state: dict[str, Any]) -> KalmanFilter:
+        """Make a filter for `quadratic_form` from what `state` returned."""
+        kalman = cls(state["blocks"], p0=1.0, p_max=1.0, forgetting=1.0, nu=1.0, dtype=tensors["P/0"].dtype)
+        kalman.load_state(tensors, state)
+        return kalman
+
+    def reset(self) -> None:
+        """Forget all measurements: P = p0 1. The memory lambda stays as long as it has become."""
+        self.scale = 1.0
+        self._own = {
+            index: self._new_block(first, last)
+            for index, (first, last) in enumerate(self.bounds)
+            if self._owners[index] == distributed.rank()
+        }
+
+    def step(self, directions: Tensor, residuals: Tensor) -> Tensor:
+        """Take in a measurement and return the change of the weights, [n].
+
+        Args:
+            directions: H [n, k] float64, the same on all processes.
+            residuals: e [k] float64, likewise.
+
+        Raises:
+            FilterError: The innovation is not finite or not positive definite; P is as before.
+        """
+        products = {i: b.product(directions[b.first : b.last]) for i, b in self._own.items()}  # tiles H
+        variance = self._variance(directions, products)
+        identity = torch.eye(len(variance), dtype=variance.dtype, device=variance.device)
+        innovation = len(self.bounds) * self.forgetting * identity + variance
+        root, failure = torch.linalg.cholesky_ex(innovation)
+        if failure or not torch.isfinite(root).all() or bool((variance.diagonal() < 0).any()):
+            raise FilterError("the innovation matrix is not positive definite")
+        if not torch.isfinite(residuals).all():
+            raise FilterError("a residual is not finite")
+        solved = torch.cholesky_solve(residuals.unsqueeze(1), root)  # S^-1 e
+        change = torch.zeros(self.n_weights, dtype=torch.float64, device=directions.device)
+        for index, block in self._own.items():
+            change[block.first : block.last] = self.scale * (products[index] @ solved).squeeze(1)
+            w = torch.linalg.solve_triangular(root, products[index].T, upper=False).T
+            block.pending = (math.sqrt(self.scale) * w).to(self._dtype)
+        self.scale = min(self.scale / self.forgetting, self.p_max / self.p0)
+        self.forgetting = self.nu * self.forgetting + 1.0 - self.nu
+        return distributed.sum_(change)
+
+    def quadratic_form(self, directions: Tensor) -> Tensor:
+        """Return `H^T P H` [k, k] of H [n, k]; nothing is measured."""
+        return self._variance(directions, {i: b.product(directions[b.first : b.last]) for i, b in self._own.items()})
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return P, half of it, and the numbers that belong to it; all processes must ask, the first gets it."""
+        tensors = {}
+        for index, (first, last) in enumerate(self.bounds):
+            if index in self._own:
+                self._own[index].settle()
+            block = self._own.get(index) or self._new_block(first, last)
+            distributed.broadcast_(block.tiles, self._owners[index])
+            if distributed.is_first():
+                tensors[f"P/{index}"] = block.tiles
+        return tensors, {"forgetting": self.forgetting, "scale": self.scale, "blocks": self.bounds}
+
+    def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.forgetting, self.scale = float(state["forgetting"]), float(state["scale"])
+        for index, block in self._own.items():
+            block.tiles.copy_(tensors[f"P/{index}"])
+            block.pending = block.pending[:, :0]
+
+    def _variance(self, directions: Tensor, products: dict[int, Tensor]) -> Tensor:
+        """Return `sum_b H_b^T P_b H_b` [k, k] from the own products and those of the other processes."""
+        k = directions.shape[1]
+        total = torch.zeros(k, k, dtype=torch.float64, device=directions.device)
+        for index, block in self._own.items():
+            total += self.scale * directions[block.first : block.last].T @ products[index]
+        total = distributed.sum_(total)
+        return (total + total.T) / 2
+
+    def _new_block(self, first: int, last: int) -> _Block:
+        n_rows = -(-(last - first) // KALMAN_TILE)
+        shape = (n_rows * (n_rows + 1) // 2, KALMAN_TILE, KALMAN_TILE)
+        tiles = torch.zeros(shape, dtype=self._dtype, device=self._device)
+        diagonal = torch.full((n_rows * KALMAN_TILE,), self.p0, dtype=self._dtype)
+        diagonal[last - first :] = 0.0
+        on_diagonal = torch.arange(1, n_rows + 1).cumsum(0) - 1
+        tiles[on_diagonal] = torch.diag_embed(diagonal.view(n_rows, KALMAN_TILE)).to(self._device)
+        return _Block(first, last, tiles, torch.zeros(last - first, 0, dtype=self._dtype, device=self._device))
+
+
+def _share_out(sizes: Sequence[int], n_owners: int) -> list[int]:
+    """Return the owner of each block: the largest block first, always to who has least to do."""
+    load = [0] * n_owners
+    owners = [0] * len(sizes)
+    for index in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        owners[index] = min(range(n_owners), key=lambda owner: load[owner])
+        load[owners[index]] += sizes[index] ** 2
+    return owners

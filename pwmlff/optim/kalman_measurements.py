@@ -1,0 +1,147 @@
+"""What a Kalman filter measures on a batch: scalars made of many labels.
+
+The signs of the residuals are taken into the measurement, so that all of them count upwards (RLEKF). For each quantity,
+with N the atoms of a frame, <> the mean over what the measurement takes of the frame and s the sign of
+(label - prediction):
+
+    h = sum_frames s pref E / N            r = sum_frames pref |E* - E| / N
+    h = sum_frames <s pref F> / N          r = sum_frames <pref |F* - F|> / N        some atoms, three components
+    h = sum_frames sum_6 s pref V / N      r = sum_frames <pref |V* - V|> / N        xx, xy, xz, yy, yz, zz
+    h = sum_frames <s pref e>              r = sum_frames <pref |e* - e|>            atomic energies
+
+The forces' 1 / N is PWMLFF's and makes them count little in large frames; it can be left out.
+The filter is given dh/dw and the residual sqrt(m) r / m for m frames: the mean error times the root of their number,
+while h is their sum. For one frame this is the exact residual of h.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pwmlff.data.batch import Batch
+from pwmlff.models.derivatives import Prediction
+
+_SIX = ((0, 0, 0, 1, 1, 2), (0, 1, 2, 1, 2, 2))  # rows and columns of the virial's components
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One scalar measurement.
+
+    Attributes:
+        value: h, scalar with a graph.
+        sums: [2] float64, r and the number of frames m; they add up over processes.
+    """
+
+    value: Tensor
+    sums: Tensor
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A quantity that is measured, and what a prediction must hold for it."""
+
+    measure: Callable[[Prediction, Batch], Measurement]
+    forces: bool = False
+    virial: bool = False
+
+
+def energy_kind(prefactor: float) -> Kind:
+    """Measure total energies per atom, weighted with the prefactor."""
+
+    def measure(prediction: Prediction, batch: Batch) -> Measurement:
+        weight = prefactor * batch.has_energy.to(torch.float64) / batch.n_atoms
+        return _measured(prediction.energy, batch.energy, weight, weight, batch.has_energy)
+
+    return Kind(measure)
+
+
+def virial_kind(prefactor: float) -> Kind:
+    """Measure virials per atom; the components are summed in h and averaged in r, as PWMLFF does."""
+
+    def measure(prediction: Prediction, batch: Batch) -> Measurement:
+        assert prediction.virial is not None
+        weight = (prefactor * batch.has_virial.to(torch.float64) / batch.n_atoms).unsqueeze(1)
+        predicted, label = (v[:, _SIX[0], _SIX[1]] for v in (prediction.virial, batch.virial))  # [F, 6]
+        return _measured(predicted, label, weight, weight / len(_SIX[0]), batch.has_virial)
+
+    return Kind(measure, virial=True)
+
+
+def atomic_energies_kind(prefactor: float) -> Kind:
+    """Measure the mean over the atoms of a frame."""
+
+    def measure(prediction: Prediction, batch: Batch) -> Measurement:
+        weight = (prefactor * batch.has_atomic_energies.to(torch.float64) / batch.n_atoms)[batch.atom_frame]
+        return _measured(prediction.atomic_energies, batch.atomic_energies, weight, weight, batch.has_atomic_energies)
+
+    return Kind(measure)
+
+
+def forces_kind(prefactor: float, group: int, draw: ForceDraw, n_steps: int, *, per_atom: bool) -> Kind:
+    """Measure the forces on one group of the atoms drawn at a step, divided by N or not."""
+
+    def measure(prediction: Prediction, batch: Batch) -> Measurement:
+        assert prediction.forces is not None
+        atoms = draw.atoms(batch, n_steps)[group]  # [n]
+        frames = batch.atom_frame[atoms]
+        n_drawn = torch.bincount(frames, minlength=batch.n_frames)  # [F]
+        is_measured = batch.has_forces & (n_drawn > 0)
+        per_frame = prefactor * is_measured.to(torch.float64) / (3 * n_drawn.clamp(min=1))
+        if per_atom:
+            per_frame = per_frame / batch.n_atoms
+        weight = per_frame[frames].unsqueeze(1)
+        return _measured(prediction.forces[atoms], batch.forces[atoms], weight, weight, is_measured)
+
+    return Kind(measure, forces=True)
+
+
+@dataclass(frozen=True)
+class ForceDraw:
+    """Which atoms of each frame are measured, in groups; a function of frame and step alone.
+
+    Attributes:
+        n_atoms: Drawn per frame; 0 for all.
+        n_groups: They are split into this many groups.
+        replacement: Whether an atom can be drawn more than once, as in PWMLFF.
+    """
+
+    n_atoms: int
+    n_groups: int
+    replacement: bool
+
+    def atoms(self, batch: Batch, n_steps: int) -> list[Tensor]:
+        """Return the atoms of each group, as indices in the batch."""
+        groups: list[list[np.ndarray]] = [[] for _ in range(self.n_groups)]
+        starts = batch.frame_start.tolist()
+        for frame, code in enumerate(frame_codes(batch)):
+            n = starts[frame + 1] - starts[frame]
+            generator = np.random.default_rng([n_steps, code])
+            drawn = (
+                generator.integers(n, size=self.n_atoms or n)
+                if self.replacement
+                else generator.permutation(n)[: self.n_atoms or n]
+            )
+            for group, members in zip(groups, np.array_split(drawn, self.n_groups), strict=True):
+                group.append(starts[frame] + members)
+        device = batch.frame_start.device
+        return [torch.from_numpy(np.concatenate(group)).to(device) for group in groups]
+
+
+def frame_codes(batch: Batch) -> list[int]:
+    """Return a number for each frame that depends on nothing but where the frame comes from."""
+    names = batch.where or tuple(str(number) for number in range(batch.n_frames))
+    return [zlib.crc32(name.encode()) for name in names]
+
+
+def _measured(predicted: Tensor, label: Tensor, weight_in_h: Tensor, weight_in_r: Tensor, mask: Tensor) -> Measurement:
+    error = label - predicted.detach()
+    value = (error.sign() * weight_in_h * predicted).sum()
+    residual = (weight_in_r * error.abs()).sum()
+    return Measurement(value, torch.stack([residual, mask.sum().to(residual.dtype)]))

@@ -1,0 +1,111 @@
+"""Kalman prediction uncertainty against its definition, and the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from typer.testing import CliRunner, Result
+
+from pwmlff.cli.main import app
+from pwmlff.config import load_config
+from pwmlff.data.batch import collate, make_sample
+from pwmlff.data.frame import Frame
+from pwmlff.evaluate.kpu import COLUMNS, KalmanUncertainty
+from pwmlff.models.derivatives import predict
+from pwmlff.train import train_from_config
+
+MODEL = {
+    "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 2},
+    "fitting_net": {"network_size": [6, 1]},
+}
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, ["kpu", *words])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> Path:
+    """A short run with LKF, one with Adam, and a trajectory whose last frame is far from the training data."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    path = tmp_path_factory.mktemp("kpu")
+    images = []
+    for frame in cu_frames:
+        atoms = Atoms(frame.atomic_numbers, frame.positions, cell=frame.cell, pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, forces=frame.forces)
+        images.append(atoms)
+    ase.io.write(path / "train.xyz", images)
+    strange = images[0].copy()
+    strange.set_cell(0.87 * strange.cell, scale_atoms=True)
+    ase.io.write(path / "traj.xyz", [images[1].copy(), images[2].copy(), strange])
+    for name in ("LKF", "ADAM"):
+        config = {
+            "model_type": "DP",
+            "atom_type": ["Cu"],
+            "train_data": [str(path / "train.xyz")],
+            "valid_ratio": 0.0,
+            "threads": 1,
+            "device": "cpu",
+            "model": MODEL,
+            "model_store_dir": str(path / name),
+            "optimizer": {"optimizer": name, "epochs": 8},
+        }
+        (path / "run.json").write_text(json.dumps(config), encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pwmlff.train.run.optional_records", lambda files, quantities: ([], []))
+            train_from_config(load_config(path / "run.json"))
+    return path
+
+
+def test_definition(folder: Path, cu_frames: list[Frame]) -> None:
+    model = KalmanUncertainty(folder / "LKF" / "dp_model.ckpt", fraction=1.0)
+    found = model.of_frame(cu_frames[3])
+    batch = collate([make_sample(cu_frames[3], {29: 0}, 4.0)])
+    prediction = predict(model.potential, batch, virial=False, create_graph=True)
+    n = len(model._vector)
+    covariance = model._filter.quadratic_form(torch.eye(n, dtype=torch.float64))
+
+    def variance(value: torch.Tensor) -> float:
+        parts = torch.autograd.grad(value, model._vector.parameters, retain_graph=True, materialize_grads=True)
+        gradient = torch.cat([part.reshape(-1) for part in parts])
+        return float(gradient @ covariance @ gradient)
+
+    assert prediction.forces is not None
+    forces = [variance(value) for value in prediction.forces.flatten()]
+    expected = [variance(prediction.energy[0] / 32), np.mean(forces), max(forces), min(forces)]
+    np.testing.assert_allclose([found[name] for name in COLUMNS], expected, rtol=1e-8)
+
+
+def test_command(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, trajectory = str(folder / "LKF" / "dp_model.ckpt"), str(folder / "traj.xyz")
+    result = run(model, trajectory)
+    assert result.exit_code == 0, result.output
+    assert "3 frames -> kpu_model_devi.out" in result.stdout
+    assert Path("kpu_model_devi.out").read_text().split()[:5] == ["#step", *COLUMNS]
+    rows = np.loadtxt("kpu_model_devi.out")
+    assert rows.shape == (3, 5)
+    assert (rows[:, 4] <= rows[:, 2]).all()
+    assert (rows[:, 2] <= rows[:, 3]).all()
+    assert rows[2, 1] > 3 * rows[:2, 1].max()  # the compressed cell is what the model knows least
+    assert run(model, trajectory, "--freq", "2", "--atoms", "1", "-o", "all.out").exit_code == 0
+    assert np.loadtxt("all.out")[:, 0].tolist() == [0, 2]
+
+
+def test_clear_errors(folder: Path, tmp_path: Path) -> None:
+    trajectory = str(folder / "traj.xyz")
+    result = run(str(folder / "ADAM" / "dp_model.ckpt"), trajectory)
+    assert result.exit_code == 1
+    assert "has no covariance P: it was trained with ADAM" in result.output
+    result = run(str(folder / "LKF" / "dp_model_best.ckpt"), trajectory)
+    assert "it holds a model only; expected the last checkpoint (not the best)" in result.output
+    model = str(folder / "LKF" / "dp_model.ckpt")
+    assert "would replace an input" in run(model, trajectory, "-o", trajectory).output
+    assert "expected a number in (0, 1]" in run(model, trajectory, "--atoms", "0").output

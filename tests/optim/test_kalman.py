@@ -1,0 +1,188 @@
+"""LKF and GKF as update strategies: PWMLFF's update written out, labels, exact state, faulty labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from pwmlff.data.batch import Batch
+from pwmlff.data.dataset import FrameDataset
+from pwmlff.models import Potential, predict
+from pwmlff.optim import OPTIMIZERS
+from pwmlff.optim.base import NonFiniteError
+from pwmlff.optim.kalman import KalmanConfig, KalmanUpdate
+from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
+
+PLAIN = {  # as PWMLFF has it
+    **{"joint": False, "parts": 1, "nselect": 24, "groupsize": 6, "replacement": True, "force_per_atom": True},
+    **{"pre_fac_etot": 1.0, "pre_fac_force": 2.0, "p_max": 1e12, "max_step": 1e9, "guard": False},
+}
+PotentialFactory = Callable[[], Potential]
+
+
+def make_update(potential: Potential, name: str = "LKF", **keys: Any) -> KalmanUpdate:
+    update = OPTIMIZERS[name](potential, KalmanConfig(optimizer=name, **keys), steps_per_epoch=10)
+    assert isinstance(update, KalmanUpdate)
+    return update
+
+
+class WrittenOut:
+    """The update of PWMLFF with dense matrices, one scalar after another."""
+
+    def __init__(self, potential: Potential, block_size: int, p0: float) -> None:
+        self.potential, self.vector, self.forgetting = potential, WeightVector(potential), 0.98
+        self.blocks = split_blocks(self.vector.sizes, block_size)
+        self.covariances = [p0 * torch.eye(last - first, dtype=torch.float64) for first, last in self.blocks]
+
+    def measure(self, value: torch.Tensor, error: torch.Tensor) -> None:
+        parts = torch.autograd.grad(value, self.vector.parameters, allow_unused=True, materialize_grads=True)
+        gradient = torch.cat([part.reshape(-1) for part in parts])
+        gains = [p @ gradient[first:last] for (first, last), p in zip(self.blocks, self.covariances, strict=True)]
+        denominator = sum(
+            self.forgetting + gradient[first:last] @ k for (first, last), k in zip(self.blocks, gains, strict=True)
+        )
+        self.vector.write(self.vector.read() + error / denominator * torch.cat(gains))
+        for p, k in zip(self.covariances, gains, strict=True):
+            p.sub_(torch.outer(k, k) / denominator).div_(self.forgetting)
+        self.forgetting = 0.9987 * self.forgetting + 1 - 0.9987
+
+    def step(self, batch: Batch, groups: list[torch.Tensor]) -> None:
+        n_frames, n_atoms = batch.n_frames, 32
+        prediction = predict(self.potential, batch, forces=False, virial=False, create_graph=True)
+        error = (batch.energy - prediction.energy).detach()
+        value = (error.sign() * prediction.energy).sum() / n_atoms
+        self.measure(value, error.abs().mean() / n_atoms * n_frames**0.5)
+        for atoms in groups:
+            prediction = predict(self.potential, batch, virial=False, create_graph=True)
+            assert prediction.forces is not None
+            error = (batch.forces - prediction.forces).detach()[atoms]
+            value = 2 * (error.sign() * prediction.forces[atoms]).sum() / (n_atoms * 6 * 3)
+            self.measure(value, 2 * error.abs().mean() / n_atoms * n_frames**0.5)
+
+
+def test_plain_form_is_that_of_pwmlff(make_potential: PotentialFactory, cu_data: FrameDataset) -> None:
+    potential, twin = make_potential(), make_potential()
+    update = make_update(potential, block_size=60, p0_weight=1.0, **PLAIN)
+    oracle = WrittenOut(twin, 60, 1.0)
+    assert len(oracle.blocks) > 2
+    start = oracle.vector.read()
+    for frames in ([0, 1], [2, 3], [4, 5]):
+        batch = cu_data.batch(frames)
+        oracle.step(batch, update._draw.atoms(batch, update.n_steps))
+        update.step(batch)
+    change = oracle.vector.read() - start
+    torch.testing.assert_close(WeightVector(potential).read() - start, change, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"parts": 1, "nselect": 24},
+        {"joint": False},
+        {"p_precision": "float32"},
+        {"optimizer": "GKF"},
+        {"parts": 2, "force_groups": 3, "nselect": 0},
+    ],
+)
+def test_errors_fall(make_potential: PotentialFactory, cu_batch: Batch, keys: dict[str, Any]) -> None:
+    update = make_update(make_potential(), keys.pop("optimizer", "LKF"), **keys)
+    errors = [update.step(cu_batch).rmse() for _ in range(25)]
+    assert errors[-1]["forces"] < 0.5 * errors[0]["forces"]
+    assert errors[-1]["energy"] < 0.5 * errors[0]["energy"]
+
+
+def test_order_of_the_frames_does_not_matter(make_potential: PotentialFactory, cu_data: FrameDataset) -> None:
+    found = []
+    for frames in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        update = make_update(make_potential(), parts=2)
+        for _ in range(3):
+            update.step(cu_data.batch(frames))
+        found.append(update._vector.read())
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
+
+
+def test_state_restores_the_next_step_exactly(make_potential: PotentialFactory, cu_batch: Batch) -> None:
+    potential, twin = make_potential(), make_potential()
+    update = make_update(potential, block_size=60)
+    for _ in range(3):
+        update.step(cu_batch)
+    twin.load_state_dict(potential.state_dict())
+    restored = make_update(twin, block_size=60)
+    restored.load_state(*update.state())
+    for _ in range(3):
+        update.step(cu_batch)
+        restored.step(cu_batch)
+    assert torch.equal(update._vector.read(), restored._vector.read())
+
+
+@pytest.mark.parametrize("trained", ["train_energy", "train_force", "train_virial", "train_ei"])
+def test_each_label_can_be_trained_alone(make_potential: PotentialFactory, cu_batch: Batch, trained: str) -> None:
+    flags = {name: name == trained for name in ("train_energy", "train_force", "train_virial", "train_ei")}
+    cu_batch.has_atomic_energies[:] = True
+    cu_batch.atomic_energies[:] = cu_batch.energy.sum() / 64
+    update = make_update(make_potential(), **flags)
+    errors = [update.step(cu_batch).rmse() for _ in range(20)]
+    name = {"train_energy": "energy", "train_force": "forces", "train_virial": "virial"}.get(trained, "atomic_energies")
+    assert errors[-1][name] < 0.7 * errors[0][name]
+    assert sum(weight > 0 for weight in update.weights.as_tuple()) == 1
+
+
+def test_step_is_bounded(make_potential: PotentialFactory, cu_batch: Batch) -> None:
+    update = make_update(make_potential(), max_step=1e-3)
+    before = update._vector.read()
+    update.step(cu_batch)
+    assert float((update._vector.read() - before).norm() / before.norm()) <= 1.001e-3
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_nothing_changes_when_a_label_is_not_finite(
+    make_potential: PotentialFactory, cu_batch: Batch, guard: bool
+) -> None:
+    update = make_update(make_potential(), guard=guard)
+    before = update._vector.read()
+    cu_batch.energy[0] = float("nan")
+    with pytest.raises(NonFiniteError):
+        update.step(cu_batch)
+    assert torch.equal(before, update._vector.read())
+    assert update.n_steps == 0
+
+
+def test_lost_weights_come_back(
+    make_potential: PotentialFactory, cu_batch: Batch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update = make_update(make_potential())
+    for _ in range(45):
+        good = update.step(cu_batch).rmse()
+    vector = update._vector
+    vector.write(vector.read() + 3.0)  # deep in the flat of tanh
+    for _ in range(60):
+        errors = update.step(cu_batch).rmse()
+    assert "back to the last good weights" in capsys.readouterr().out
+    assert errors["forces"] < 3 * good["forces"]
+
+
+def test_weights_that_are_not_finite_come_back(
+    make_potential: PotentialFactory, cu_batch: Batch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update = make_update(make_potential())
+    update.step(cu_batch)
+    update._vector.write(torch.full((len(update._vector),), float("nan"), dtype=torch.float64))
+    assert update.step(cu_batch).rmse()["forces"] > 0
+    assert "back to the last good weights" in capsys.readouterr().out
+
+
+def test_global_filter_has_one_block(make_potential: PotentialFactory) -> None:
+    update = make_update(make_potential(), "GKF", block_size=50)
+    assert update.filter.bounds == [(0, len(update._vector))]
+
+
+def test_wrong_groups_are_errors() -> None:
+    with pytest.raises(ValidationError, match="groupsize"):
+        KalmanConfig(nselect=4, groupsize=6)
+    assert KalmanConfig(nselect=24, groupsize=6).n_force_groups == 4
+    assert KalmanConfig(nselect=0).n_force_groups == 1

@@ -1,0 +1,220 @@
+"""Real processes under torchrun and mpirun: the same weights as one process, one voice, one end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from pwmlff.config import load_config
+from pwmlff.data.frame import Frame
+from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.train import EXIT_STOPPED, train_from_config
+
+pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
+
+RELATIVE = 1e-12  # float64 sums in another order
+_TIMEOUT = 240
+_LAUNCHER_VARIABLES = ("TORCHELASTIC", "PMI_", "OMPI_", "PMIX_", "MPI", "RANK", "WORLD_SIZE", "LOCAL_", "MASTER_")
+MPIRUN = Path(sys.executable).with_name("mpirun")
+needs_mpi = pytest.mark.skipif(
+    not (MPIRUN.exists() and find_spec("mpi4py")), reason="no mpirun beside this Python, or no mpi4py"
+)
+
+# `pwmlff` without pictures, which take longer than the training here, and with a deed before one step of one process
+_PROGRAM = """
+import os, signal
+from pwmlff import distributed
+from pwmlff.cli.main import main
+from pwmlff.errors import TrainingError
+from pwmlff.optim.adam import GradientUpdate
+from pwmlff.train import run
+
+run.optional_records = lambda files, quantities: ([], [])
+step = GradientUpdate.step
+
+def sabotaged(self, batch):
+    if self.n_steps == 5 and distributed.rank() == 1:
+        {deed}
+    return step(self, batch)
+
+GradientUpdate.step = sabotaged
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def alloy_file(two_element_frames: list[Frame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copper-gold frames of 4 to 16 atoms: shares of a batch are never equal."""
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.io import write
+
+    images = []
+    for frame in two_element_frames:
+        atoms = Atoms(frame.atomic_numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
+        atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, forces=frame.forces)
+        images.append(atoms)
+    path = tmp_path_factory.mktemp("alloy") / "cuau.xyz"
+    write(path, images)
+    return path
+
+
+@pytest.fixture
+def write_run(tmp_path: Path, alloy_file: Path) -> Callable[..., Path]:
+    """Return a function that writes a run file; its folder has the same name."""
+
+    def write(name: str, *, data: Path = alloy_file, **optimizer: Any) -> Path:
+        run = {
+            "model_type": "DP",
+            "atom_type": ["Cu", "Au"],
+            "train_data": [str(data)],
+            "valid_ratio": 0.34,
+            "ema_decay": 0.9,
+            "threads": 1,
+            "device": "cpu",
+            "model_store_dir": str(tmp_path / name),
+            "model": {
+                "descriptor": {"Rmax": 4.5, "network_size": [4, 8], "M2": 2},
+                "fitting_net": {"network_size": [6, 6, 1]},
+            },
+            "optimizer": {"optimizer": "ADAM", "epochs": 4, "batch_size": 3, "stop_step": 12, **optimizer},
+        }
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(run), encoding="utf-8")
+        return path
+
+    return write
+
+
+def _command(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    alone = {key: value for key, value in os.environ.items() if not key.startswith(_LAUNCHER_VARIABLES)}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**alone, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+
+
+def _one(run: Path) -> Checkpoint:
+    train_from_config(load_config(run), console=Console(quiet=True))
+    return _last(run)
+
+
+def _torchrun(run: Path, *program: str, options: tuple[str, ...] = (), arguments: tuple[str, ...] = ()) -> Any:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *options]
+    return _command([*launcher, *program, "train", run.name, *arguments], run.parent)
+
+
+def _mpirun(run: Path, *program: str, n: int = 2) -> Any:
+    return _command([str(MPIRUN), "-np", str(n), sys.executable, *program, "train", run.name], run.parent)
+
+
+def _last(run: Path) -> Checkpoint:
+    return load_checkpoint(run.parent / run.stem / "dp_model.ckpt")
+
+
+def _program(folder: Path, deed: str = "pass") -> str:
+    (folder / "program.py").write_text(_PROGRAM.format(deed=deed), encoding="utf-8")
+    return "program.py"
+
+
+def _assert_same(one: Checkpoint, other: Checkpoint) -> None:
+    assert (one.state["epoch"], one.state["batch"]) == (other.state["epoch"], other.state["batch"])
+    first, second = (
+        {**c.potential.state_dict(), **{k: v for k, v in c.tensors.items() if k.startswith(("optimizer/", "trained/"))}}
+        for c in (one, other)
+    )
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        scale = float(value.nan_to_num(posinf=0.0).abs().max())
+        torch.testing.assert_close(second[name], value, rtol=0, atol=RELATIVE * scale, msg=name)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {},
+        {"optimizer": "LKF", "block_size": 60},
+        {"optimizer": "LKF", "block_size": 60, "parts": 2, "nselect": 6},
+        {"optimizer": "LKF", "block_size": 60, "joint": False},
+    ],
+    ids=["adam", "kalman", "kalman in parts", "kalman in sequence"],
+)
+def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: dict[str, Any]) -> None:
+    run = write_run("two", **optimizer)
+    result = _torchrun(run, *([_program(run.parent)] if optimizer else ["-m", "pwmlff"]))
+    assert result.returncode == 0, result.stdout
+    _assert_same(_one(write_run("one", **optimizer)), _last(run))
+    assert "2 processes, 1 CPU threads each" in result.stdout
+    for once in ("labels used:", "energy shift", "RMSE train | valid", "wrote "):
+        assert result.stdout.count(once) == 1, once
+    for name in ("epoch_train.dat", "epoch_valid.dat"):
+        assert len((run.parent / "two" / name).read_text().splitlines()) == 1 + 4
+
+
+@needs_mpi
+def test_resumed_by_more_processes_than_frames_of_a_batch(write_run: Callable[..., Path]) -> None:
+    whole = _one(write_run("whole", batch_size=2))
+    _one(write_run("parts", batch_size=2, epochs=2))
+    run = write_run("parts", batch_size=2)
+    result = _mpirun(run, _program(run.parent), n=3)
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count("resuming after 2 epochs") == 1
+    _assert_same(whole, _last(run))
+
+
+def test_killed_process_is_replaced_and_the_run_goes_on(write_run: Callable[..., Path]) -> None:
+    run = write_run("killed", save_step=3)
+    deed = "os.environ['TORCHELASTIC_RESTART_COUNT'] == '0' and os.kill(os.getpid(), signal.SIGKILL)"
+    # what torchrun starts again is the same run, although the command asks for a new one
+    result = _torchrun(run, _program(run.parent, deed), options=("--max-restarts=1",), arguments=("--fresh",))
+    assert result.returncode == 0, result.stdout
+    assert "resuming after 2 epochs" in result.stdout
+    _assert_same(_one(write_run("whole", save_step=3)), _last(run))
+
+
+@needs_mpi
+def test_error_of_one_process_ends_all_with_one_message(write_run: Callable[..., Path]) -> None:
+    run = write_run("failed")
+    result = _mpirun(run, _program(run.parent, "raise TrainingError('the disk of rank 1 is on fire')"))
+    assert result.returncode == 1, result.stdout
+    assert result.stdout.count("pwmlff: error:") == 1
+    assert "pwmlff: error: the disk of rank 1 is on fire" in result.stdout
+    assert _last(run).state["epoch"] == 3
+
+
+@needs_mpi
+def test_frame_at_fault_is_named_once(write_run: Callable[..., Path], alloy_file: Path, tmp_path: Path) -> None:
+    text = alloy_file.read_text(encoding="utf-8")
+    energy = text.split("energy=", 1)[1].split()[0]
+    faulty = tmp_path / "faulty.xyz"
+    faulty.write_text(text.replace(f"energy={energy}", "energy=1e200", 1), encoding="utf-8")
+    run = write_run("faulty", data=faulty, batch_size=6)
+    result = _mpirun(run, _program(run.parent))
+    assert result.returncode == 1, result.stdout
+    assert result.stdout.count("pwmlff: error:") == result.stdout.count("not finite") == 1
+    assert "faulty.xyz frame 0" in result.stdout
+
+
+@needs_mpi
+def test_signal_to_one_process_stops_all_after_the_same_step(write_run: Callable[..., Path]) -> None:
+    run = write_run("stopped", batch_size=1)
+    result = _mpirun(run, _program(run.parent, "os.kill(os.getpid(), signal.SIGTERM)"))
+    assert result.returncode == EXIT_STOPPED, result.stdout
+    assert result.stdout.count("stopped in epoch 2 after step 6; saved") == 1
+    assert (_last(run).state["epoch"], _last(run).state["batch"]) == (2, 2)
