@@ -17,6 +17,7 @@ from pwmlff.optim.loss import QUANTITIES
 _HORIZON = 20  # steps the average reaches back
 _GOOD = math.log(1.5)  # weights are kept while no error is this far above its best
 _LOST = math.log(10.0)  # and given up when one is
+_LEAST, _MOST = -1.0, 3.0  # change of a logarithm that counts: crystals without forces have no error to speak of
 _TINY = 1e-12
 
 
@@ -44,7 +45,8 @@ class Guard:
                     return True
                 log = math.log(max(errors[name], _TINY))
                 before = self._levels[index]
-                self._levels[index] = log if before.isinf() else before + (log - before) / _HORIZON
+                change = min(max(log - float(before), _LEAST), _MOST)
+                self._levels[index] = log if before.isinf() else before + change / _HORIZON
         self._n_seen += 1
         if self._n_seen >= _HORIZON:
             self._best = torch.minimum(self._best, self._levels)
