@@ -44,10 +44,12 @@ class KalmanConfig(OptimizerConfig):
     batch_size: int = Field(8, ge=1, description="Frames per optimizer step, over all processes together")
     kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
-    block_size: int = Field(5120, ge=1, description="Most weights of one block of P; memory grows with its square")
+    block_size: int = Field(2048, ge=1, description="Most weights of one block of P; memory grows with its square")
     p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
     p_max: float = Field(1.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
-    max_step: float = Field(0.1, gt=0, description="Longest step, as a part of the length of the weight vector")
+    max_step: float = Field(
+        5.0, gt=0, description="Longest step of the weight vector, in root mean squares of one weight"
+    )
     joint: bool = Field(
         True, description="Take in all measurements of a batch as one vector; else one after another, as PWMLFF does"
     )
@@ -63,10 +65,10 @@ class KalmanConfig(OptimizerConfig):
     )
     p_precision: Literal["float64", "float32"] = Field("float64", description="Number format of P")
     guard: bool = Field(True, description="Return to the last good weights when errors explode")
-    pre_fac_force: float = Field(10.0, ge=0, description="Prefactor of forces")
-    pre_fac_etot: float = Field(20.0, ge=0, description="Prefactor of energies per atom")
-    pre_fac_virial: float = Field(10.0, ge=0, description="Prefactor of virials per atom")
-    pre_fac_ei: float = Field(10.0, ge=0, description="Prefactor of atomic energies")
+    pre_fac_force: float = Field(40.0, ge=0, description="Prefactor of forces")
+    pre_fac_etot: float = Field(60.0, ge=0, description="Prefactor of energies per atom")
+    pre_fac_virial: float = Field(20.0, ge=0, description="Prefactor of virials per atom")
+    pre_fac_ei: float = Field(20.0, ge=0, description="Prefactor of atomic energies")
 
     @model_validator(mode="after")
     def _check_groups(self) -> KalmanConfig:
@@ -187,7 +189,7 @@ class KalmanUpdate(UpdateStrategy):
     def _change_weights(self, change: Tensor) -> None:
         """Add the change, shortened where it is longer than `max_step` allows."""
         weights = self._vector.read()
-        longest = self.config.max_step * weights.norm()
+        longest = self.config.max_step * weights.square().mean().sqrt()
         length = change.norm()
         if length > longest:
             change = change * (longest / length)

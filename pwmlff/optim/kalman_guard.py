@@ -1,7 +1,7 @@
 """Watches a Kalman filter, which can lose its way for good: a long step into flat tanh, and no gradient leads back.
 
-The error of each quantity is followed as an average of its logarithm over some steps, which single odd frames hardly
-move. The weights are kept while the errors are good; when an error has grown far beyond its best, they come back.
+The error of each quantity is followed as a running average, to which a single odd frame contributes little. The weights
+are kept while the errors are good; when an error has grown far beyond its best, they come back.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import Tensor
 from pwmlff.optim.loss import QUANTITIES
 
 _HORIZON = 20  # steps the average reaches back
-_GOOD = math.log(1.5)  # weights are kept while no error is this far above its best
-_LOST = math.log(10.0)  # and given up when one is
-_TINY = 1e-12
+_GOOD = 1.5  # weights are kept while no error is this many times its best
+_LOST = 10.0  # and given up when one is
+_MOST = 20.0  # times the average: what a single step contributes at most
+_LEAST = 1e-5  # eV/atom, eV/Å: errors below are none, as those of the forces in a perfect crystal
 
 
 class Guard:
@@ -38,17 +39,21 @@ class Guard:
 
     def is_lost(self, errors: dict[str, float]) -> bool:
         """Take in the errors of a step by quantity, and say whether one has exploded."""
-        for index, name in enumerate(QUANTITIES):
-            if name in errors:
-                if not math.isfinite(errors[name]):
-                    return True
-                log = math.log(max(errors[name], _TINY))
-                before = self._levels[index]
-                self._levels[index] = log if before.isinf() else before + (log - before) / _HORIZON
         self._n_seen += 1
-        if self._n_seen >= _HORIZON:
-            self._best = torch.minimum(self._best, self._levels)
-        return bool(self._above_best() > _LOST)
+        for index, name in enumerate(QUANTITIES):
+            if name not in errors:
+                continue
+            if not math.isfinite(errors[name]):
+                return True
+            error, before = max(errors[name], _LEAST), float(self._levels[index])
+            if self._n_seen > _HORIZON:
+                error = min(error, _MOST * before)
+            weight = 1.0 / min(self._n_seen, _HORIZON)
+            self._levels[index] = error if math.isinf(before) else before + weight * (error - before)
+        if self._n_seen < _HORIZON:  # the average is of too few
+            return False
+        self._best = torch.minimum(self._best, self._levels)
+        return self._above_best() > _LOST
 
     def keep(self, weights: Tensor) -> None:
         """Remember the weights of the step whose errors were taken in last, if they are good; now and then only."""
@@ -75,6 +80,6 @@ class Guard:
         self.n_rollbacks, self._n_seen = int(state["n_rollbacks"]), int(state["n_seen"])
 
     def _above_best(self) -> float:
-        """Return how far the worst error is above its best, as a logarithm; 0 before anything is known."""
-        above = (self._levels - self._best).nan_to_num(0.0, neginf=0.0)
-        return max(float(above.max()), 0.0)
+        """Return the worst error as a multiple of its best; 1 before anything is known."""
+        is_known = self._best.isfinite()
+        return float((self._levels / self._best)[is_known].max()) if is_known.any() else 1.0

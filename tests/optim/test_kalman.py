@@ -25,7 +25,10 @@ PotentialFactory = Callable[[], Potential]
 
 
 def make_update(potential: Potential, name: str = "LKF", **keys: Any) -> KalmanUpdate:
-    update = OPTIMIZERS[name](potential, KalmanConfig(optimizer=name, **keys), steps_per_epoch=10)
+    # softer than the defaults, which are for nets of many blocks: the filter's noise grows with their number
+    soft = {"pre_fac_etot": 20.0, "pre_fac_force": 10.0, "pre_fac_virial": 10.0, "pre_fac_ei": 10.0, "max_step": 2.0}
+    config = KalmanConfig.model_validate({"optimizer": name, **soft, **keys})
+    update = OPTIMIZERS[name](potential, config, steps_per_epoch=10)
     assert isinstance(update, KalmanUpdate)
     return update
 
@@ -133,10 +136,10 @@ def test_each_label_can_be_trained_alone(make_potential: PotentialFactory, cu_ba
 
 
 def test_step_is_bounded(make_potential: PotentialFactory, cu_batch: Batch) -> None:
-    update = make_update(make_potential(), max_step=1e-3)
+    update = make_update(make_potential(), max_step=1e-2)
     before = update._vector.read()
     update.step(cu_batch)
-    assert float((update._vector.read() - before).norm() / before.norm()) <= 1.001e-3
+    assert float((update._vector.read() - before).norm() / before.square().mean().sqrt()) <= 1.001e-2
 
 
 @pytest.mark.parametrize("guard", [True, False])
@@ -156,10 +159,10 @@ def test_lost_weights_come_back(
     make_potential: PotentialFactory, cu_batch: Batch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     update = make_update(make_potential())
-    for _ in range(45):
+    for _ in range(160):
         good = update.step(cu_batch).rmse()
     vector = update._vector
-    vector.write(vector.read() + 3.0)  # deep in the flat of tanh
+    vector.write(vector.read() + 20.0)  # deep in the flat of tanh
     for _ in range(60):
         errors = update.step(cu_batch).rmse()
     assert "back to the last good weights" in capsys.readouterr().out
