@@ -21,6 +21,8 @@ std::string LAMMPS_NS::read_on_all_ranks(const std::string &path, MPI_Comm world
   if (me == 0) {
     if (FILE *file = platform::path_is_directory(path) ? nullptr : fopen(path.c_str(), "rb")) {
       char part[65536];
+      if (fseek(file, 0, SEEK_END) == 0) content.reserve(std::max(ftell(file), 0L));
+      rewind(file);
       for (std::size_t n; (n = fread(part, 1, sizeof(part), file)) > 0;) content.append(part, n);
       if (!ferror(file)) size = static_cast<bigint>(content.size());
       reason = errno;

@@ -56,7 +56,15 @@ ModelMetadata ModelMetadata::parse(const std::string &json_text)
          "its dtype is " + dtype.dump() + ", expected \"float64\", \"mixed\" or \"float32\"");
   result.dtype = dtype.get<std::string>();
   result.has_tables = metadata.contains("table") && !metadata["table"].is_null();
+  result.has_native_form = metadata.contains("native") && !metadata["native"].is_null();
   result.model_type = field(metadata, "model_type").get<std::string>();
   result.pwmlff_version = field(metadata, "pwmlff_version").get<std::string>();
   return result;
+}
+
+void ModelMetadata::check_number_of_elements(std::size_t n_with_weights) const
+{
+  expect(elements.size() == n_with_weights, "it names " + std::to_string(elements.size()) +
+                                                " elements, but has weights for " +
+                                                std::to_string(n_with_weights));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The only part that knows torch: runs an exported model on a block of atoms.
+// Runs an exported model on a block of atoms: by the kernels of this library where it can, which
+// takes little memory, otherwise by torch.
 
 #ifndef PWMLFF_MODEL_RUNNER_H
 #define PWMLFF_MODEL_RUNNER_H
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace LAMMPS_NS {
 
@@ -24,22 +26,27 @@ struct TableOverflows {
 // All members throw std::runtime_error with one line for the user.
 class ModelRunner {
  public:
-  // `cuda` < 0 for the processor, otherwise any number: it is dealt over the devices that are there
-  ModelRunner(const std::string &file_content, int cuda);
-  ~ModelRunner();
+  virtual ~ModelRunner() = default;
 
-  const ModelMetadata &metadata() const;
-  void evaluate(PairBlock &block, BlockResult &result);
+  virtual void evaluate(PairBlock &block, BlockResult &result) = 0;
+  virtual TableOverflows table_overflows() const = 0;    // waits for a GPU
+  virtual void set_threads(int n_threads) = 0;
+  virtual std::string backend() const = 0;    // what computes, in words
 
-  bool has_tables() const;
-  TableOverflows table_overflows() const;    // waits for a GPU
+  const ModelMetadata &metadata() const { return metadata_; }
 
-  static void set_threads(int n_threads);
+ protected:
+  explicit ModelRunner(ModelMetadata metadata) : metadata_(std::move(metadata)) {}
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  const ModelMetadata metadata_;
 };
+
+enum class Backend { AUTO, NATIVE, TORCH };
+
+// `cuda` < 0 for the processor, otherwise any number: it is dealt over the devices that are there.
+// Throws std::runtime_error with one line for the user.
+std::unique_ptr<ModelRunner> make_model_runner(std::string file_content, Backend backend, int cuda);
 
 }    // namespace LAMMPS_NS
 

@@ -22,7 +22,7 @@ void OverflowWatch::begin_run(std::vector<const ModelRunner *> runners,
 {
   watched_.clear();
   for (std::size_t k = 0; k < runners.size(); k++)
-    if (runners[k]->has_tables())
+    if (runners[k]->metadata().has_tables)
       watched_.push_back({runners[k], names[k], runners[k]->table_overflows()});
 }
 

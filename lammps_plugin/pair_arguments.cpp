@@ -52,6 +52,13 @@ Value choice(const std::string &keyword, const std::string &value,
 std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
 {
   return {
+      {"backend",
+       [&result, lmp](const std::string &value) {
+         result.backend = choice<Backend>(
+             "backend", value,
+             {{"auto", Backend::AUTO}, {"native", Backend::NATIVE}, {"torch", Backend::TORCH}},
+             lmp);
+       }},
       {"block_pairs",
        [&result, lmp](const std::string &value) {
          result.block_pairs = number("block_pairs", value, 1, lmp);
@@ -104,6 +111,10 @@ PairArguments PairArguments::parse(int narg, char **arg, LAMMPS *lmp)
       lmp->error->all(FLERR, "pair_style pwmlff: keyword '{}' is given twice", keyword);
     setter->second(arg[position + 1]);
   }
+  if (result.cuda && result.backend == Backend::NATIVE)
+    lmp->error->all(FLERR,
+                    "pair_style pwmlff: 'backend native' runs on the processor, but 'device cuda' "
+                    "is given");
   for (const char *keyword : {"out_freq", "out_file", "devi_format"})
     if (result.models.size() == 1 && given.count(keyword))
       lmp->error->all(FLERR,

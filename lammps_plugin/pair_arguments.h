@@ -6,6 +6,7 @@
 #define PWMLFF_PAIR_ARGUMENTS_H
 
 #include "deviation_file.h"
+#include "model_runner.h"
 
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct PairArguments {
   DeviationFormat devi_format = DeviationFormat::DPGEN;
   int block_pairs = 0;    // 0: chosen by device and number of threads
   bool cuda = false;
+  Backend backend = Backend::AUTO;
 
   // ends in error->all() when something is missing, unknown, given twice or no number
   static PairArguments parse(int narg, char **arg, LAMMPS *lmp);

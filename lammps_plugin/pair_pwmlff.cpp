@@ -69,7 +69,6 @@ void PairPWMLFF::settings(int narg, char **arg)
 {
   impl_->arguments = PairArguments::parse(narg, arg, lmp);
   const PairArguments &arguments = impl_->arguments;
-  ModelRunner::set_threads(comm->nthreads);
   const int cuda = arguments.cuda ? rank_on_this_node(world, comm->me) : -1;
   impl_->members.clear();
   for (const std::string &path : arguments.models) load_model(path, cuda);
@@ -87,12 +86,12 @@ void PairPWMLFF::settings(int narg, char **arg)
 void PairPWMLFF::load_model(const std::string &path, int cuda)
 {
   std::string problem;
-  const std::string content = read_on_all_ranks(path, world, comm->me, problem);
+  std::string content = read_on_all_ranks(path, world, comm->me, problem);
   if (!problem.empty())
     error->all(FLERR, "pair_style pwmlff: cannot read model file '{}': {}", path, problem);
   Member member;
   try {
-    member.runner = std::make_unique<ModelRunner>(content, cuda);
+    member.runner = make_model_runner(std::move(content), impl_->arguments.backend, cuda);
   } catch (const std::exception &failure) {
     problem = failure.what();
   }
@@ -106,9 +105,9 @@ void PairPWMLFF::load_model(const std::string &path, int cuda)
 
   const ModelMetadata &model = member.runner->metadata();
   if (comm->me == 0)
-    utils::logmesg(lmp, "pair_style pwmlff: {} model '{}' of {}, cutoff {} Angstrom, {}{}\n",
+    utils::logmesg(lmp, "pair_style pwmlff: {} model '{}' of {}, cutoff {} Angstrom, {}, {}\n",
                    model.model_type, path, join(model.elements), model.cutoff, model.dtype,
-                   cuda < 0 ? "" : ", on CUDA");
+                   member.runner->backend());
   impl_->members.push_back(std::move(member));
 }
 
@@ -207,9 +206,11 @@ void PairPWMLFF::init_style()
           FLERR,
           "pair_style pwmlff needs all neighbors, but special_bonds leaves out bonded ones; use "
           "'special_bonds lj/coul 1 1 1'");
-  ModelRunner::set_threads(comm->nthreads);
   std::vector<const ModelRunner *> runners;
-  for (const Member &member : impl_->members) runners.push_back(member.runner.get());
+  for (const Member &member : impl_->members) {
+    member.runner->set_threads(comm->nthreads);
+    runners.push_back(member.runner.get());
+  }
   impl_->overflow_watch.begin_run(runners, impl_->arguments.models);
   neighbor->add_request(this, NeighConst::REQ_FULL);
 }

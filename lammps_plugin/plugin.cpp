@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What LAMMPS loads at start. It needs neither torch nor MPI at link time, so that it always loads,
-// starts `lmp` without delay, and can say what is wrong; the pair style with torch behind it is
-// loaded when an input uses it.
+// What LAMMPS loads at start. It needs nothing of LAMMPS or MPI at link time, so that it always
+// loads, starts `lmp` without delay, and can say what is wrong; the pair style is loaded when an
+// input uses it, and torch only by a model that needs it.
 
 #include "lammpsplugin.h"
+#include "library_beside.h"
 
 #include "exceptions.h"
-
-#include <dlfcn.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -74,26 +73,9 @@ bool is_started_by_open_mpi(void *lmp)
   return n_started && std::atoi(n_started) > 1 && host_setting(lmp, "universe_size") == 1;
 }
 
-std::string pair_library_path()
-{
-  Dl_info self;
-  if (!dladdr(reinterpret_cast<void *>(&pair_library_path), &self)) return "libpwmlff_lammps.so";
-  const std::string path = self.dli_fname;
-  return path.substr(0, path.rfind('/') + 1) + "libpwmlff_lammps.so";
-}
-
-// LAMMPS exports a slow dgemm_ of its own, which would take the place of the one in torch: let
-// torch look at home first. Not with a preloaded allocator, whose malloc torch would miss while
-// LAMMPS uses it.
-int load_flags()
-{
-  const char *preload = std::getenv("LD_PRELOAD");
-  return RTLD_NOW | RTLD_LOCAL | (preload && *preload ? 0 : RTLD_DEEPBIND);
-}
-
-// LAMMPS and torch bring one OpenMP runtime each. Threads that wait by spinning take the cores from
-// those of the other runtime and from other processes, at each of the many short parallel regions
-// of a model.
+// LAMMPS and pwmlff, with torch, bring one OpenMP runtime each. Threads that wait by spinning take
+// the cores from those of the other runtime and from other processes, at each of the many short
+// parallel regions of a model.
 void let_waiting_threads_sleep()
 {
   if (!std::getenv("OMP_WAIT_POLICY") && !std::getenv("GOMP_SPINCOUNT"))
@@ -106,7 +88,7 @@ void *create_pair(LAMMPS_NS::LAMMPS *lmp)
   static Creator creator = nullptr;
   if (!creator) {
     let_waiting_threads_sleep();    // read by the runtime when it is loaded
-    void *library = dlopen(pair_library_path().c_str(), load_flags());
+    void *library = load_library_beside("libpwmlff_lammps.so");
     if (library) creator = reinterpret_cast<Creator>(dlsym(library, "pwmlff_create_pair"));
   }
   if (!creator) {

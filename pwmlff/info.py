@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from pwmlff.lammps import PLUGIN_NAME, library_directory
+from pwmlff.lammps import PLUGIN_NAME, TORCH_BACKEND_NAME, library_directory
 from pwmlff.ops import library
 
 _PACKAGES = ("pwmlff", "torch", "lammps", "mpich", "numpy", "ase", "vesin", "h5py", "safetensors", "mpi4py", "dpdata")
@@ -163,6 +163,19 @@ def _lammps() -> Iterator[Fact]:
     yield Fact("LAMMPS", "lmp", program)
     problem = lammps_problem(program)
     yield Fact("LAMMPS", "pair_style pwmlff", problem or "available, no `plugin load` needed", bool(problem))
+    problem = library_problem(library_directory() / TORCH_BACKEND_NAME)
+    native = "native kernels for Deep Potentials on the CPU"
+    rest = f"no others, torch cannot be used: {problem}" if problem else "torch for other models and GPUs"
+    yield Fact("LAMMPS", "backends", f"{native}, {rest}", bool(problem))
+
+
+def library_problem(path: Path) -> str:
+    """Return why a shared library cannot be loaded; empty when it can."""
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def lammps_problem(program: str) -> str:

@@ -12,6 +12,8 @@ import pwmlff
 
 PLUGIN_NAME = "pwmlffplugin.so"  # LAMMPS loads every file that ends in plugin.so
 
+TORCH_BACKEND_NAME = "libpwmlff_lammps_torch.so"  # loaded by the pair style when a model needs torch
+
 
 def library_directory() -> Path:
     """Return the folder of the compiled libraries, whether it exists or not.

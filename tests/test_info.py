@@ -70,6 +70,10 @@ def test_reason_why_lammps_does_not_know_the_style(tmp_path: Path, text: str, pr
     assert bool(found) == bool(problem)
 
 
+def test_backend_that_cannot_be_loaded(tmp_path: Path) -> None:
+    assert "cannot open shared object" in info.library_problem(tmp_path / "none.so")
+
+
 def test_lammps_that_cannot_start(tmp_path: Path) -> None:
     assert "cannot be started" in info.lammps_problem(str(tmp_path / "none"))
 

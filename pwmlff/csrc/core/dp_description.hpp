@@ -1,5 +1,5 @@
-// A Deep Potential as it is stored: arrays with their shapes, and the numbers that say what they mean. The names are those
-// of DpModel in ops/reference.py.
+// A Deep Potential as it is stored: arrays with their shapes, and the numbers that say what they mean. The names are
+// those of DpModel in ops/reference.py.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,10 @@ struct DpDescription {
   bool has_tables() const { return grids.shape.at(0) > 0; }
   std::int64_t n_nets() const { return (has_tables() ? grids : embedding).shape.at(0); }
 
-  // Checks that the arrays fit each other, and throws std::invalid_argument where they do not.
+  // Throws std::runtime_error where shapes do not fit each other; reads no numbers, which may lie on another device.
+  void check_shapes() const;
+
+  // Checks the shapes and the grids.
   std::unique_ptr<DpEvaluator> make_evaluator() const;
 };
 

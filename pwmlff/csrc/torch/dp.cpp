@@ -17,8 +17,7 @@ namespace {
 using at::Tensor;
 using Widths = at::IntArrayRef;
 
-constexpr std::int64_t kPairsPerTask = 256;  // fewer are not worth a thread
-constexpr std::size_t kKept = 8;             // models prepared and kept
+constexpr std::size_t kKept = 8;  // models prepared and kept
 
 // What tells one model from another, and from itself after a change in place.
 auto key_of(const DpTensors &d) {
@@ -31,51 +30,7 @@ auto key_of(const DpTensors &d) {
                          d.fitting_activation, d.inner, d.outer, d.n_neighbors, d.dx, d.n_axis, d.has_double_geometry);
 }
 
-void check_grids(const DpTensors &d) {
-  if (!d.has_tables()) return;
-  const double *grid = d.grids.const_data_ptr<double>();
-  std::int64_t n_intervals = 0;
-  for (std::int64_t k = 0; k < d.grids.size(0); ++k, grid += 3) {
-    TORCH_CHECK(grid[1] >= 1 && grid[2] >= 0, "dp_evaluate: table ", k, " has no intervals");
-    n_intervals += static_cast<std::int64_t>(grid[1]) + static_cast<std::int64_t>(grid[2]);
-  }
-  TORCH_CHECK(n_intervals == d.embedding.size(0), "dp_evaluate: the grids have ", n_intervals,
-              " intervals, the tables ", d.embedding.size(0));
-}
-
-template <typename Real>
-std::shared_ptr<const DpEvaluator> make(const DpTensors &d) {
-  DpModel<Real> model;
-  model.n_types = d.n_types();
-  model.inner = d.inner;
-  model.outer = d.outer;
-  model.mean = d.mean.const_data_ptr<double>();
-  model.scale = d.scale.const_data_ptr<double>();
-  model.n_neighbors = d.n_neighbors;
-  model.n_axis = d.n_axis;
-  model.has_net_per_pair = d.n_nets() != d.n_types();
-  model.has_double_geometry = d.has_double_geometry;
-  const Real *embedding = d.embedding.const_data_ptr<Real>();
-  for (std::int64_t k = 0; k < d.n_nets(); ++k) {
-    if (d.has_tables()) {
-      const double *grid = d.grids.const_data_ptr<double>() + 3 * k;
-      const auto inner = static_cast<std::int64_t>(grid[1]), outer = static_cast<std::int64_t>(grid[2]);
-      model.tables.push_back({embedding, d.embedding.size(1), d.embedding.size(2), grid[0], d.dx, inner, outer});
-      embedding += (inner + outer) * d.embedding.stride(0);
-    } else {
-      model.embedding.push_back(
-          {embedding, 1, d.embedding_widths, static_cast<ActivationKind>(d.embedding_activation)});
-      embedding += d.embedding.size(1);
-    }
-  }
-  for (std::int64_t t = 0; t < d.n_types(); ++t)
-    model.fitting.push_back({d.fitting.const_data_ptr<Real>() + t * d.fitting.size(1),
-                             d.embedding_widths.back() * d.n_axis, d.fitting_widths,
-                             static_cast<ActivationKind>(d.fitting_activation)});
-  return make_dp_evaluator(model);
-}
-
-// The evaluator of a model; the last few are kept, with the tensors they point into, until these change.
+// The evaluator of a model; the last few are kept, with the tensors that tell them apart, until these change.
 std::shared_ptr<const DpEvaluator> evaluator_of(const DpTensors &model) {
   using Key = decltype(key_of(model));
   struct Entry {
@@ -93,9 +48,7 @@ std::shared_ptr<const DpEvaluator> evaluator_of(const DpTensors &model) {
     return kept.front().evaluator;
   }
   model.check();
-  check_grids(model);
-  std::shared_ptr<const DpEvaluator> evaluator;
-  AT_DISPATCH_FLOATING_TYPES(model.embedding.scalar_type(), "dp_evaluate", [&] { evaluator = make<scalar_t>(model); });
+  const std::shared_ptr<const DpEvaluator> evaluator = model.description().make_evaluator();
   kept.push_front({key, model, evaluator});
   if (kept.size() > kKept) kept.pop_back();
   return evaluator;
@@ -119,7 +72,7 @@ std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &
   const DpPairs pairs{vectors.const_data_ptr<double>(), start.const_data_ptr<std::int64_t>(),
                       pair_types.const_data_ptr<std::int64_t>(), atom_types.const_data_ptr<std::int64_t>()};
   double *energies_out = energies.data_ptr<double>(), *gradients_out = gradients.data_ptr<double>();
-  const auto bounds = pair_bounds(pairs.start, n_atoms, kPairsPerTask);
+  const auto bounds = pair_bounds(pairs.start, n_atoms, kDpPairsPerTask);
   std::vector<TableOverflows> counts(bounds.size());
   for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
     counts[task] = evaluator->evaluate(pairs, energies_out, gradients_out, first, last);

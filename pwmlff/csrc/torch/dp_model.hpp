@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "dp_description.hpp"
+
 namespace pwmlff {
 
 struct DpTensors {
@@ -22,6 +24,9 @@ struct DpTensors {
   std::int64_t n_features() const { return embedding_widths.back(); }
   bool has_tables() const { return grids.size(0) > 0; }
   std::int64_t n_nets() const { return has_tables() ? grids.size(0) : embedding.size(0); }
+
+  // For the kernels; points into the tensors.
+  DpDescription description() const;
 
   // Shapes and types; what the grids hold is checked by who can read them.
   void check() const;
