@@ -85,9 +85,10 @@ class RunConfig(BaseModel):
     seed: int = Field(default=2023, ge=0, description="seed of weights, shuffling and the held-out frames")
     ema_decay: float | None = Field(
         default=None,
-        gt=0.0,
+        ge=0.0,
         lt=1.0,
-        description="decay per step of the running average of the weights; null: no average",
+        description="decay per step of the running average of the weights; 0: no average; null: what suits the "
+        "optimizer, 0.99 for LKF and GKF and no average for others",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU where there is one")
     threads: int = Field(default=0, ge=0, description="CPU threads per process; 0: as many as there are cores")

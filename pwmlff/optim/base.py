@@ -52,11 +52,13 @@ class UpdateStrategy(ABC):
 
     Attributes:
         Config: Class of the `optimizer` section.
+        default_ema_decay: Decay of the average of the weights when the run file says nothing; None for no average.
         n_steps: Optimizer steps done.
         say: Takes a line for the user.
     """
 
     Config: ClassVar[type[OptimizerConfig]]
+    default_ema_decay: ClassVar[float | None] = None
 
     def __init__(self, potential: Potential, config: Any, *, steps_per_epoch: int) -> None:
         """Prepare the first step.

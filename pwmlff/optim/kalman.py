@@ -46,7 +46,7 @@ class KalmanConfig(OptimizerConfig):
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
     block_size: int = Field(2048, ge=1, description="Most weights of one block of P; memory grows with its square")
     p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
-    p_max: float = Field(1.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
+    p_max: float = Field(100.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
     max_step: float = Field(
         5.0, gt=0, description="Longest step of the weight vector, in root mean squares of one weight"
     )
@@ -65,10 +65,10 @@ class KalmanConfig(OptimizerConfig):
     )
     p_precision: Literal["float64", "float32"] = Field("float64", description="Number format of P")
     guard: bool = Field(True, description="Return to the last good weights when errors explode")
-    pre_fac_force: float = Field(40.0, ge=0, description="Prefactor of forces")
-    pre_fac_etot: float = Field(60.0, ge=0, description="Prefactor of energies per atom")
-    pre_fac_virial: float = Field(20.0, ge=0, description="Prefactor of virials per atom")
-    pre_fac_ei: float = Field(20.0, ge=0, description="Prefactor of atomic energies")
+    pre_fac_force: float = Field(60.0, ge=0, description="Prefactor of forces")
+    pre_fac_etot: float = Field(200.0, ge=0, description="Prefactor of energies per atom")
+    pre_fac_virial: float = Field(60.0, ge=0, description="Prefactor of virials per atom")
+    pre_fac_ei: float = Field(60.0, ge=0, description="Prefactor of atomic energies")
 
     @model_validator(mode="after")
     def _check_groups(self) -> KalmanConfig:
@@ -88,6 +88,7 @@ class KalmanUpdate(UpdateStrategy):
     """LKF: block-diagonal covariance; see the module docstring."""
 
     Config: ClassVar[type[OptimizerConfig]] = KalmanConfig
+    default_ema_decay = 0.99  # the filter jumps from batch to batch about a mean that is much better
 
     def __init__(self, potential: Potential, config: KalmanConfig, *, steps_per_epoch: int) -> None:
         """Set P to `p0_weight` times the identity; see `UpdateStrategy`."""

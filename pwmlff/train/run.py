@@ -130,7 +130,9 @@ def _settings(config: RunConfig, files: RunFiles, device: torch.device, summary:
         data={"n_frames": summary.n_frames, "n_atoms": summary.n_atoms, "fingerprint": summary.fingerprint},
         print_freq=config.optimizer.print_freq,
         save_step=config.optimizer.save_step,
-        ema_decay=config.ema_decay,
+        ema_decay=OPTIMIZERS[config.optimizer.optimizer].default_ema_decay
+        if config.ema_decay is None
+        else config.ema_decay,
         device=device,
     )
 
