@@ -133,8 +133,8 @@ def report(benchmark: Benchmark, config: dict[str, Any], results: dict[str, Any]
     for label, force, reference in benchmark.references:
         rows.append([label, f"{force:.4f}", "-" if reference is None else f"{reference:.2f}", "-"])
     model, optimizer = config["model"], config["optimizer"]
-    sizes = f"{model['descriptor']['network_size']}, M2 {model['descriptor']['M2']}, "
-    sizes += f"{model['fitting_net']['network_size']}, {model['descriptor']['Rmax']} Å, {config.get('precision', 'float64')}"
+    sizes = f"{model['descriptor']['network_size']}, M2 {model['descriptor']['M2']}, {model['descriptor']['Rmax']} Å, "
+    sizes += f"{model['fitting_net']['network_size']}, {config.get('precision', 'float64')}"
     epochs = options.epochs or optimizer["epochs"]
     notes = [
         f"{sizes}; {optimizer['optimizer']}, batch {optimizer['batch_size']}, {epochs} epochs, seed {config['seed']}, "
