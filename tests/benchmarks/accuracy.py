@@ -142,7 +142,7 @@ def report(benchmark: Benchmark, config: dict[str, Any], results: dict[str, Any]
         describe_machine(),
     ]
     if not is_complete:
-        notes.insert(0, f"stopped after {options.minutes:g} minutes, before the last epoch: a schedule of the learning rate is incomplete")
+        notes.insert(0, f"stopped after {options.minutes:g} minutes, before the last epoch; schedules are incomplete")
     columns = ["", "force RMSE eV/Å", "energy RMSE meV/atom", "training min"]
     print_table(
         f"{options.set}: errors on the test frames, and on the training frames for comparison", columns, rows, notes
