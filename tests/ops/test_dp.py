@@ -200,3 +200,20 @@ def test_not_a_number_stays_visible(two_element_frames: list[Frame]) -> None:
         energies, gradients = form(vectors, *arguments(batch)[1:])
         assert energies[0].isnan()
         assert gradients[0].isnan().all()
+
+
+def test_not_a_number_leaves_no_trace(two_element_frames: list[Frame]) -> None:
+    """Buffers outlive a call; 13 features do not fill their vectors, so what lies behind them is read."""
+    potential, batch = make("DP", "float64", two_element_frames, network_size=[6, 13])
+    form = tabulate(potential, 0.05, 3).network.inference_form()
+    one_atom = pair_batch([2.5, 3.0])
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # one workspace
+    try:
+        expected = form(*one_atom)
+        form(torch.full_like(batch.pair_vectors, float("nan")), *arguments(batch)[1:])
+        found = form(*one_atom)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])

@@ -133,7 +133,7 @@ class Evaluator final : public DpEvaluator {
   }
 
   // dE/dA[c, m] = sum_q dE/dD[q, m] A[c, q], and for axis features also sum_m' dE/dD[m, m'] A[c, m'].
-  // What a vector reads beyond the features meets zeros of A, or columns that meet zeros of G.
+  // What a vector reads beyond the features is another row or older than this chunk, and may be NaN: it is cut off.
   void differentiate_descriptor(Work &work, std::int64_t slot) const {
     const Real *a = work.sums.data() + slot * 4 * stride_;
     const Real *g = work.descriptor_gradient.data() + slot * n_features_ * n_axis_;
@@ -146,6 +146,7 @@ class Evaluator final : public DpEvaluator {
       }
       for (int c = 0; c < 4; ++c) store(u + c * stride_ + m, sum[c]);
     }
+    for (int c = 0; c < 4; ++c) std::fill(u + c * stride_ + n_features_, u + (c + 1) * stride_, Real(0));
     for (std::int64_t q = 0; q < n_axis_; ++q)
       for (int c = 0; c < 4; ++c) u[c * stride_ + q] += dot(g + q * n_features_, a + c * stride_, n_features_);
   }
