@@ -10,6 +10,17 @@
 
 namespace pwmlff {
 
+// What says how the arrays are to be read.
+struct DpNumbers {
+  std::vector<std::int64_t> embedding_widths, fitting_widths;
+  std::int64_t embedding_activation, fitting_activation;
+  double inner, outer, n_neighbors, dx;
+  std::int64_t n_axis;
+  bool has_double_geometry;
+
+  std::int64_t n_features() const { return embedding_widths.back(); }
+};
+
 struct ArrayView {
   const void *data;
   std::vector<std::int64_t> shape;
@@ -20,16 +31,11 @@ struct ArrayView {
   }
 };
 
-struct DpDescription {
+struct DpDescription : DpNumbers {
   ArrayView embedding, grids;  // nets [K, P] and [0, 3], or coefficients [intervals, terms, M] and [K, 3]
   ArrayView fitting;           // [T, Q]
   ArrayView mean, scale;       // [T], [T, 4]; with grids float64
   bool has_double_nets;        // embedding and fitting: float64, otherwise float32
-  std::vector<std::int64_t> embedding_widths, fitting_widths;
-  std::int64_t embedding_activation, fitting_activation;
-  double inner, outer, n_neighbors, dx;
-  std::int64_t n_axis;
-  bool has_double_geometry;
 
   std::int64_t n_types() const { return mean.shape.at(0); }
   bool has_tables() const { return grids.shape.at(0) > 0; }

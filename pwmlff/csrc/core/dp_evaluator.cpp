@@ -51,8 +51,8 @@ std::unique_ptr<DpEvaluator> make(const DpDescription &d) {
     }
   }
   for (std::int64_t t = 0; t < d.n_types(); ++t)
-    model.fitting.push_back({d.fitting.as<Real>() + t * d.fitting.shape[1], d.embedding_widths.back() * d.n_axis,
-                             d.fitting_widths, static_cast<ActivationKind>(d.fitting_activation)});
+    model.fitting.push_back({d.fitting.as<Real>() + t * d.fitting.shape[1], d.n_features() * d.n_axis, d.fitting_widths,
+                             static_cast<ActivationKind>(d.fitting_activation)});
   return make_dp_evaluator(model);
 }
 

@@ -20,15 +20,15 @@ std::tuple<Tensor, Tensor> evaluate_cuda(const Tensor &vectors, const Tensor &st
                                          std::int64_t fitting_activation, double inner, double outer,
                                          double n_neighbors, double dx, std::int64_t n_axis, bool has_double_geometry) {
   const c10::cuda::CUDAGuard device(vectors.device());
-  return dp_evaluate(
-      {{embedding, grids, fitting, mean, scale, embedding_widths.vec(), fitting_widths.vec(), embedding_activation,
-        fitting_activation, inner, outer, n_neighbors, dx, n_axis, has_double_geometry},
-       vectors.contiguous(),
-       start.contiguous(),
-       pair_types.contiguous(),
-       atom_types.contiguous(),
-       overflows},
-      current_stream());
+  const DpNumbers numbers(embedding_widths.vec(), fitting_widths.vec(), embedding_activation, fitting_activation, inner,
+                          outer, n_neighbors, dx, n_axis, has_double_geometry);
+  return dp_evaluate({{numbers, embedding, grids, fitting, mean, scale},
+                      vectors.contiguous(),
+                      start.contiguous(),
+                      pair_types.contiguous(),
+                      atom_types.contiguous(),
+                      overflows},
+                     current_stream());
 }
 
 Tensor contract_cuda(const Tensor &s, const Tensor &rows, const Tensor &start, const Tensor &parameters,

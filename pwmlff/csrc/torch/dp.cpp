@@ -64,9 +64,9 @@ std::tuple<Tensor, Tensor> evaluate_cpu(const Tensor &vectors_in, const Tensor &
   const Tensor vectors = vectors_in.contiguous(), start = start_in.contiguous(),
                pair_types = pair_types_in.contiguous(), atom_types = atom_types_in.contiguous();
   check_dp_pairs(vectors, start, pair_types, atom_types, overflows);
-  const auto evaluator = evaluator_of({embedding, grids, fitting, mean, scale, embedding_widths.vec(),
-                                       fitting_widths.vec(), embedding_activation, fitting_activation, inner, outer,
-                                       n_neighbors, dx, n_axis, has_double_geometry});
+  const DpNumbers numbers(embedding_widths.vec(), fitting_widths.vec(), embedding_activation, fitting_activation, inner,
+                          outer, n_neighbors, dx, n_axis, has_double_geometry);
+  const auto evaluator = evaluator_of({numbers, embedding, grids, fitting, mean, scale});
   const std::int64_t n_atoms = atom_types.size(0);
   Tensor energies = at::empty({n_atoms}, vectors.options()), gradients = at::empty_like(vectors);
   const DpPairs pairs{vectors.const_data_ptr<double>(), start.const_data_ptr<std::int64_t>(),

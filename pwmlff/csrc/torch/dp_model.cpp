@@ -11,22 +11,13 @@ ArrayView view(const at::Tensor &tensor) {
 }  // namespace
 
 DpDescription DpTensors::description() const {
-  return {view(embedding),
+  return {*this,
+          view(embedding),
           view(grids),
           view(fitting),
           view(mean),
           view(scale),
-          fitting.scalar_type() == at::kDouble,
-          embedding_widths,
-          fitting_widths,
-          embedding_activation,
-          fitting_activation,
-          inner,
-          outer,
-          n_neighbors,
-          dx,
-          n_axis,
-          has_double_geometry};
+          fitting.scalar_type() == at::kDouble};
 }
 
 void DpTensors::check() const {

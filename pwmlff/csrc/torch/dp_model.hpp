@@ -4,24 +4,17 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "dp_description.hpp"
 
 namespace pwmlff {
 
-struct DpTensors {
+struct DpTensors : DpNumbers {
   at::Tensor embedding, grids;  // nets [K, P] and [0, 3], or coefficients [intervals, terms, M] and [K, 3]
   at::Tensor fitting;           // [T, Q]
   at::Tensor mean, scale;       // [T], [T, 4] float64
-  std::vector<std::int64_t> embedding_widths, fitting_widths;
-  std::int64_t embedding_activation, fitting_activation;
-  double inner, outer, n_neighbors, dx;
-  std::int64_t n_axis;
-  bool has_double_geometry;
 
   std::int64_t n_types() const { return mean.size(0); }
-  std::int64_t n_features() const { return embedding_widths.back(); }
   bool has_tables() const { return grids.size(0) > 0; }
   std::int64_t n_nets() const { return has_tables() ? grids.size(0) : embedding.size(0); }
 

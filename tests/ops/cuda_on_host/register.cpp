@@ -19,15 +19,11 @@ std::tuple<Tensor, Tensor> evaluate(const Tensor &vectors, const Tensor &start, 
                                     std::int64_t embedding_activation, std::int64_t fitting_activation, double inner,
                                     double outer, double n_neighbors, double dx, std::int64_t n_axis,
                                     bool has_double_geometry, std::int64_t workspace) {
+  const pwmlff::DpNumbers numbers(embedding_widths.vec(), fitting_widths.vec(), embedding_activation,
+                                  fitting_activation, inner, outer, n_neighbors, dx, n_axis, has_double_geometry);
   return pwmlff::cuda::dp_evaluate(
-      {{embedding, grids, fitting, mean, scale, embedding_widths.vec(), fitting_widths.vec(), embedding_activation,
-        fitting_activation, inner, outer, n_neighbors, dx, n_axis, has_double_geometry},
-       vectors,
-       start,
-       pair_types,
-       atom_types,
-       overflows},
-      nullptr, workspace);
+      {{numbers, embedding, grids, fitting, mean, scale}, vectors, start, pair_types, atom_types, overflows}, nullptr,
+      workspace);
 }
 
 }  // namespace
