@@ -53,3 +53,5 @@ def devi(
         f"max_devi_f from {summary.least:.4g} to {summary.largest:.4g} eV/Å, "
         f"the largest at step {summary.largest_step}"
     )
+    for notice in summary.notices:
+        typer.echo(notice, err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,17 +45,39 @@ def shared_data(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cu_frames() -> list[Frame]:
+def label() -> Callable[..., Frame]:
+    """Return a function that makes ASE atoms a frame with the energy, forces and virial of EMT."""
+    from ase.calculators.emt import EMT
+
+    def make(atoms: Atoms, source: str = "", index: int = 0) -> Frame:
+        atoms.calc = EMT()
+        return Frame(
+            atomic_numbers=atoms.numbers,
+            positions=atoms.positions,
+            cell=atoms.cell.array,
+            pbc=atoms.pbc,
+            energy=atoms.get_potential_energy(),
+            forces=atoms.get_forces(),
+            virial=-atoms.get_stress(voigt=False) * atoms.get_volume(),
+            source=source,
+            index=index,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cu_frames(label: Callable[..., Frame]) -> list[Frame]:
     """Six frames of a perturbed and strained 32-atom fcc Cu cell, labelled by ASE's EMT potential."""
     from ase.build import bulk
 
     rng = np.random.default_rng(20)
     crystal = bulk("Cu", "fcc", a=3.61, cubic=True).repeat((2, 2, 2))
-    return [_labelled(_shaken(crystal, rng), index, "cu.xyz") for index in range(6)]
+    return [label(_shaken(crystal, rng), "cu.xyz", index) for index in range(6)]
 
 
 @pytest.fixture(scope="session")
-def two_element_frames() -> list[Frame]:
+def two_element_frames(label: Callable[..., Frame]) -> list[Frame]:
     """Six frames of perturbed fcc Cu-Au cells of 4 to 16 atoms and all compositions, labelled by EMT."""
     from ase.build import bulk
 
@@ -65,7 +87,7 @@ def two_element_frames() -> list[Frame]:
         crystal = bulk("Cu", "fcc", a=3.8, cubic=True).repeat(repeat)
         n_gold = (0, 4, 8, 2, 5, 8)[index]  # pure and mixed cells
         crystal.numbers[rng.permutation(len(crystal))[:n_gold]] = 79
-        frames.append(_labelled(_shaken(crystal, rng), index, "cuau.xyz"))
+        frames.append(label(_shaken(crystal, rng), "cuau.xyz", index))
     return frames
 
 
@@ -75,20 +97,3 @@ def _shaken(crystal: Atoms, rng: np.random.Generator) -> Atoms:
     atoms.set_cell(atoms.cell @ (np.eye(3) + 0.02 * rng.standard_normal((3, 3))), scale_atoms=True)
     atoms.positions += 0.1 * rng.standard_normal(atoms.positions.shape)
     return atoms
-
-
-def _labelled(atoms: Atoms, index: int, source: str) -> Frame:
-    from ase.calculators.emt import EMT
-
-    atoms.calc = EMT()
-    return Frame(
-        atomic_numbers=atoms.numbers,
-        positions=atoms.positions,
-        cell=atoms.cell.array,
-        pbc=atoms.pbc,
-        energy=atoms.get_potential_energy(),
-        forces=atoms.get_forces(),
-        virial=-atoms.get_stress(voigt=False) * atoms.get_volume(),
-        source=source,
-        index=index,
-    )

@@ -12,11 +12,8 @@ The root mean square over the components goes by the name `avg_devi_v`, as in de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import torch
@@ -25,10 +22,11 @@ from numpy.typing import NDArray
 from pwmlff.data.batch import Sample
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import NeighborList, neighbor_list
-from pwmlff.data.trajectory import iterate_trajectory
 from pwmlff.elements import symbol_of
 from pwmlff.errors import ConfigError, DataFormatError, did_you_mean
+from pwmlff.evaluate.notices import overflow_notices
 from pwmlff.evaluate.pair_model import AtomResult, PairModel
+from pwmlff.evaluate.rows import check_output, write_rows
 
 # file format -> its columns behind the time step
 COLUMNS = {
@@ -47,12 +45,14 @@ class DeviationSummary:
         least: Smallest `max_devi_f` of all frames, eV/Å.
         largest: Largest `max_devi_f` of all frames, eV/Å.
         largest_step: Step of the latter.
+        notices: What was conspicuous in the predictions; see `Committee.notices`.
     """
 
     n_frames: int = 0
     least: float = np.inf
     largest: float = -np.inf
     largest_step: int = 0
+    notices: list[str] = field(default_factory=list)
 
     def add(self, step: int, value: float) -> None:
         """Count a frame with its `max_devi_f`."""
@@ -110,6 +110,14 @@ class Committee:
             **_statistics(components, "v", float(np.sqrt(np.square(components).mean()))),
         }
 
+    def notices(self) -> list[str]:
+        """Say which models met distances, in all predictions so far, that their tables were not made for."""
+        return [
+            notice
+            for path, model in self.members.items()
+            for notice in overflow_notices(model.module, f"the model '{path}'")
+        ]
+
 
 def write_deviation(
     models: Sequence[Path],
@@ -139,26 +147,21 @@ def write_deviation(
     """
     if format not in COLUMNS:
         raise ConfigError(f"unknown format '{format}' of a deviation file; {did_you_mean(format, COLUMNS)}")
-    if output.resolve() in {path.resolve() for path in (*models, trajectory)}:
-        raise ConfigError(f"the output '{output}' would replace an input; name another with -o")
+    check_output(output, (*models, trajectory))
     committee = Committee(models, device or torch.device("cpu"))
     summary = DeviationSummary()
-    with ExitStack() as stack:
-        file: TextIO | None = None
-        for step, frame in islice(iterate_trajectory(trajectory, elements), 0, None, every):
-            deviation = committee.deviation(frame)
-            if file is None:  # an unreadable trajectory leaves an earlier result alone
-                file = stack.enter_context(output.open("w", encoding="utf-8"))
-                file.write(_row(f"{_STEP_HEADER[format]:<12}", COLUMNS[format]))
-            file.write(_row(f"{step:12d}", [f"{deviation[name]:.9e}" for name in COLUMNS[format]]))
-            summary.add(step, deviation["max_devi_f"])
-    if summary.n_frames == 0:
-        raise DataFormatError(f"{trajectory} holds no frame")
+    for step, deviation in write_rows(
+        output,
+        trajectory,
+        committee.deviation,
+        COLUMNS[format],
+        step_header=_STEP_HEADER[format],
+        elements=elements,
+        every=every,
+    ):
+        summary.add(step, deviation["max_devi_f"])
+    summary.notices += committee.notices()
     return summary
-
-
-def _row(first: str, words: Sequence[str]) -> str:
-    return first + "".join(f" {word:>18}" for word in words) + "\n"
 
 
 def _types(frame: Frame, path: Path, model: PairModel) -> NDArray[np.int64]:

@@ -11,11 +11,8 @@ the training frames have not fixed. One model does what otherwise takes a commit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import torch
@@ -23,8 +20,8 @@ from torch import Tensor
 
 from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
-from pwmlff.data.trajectory import iterate_trajectory
-from pwmlff.errors import ConfigError, DataFormatError, ModelFileError
+from pwmlff.errors import ConfigError, ModelFileError
+from pwmlff.evaluate.rows import check_output, write_rows
 from pwmlff.models.checkpoint import load_checkpoint
 from pwmlff.models.derivatives import predict
 from pwmlff.optim.kalman_blocks import WeightVector
@@ -122,18 +119,5 @@ def write_kpu(
         ConfigError: The output would replace an input.
         DataFormatError: The trajectory cannot be read; rows of the frames before the fault are written.
     """
-    if output.resolve() in {model.path.resolve(), trajectory.resolve()}:
-        raise ConfigError(f"the output '{output}' would replace an input; name another with -o")
-    n_rows = 0
-    with ExitStack() as stack:
-        file: TextIO | None = None
-        for step, frame in islice(iterate_trajectory(trajectory, elements), 0, None, every):
-            found = model.of_frame(frame)
-            if file is None:  # an unreadable trajectory leaves an earlier result alone
-                file = stack.enter_context(output.open("w", encoding="utf-8"))
-                file.write(f"{'#step':<12}" + "".join(f" {name:>18}" for name in COLUMNS) + "\n")
-            file.write(f"{step:12d}" + "".join(f" {found[name]:18.9e}" for name in COLUMNS) + "\n")
-            n_rows += 1
-    if n_rows == 0:
-        raise DataFormatError(f"{trajectory} holds no frame")
-    return n_rows
+    check_output(output, (model.path, trajectory))
+    return sum(1 for _ in write_rows(output, trajectory, model.of_frame, COLUMNS, elements=elements, every=every))

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from pwmlff.data.batch import Batch
+from pwmlff.evaluate.notices import overflow_notices
 from pwmlff.models.derivatives import Prediction, forces_from_gradients, virial_from_gradients
-from pwmlff.models.inference import PotentialInference, table_overflows
+from pwmlff.models.inference import PotentialInference
 from pwmlff.models.potential import Potential
 
 if TYPE_CHECKING:
@@ -60,10 +61,4 @@ class Predictor:
 
     def notices(self) -> list[str]:
         """Say what was conspicuous in all predictions so far: distances that the model's tables were not made for."""
-        nearer, beyond = table_overflows(self.module)
-        if nearer == 0:
-            return []
-        tail = f" ({beyond} of them beyond its tables, which straight lines continue)" if beyond else ""
-        return [
-            f"warning: the model met {nearer} pairs nearer than any it was compressed for{tail}; it extrapolates there"
-        ]
+        return overflow_notices(self.module)

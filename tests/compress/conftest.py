@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import ase.io
 import pytest
 import torch
-from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.statistics import fit_energy_shift
+from pwmlff.data.writers import write_extxyz
 from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential, predict
 from pwmlff.models.checkpoint import save_checkpoint
 
@@ -68,12 +66,7 @@ def _train(name: str, frames: Sequence[Frame]) -> Potential:
 def data_file(tmp_path: Path, two_element_frames: list[Frame]) -> Path:
     """The frames that the models were trained on."""
     path = tmp_path / "frames.xyz"
-    images = []
-    for frame in two_element_frames:
-        atoms = Atoms(frame.atomic_numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-        atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, forces=frame.forces)
-        images.append(atoms)
-    ase.io.write(path, images, format="extxyz")
+    write_extxyz(path, two_element_frames)
     return path
 
 

@@ -9,16 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from pwmlff.compress import tabulate
+from pwmlff.cli.main import app
+from pwmlff.compress import compress_model, tabulate
 from pwmlff.compress.ranges import table_ranges
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
+from pwmlff.data.writers import write_extxyz
 from pwmlff.descriptors.environment import environment_rows
 from pwmlff.evaluate import Predictor, predict_frames
 from pwmlff.export import export_potential, load_exported
 from pwmlff.models import Potential
+from pwmlff.models.checkpoint import load_potential
 from pwmlff.models.inference import PotentialInference, table_overflows
 
 
@@ -74,6 +78,19 @@ def test_notice(trained: Callable, squeezed: list[Frame]) -> None:
     nearer, beyond = table_overflows(predictor.module)
     assert notice.startswith(f"warning: the model met {nearer} pairs nearer than any")
     assert f"{beyond} of them beyond its tables" in notice
+
+
+def test_devi_names_the_model(make_checkpoint: Callable, squeezed: list[Frame], tmp_path: Path) -> None:
+    plain, trajectory = make_checkpoint(), tmp_path / "traj.xyz"
+    compressed = compress_model(plain, save=tmp_path / "small").output
+    write_extxyz(trajectory, squeezed)
+    predictor = Predictor.of_potential(load_potential(compressed))
+    list(predict_frames(predictor, squeezed))
+    (expected,) = predictor.notices()
+    words = ["devi", plain, compressed, trajectory, "-o", tmp_path / "devi.out", "--device", "cpu"]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    assert result.stderr == expected.replace("the model", f"the model '{compressed}'") + "\n"
 
 
 def test_models_without_tables(trained: Callable, squeezed: list[Frame]) -> None:

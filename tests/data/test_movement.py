@@ -114,10 +114,10 @@ def test_undecidable_stress_is_dropped_and_said_so(tmp_path: Path, movement_text
     assert any("cannot be decided" in note for note in report.notes)
 
 
-def strained_copper() -> list[Frame]:
+@pytest.fixture
+def strained_copper(label: Callable[..., Frame]) -> list[Frame]:
     """A path of EMT copper along which cell and atoms move."""
     from ase.build import bulk
-    from ase.calculators.emt import EMT
 
     rng = np.random.default_rng(8)
     strain, drift = rng.normal(scale=0.004, size=(3, 3)), rng.normal(scale=0.01, size=(4, 3))
@@ -126,27 +126,18 @@ def strained_copper() -> list[Frame]:
         atoms = bulk("Cu", "fcc", a=3.45, cubic=True)
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + step * (strain + strain.T)), scale_atoms=True)
         atoms.positions += step * drift
-        atoms.calc = EMT()
-        frames.append(
-            Frame(
-                atomic_numbers=atoms.numbers,
-                positions=atoms.positions,
-                cell=atoms.cell.array,
-                energy=atoms.get_potential_energy(),
-                forces=atoms.get_forces(),
-                virial=-atoms.get_stress(voigt=False) * atoms.get_volume(),
-            )
-        )
+        frames.append(label(atoms))
     return frames
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_energies_along_a_strain_overrule_all_else(tmp_path: Path, movement_text: Writer, sign: int) -> None:
+def test_energies_along_a_strain_overrule_all_else(
+    tmp_path: Path, movement_text: Writer, strained_copper: list[Frame], sign: int
+) -> None:
     """Blocks that only PWmat writes are no match for the energies."""
-    frames = strained_copper()
-    text = "".join(movement_text(frame, stress=sign * _virial(frame)) for frame in frames)
+    text = "".join(movement_text(frame, stress=sign * _virial(frame)) for frame in strained_copper)
     found, report = load(tmp_path / "MOVEMENT", text)
-    for frame, expected in zip(found, frames, strict=True):
+    for frame, expected in zip(found, strained_copper, strict=True):
         np.testing.assert_allclose(frame.virial, expected.virial, atol=1e-8)
     assert any("follow the strain" in note for note in report.notes)
 
@@ -179,9 +170,10 @@ def test_stress_that_comes_too_late_to_decide_is_dropped_and_said_so(
     assert any("later stress blocks are dropped" in note for note in report.notes)
 
 
-def test_forces_that_contradict_the_energies_are_pointed_out(tmp_path: Path, movement_text: Writer) -> None:
-    frames = strained_copper()
-    cell = frames[0].cell
+def test_forces_that_contradict_the_energies_are_pointed_out(
+    tmp_path: Path, movement_text: Writer, strained_copper: list[Frame]
+) -> None:
+    cell = strained_copper[0].cell
     fixed = []
     for k in range(9):  # a spring at the origin: E = x^2 for one atom, +force written where PWmat writes -force
         x = 0.4 - 0.05 * k

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from typer.testing import CliRunner, Result
 
 from pwmlff.cli.main import app
 from pwmlff.config import load_config
 from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
+from pwmlff.data.writers import write_extxyz
 from pwmlff.evaluate.kpu import COLUMNS, KalmanUncertainty
 from pwmlff.models.derivatives import predict
 from pwmlff.train import train_from_config
@@ -33,18 +33,11 @@ def run(*words: str) -> Result:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> Path:
     """A short run with LKF, one with Adam, and a trajectory whose last frame is far from the training data."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     path = tmp_path_factory.mktemp("kpu")
-    images = []
-    for frame in cu_frames:
-        atoms = Atoms(frame.atomic_numbers, frame.positions, cell=frame.cell, pbc=True)
-        atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, forces=frame.forces)
-        images.append(atoms)
-    ase.io.write(path / "train.xyz", images)
-    strange = images[0].copy()
-    strange.set_cell(0.87 * strange.cell, scale_atoms=True)
-    ase.io.write(path / "traj.xyz", [images[1].copy(), images[2].copy(), strange])
+    write_extxyz(path / "train.xyz", cu_frames)
+    frame = cu_frames[0]
+    strange = replace(frame, positions=0.87 * frame.positions, cell=0.87 * frame.cell)
+    write_extxyz(path / "traj.xyz", [cu_frames[1], cu_frames[2], strange])
     for name in ("LKF", "ADAM"):
         config = {
             "model_type": "DP",

@@ -273,15 +273,24 @@ run 0
 """
 
 
+@pytest.fixture(scope="session")
+def as_frame() -> Callable[[Atoms], Frame]:
+    """Return a function that gives ASE's atoms as a frame."""
+
+    def make(atoms: Atoms) -> Frame:
+        return Frame(atomic_numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
+
+    return make
+
+
 @pytest.fixture
-def expect() -> Callable[..., Expected]:
+def expect(as_frame: Callable[[Atoms], Frame]) -> Callable[..., Expected]:
     """Return a function that evaluates an exported model in Python."""
 
     def evaluate(atoms: Atoms, path: Path) -> Expected:
         exported = load_exported(path)
-        frame = Frame(atomic_numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
         type_of = {atomic_number_of(symbol): index for index, symbol in enumerate(exported.metadata.elements)}
-        batch = collate([make_sample(frame, type_of, exported.metadata.cutoff)])
+        batch = collate([make_sample(as_frame(atoms), type_of, exported.metadata.cutoff)])
         energies, gradients = exported.module(batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
         virial = virial_from_gradients(gradients, batch)[0].numpy()
         return Expected(

@@ -15,7 +15,6 @@ from ase.io import write
 
 from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
-from pwmlff.data.frame import Frame
 from pwmlff.export import export_potential
 from pwmlff.lammps import PLUGIN_NAME
 from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential
@@ -26,7 +25,7 @@ REPULSION = ZBLConfig(inner=2.0, outer=3.2)  # reaches the neighbours of the cry
 
 
 @pytest.fixture
-def potential(crystal: Atoms) -> Callable[..., Potential]:
+def potential(crystal: Atoms, as_frame: Callable) -> Callable[..., Potential]:
     """Return a function that makes an untrained Deep Potential, or its tables."""
 
     def make(kind: str = "DP", zbl: ZBLConfig | None = None, seed: int = 3) -> Potential:
@@ -35,10 +34,7 @@ def potential(crystal: Atoms) -> Callable[..., Potential]:
         section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
         config = MODELS[model_type].Config.model_validate(section)
         made = build_potential(model_type, config, ("O", "Cu"), zbl=zbl)
-        frame = Frame(
-            atomic_numbers=crystal.numbers, positions=crystal.positions, cell=crystal.cell.array, pbc=crystal.pbc
-        )
-        made.fit_statistics(iterate_batches(FrameDataset([frame], ["O", "Cu"], CUTOFF), 1))
+        made.fit_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
         made.set_energy_shift(np.array([-5.0, -3.0]))
         return tabulate(made, 0.02, 3) if kind.endswith("tables") else made
 

@@ -14,7 +14,6 @@ from ase import Atoms
 from pwmlff import PwmlffCalculator
 from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
-from pwmlff.data.frame import Frame
 from pwmlff.export import export_potential
 from pwmlff.models import MODELS, ZBLConfig, build_potential
 from pwmlff.ops import library
@@ -25,12 +24,8 @@ CUTOFF = 4.6  # Å
 WARNING = "pairs nearer than any it was compressed for"
 
 
-def as_frame(atoms: Atoms) -> Frame:
-    return Frame(atomic_numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
-
-
 @pytest.fixture
-def compressed(crystal: Atoms, tmp_path: Path) -> Callable[..., Path]:
+def compressed(crystal: Atoms, as_frame: Callable, tmp_path: Path) -> Callable[..., Path]:
     """Return a function that exports a compressed model made for the distances of the crystal."""
 
     def make(model_type: str = "DP", dtype: str = "float64", seed: int = 8) -> Path:

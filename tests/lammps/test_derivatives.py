@@ -10,7 +10,6 @@ import pytest
 from ase import Atoms
 
 from pwmlff.data.batch import collate, make_sample
-from pwmlff.data.frame import Frame
 from pwmlff.export import export_potential, load_exported
 from pwmlff.models import build_potential
 from pwmlff.models.dp import DPConfig
@@ -78,7 +77,9 @@ def test_virial(crystal: Atoms, deep_potential: Path, run_script: Callable, newt
 
 
 @pytest.mark.parametrize(("ranks", "newton"), [(1, "on"), (2, "off")])
-def test_heat_flux(tmp_path: Path, crystal: Atoms, model: Path, run_script: Callable, ranks: int, newton: str) -> None:
+def test_heat_flux(
+    tmp_path: Path, crystal: Atoms, as_frame: Callable, model: Path, run_script: Callable, ranks: int, newton: str
+) -> None:
     """J = sum_i e_i v_i - sum_pairs r_ij (dE_i/dr_ij . v_j), the flux of a many-body energy."""
     commands = f"""
 read_data data
@@ -100,8 +101,7 @@ run 0
     velocities, kinetic = dump[:, 1:4], dump[:, 4]
 
     exported = load_exported(model)
-    frame = Frame(atomic_numbers=crystal.numbers, positions=crystal.positions, cell=crystal.cell.array, pbc=crystal.pbc)
-    batch = collate([make_sample(frame, {29: 0, 8: 1}, exported.metadata.cutoff)])
+    batch = collate([make_sample(as_frame(crystal), {29: 0, 8: 1}, exported.metadata.cutoff)])
     energies, gradients = exported.module(batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
     power = (gradients.numpy() * velocities[batch.pair_neighbors.numpy()]).sum(axis=1)
     expected = ((energies.numpy() + kinetic)[:, None] * velocities).sum(axis=0)
