@@ -6,7 +6,7 @@ filter itself is in `kalman_filter.py`, what is measured in `kalman_measurements
 Deviations from PWMLFF, each a key: the measurements of a batch are taken in together as one vector, from one forward
 pass (`joint`), and the batch may be measured in several parts (`parts`); atoms are drawn without replacement; the
 variance that forgetting builds up and the length of a step are bounded (`p_max`, `max_step`); and a run that has lost
-its way returns to its last good weights (`guard`).
+its way returns to its last good weights (`guard`). No key: only ratios of prefactors count, see `PREFACTORS`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ from pwmlff.optim.kalman_measurements import (
 )
 from pwmlff.optim.kalman_parts import split_batch
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
+
+# Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
+# c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
+PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0)
 
 
 class KalmanConfig(OptimizerConfig):
@@ -65,16 +69,30 @@ class KalmanConfig(OptimizerConfig):
     )
     p_precision: Literal["float64", "float32"] = Field("float64", description="Number format of P")
     guard: bool = Field(True, description="Return to the last good weights when errors explode")
-    pre_fac_force: float = Field(60.0, ge=0, description="Prefactor of forces")
-    pre_fac_etot: float = Field(200.0, ge=0, description="Prefactor of energies per atom")
-    pre_fac_virial: float = Field(60.0, ge=0, description="Prefactor of virials per atom")
-    pre_fac_ei: float = Field(60.0, ge=0, description="Prefactor of atomic energies")
+    pre_fac_force: float = Field(
+        PREFACTORS.forces, ge=0, description="Prefactor of forces; only ratios of prefactors count"
+    )
+    pre_fac_etot: float = Field(PREFACTORS.energy, ge=0, description="Prefactor of energies per atom")
+    pre_fac_virial: float = Field(PREFACTORS.virial, ge=0, description="Prefactor of virials per atom")
+    pre_fac_ei: float = Field(PREFACTORS.atomic_energies, ge=0, description="Prefactor of atomic energies")
 
     @model_validator(mode="after")
-    def _check_groups(self) -> KalmanConfig:
+    def _check(self) -> KalmanConfig:
         if 0 < self.nselect < self.groupsize:
             raise ValueError(f"`groupsize` is {self.groupsize}, expected at most `nselect` ({self.nselect})")
+        if self.n_trained > 0 and not any(self.prefactors.as_tuple()):
+            raise ValueError("the prefactors of all that is trained are 0; give one of them another value")
         return self
+
+    @property
+    def prefactors(self) -> LossWeights:
+        """Prefactors as they were given, 0 for what is not trained."""
+        return LossWeights(
+            energy=self.pre_fac_etot if self.train_energy else 0.0,
+            forces=self.pre_fac_force if self.train_force else 0.0,
+            virial=self.pre_fac_virial if self.train_virial else 0.0,
+            atomic_energies=self.pre_fac_ei if self.train_ei else 0.0,
+        )
 
     @property
     def n_force_groups(self) -> int:
@@ -171,18 +189,20 @@ class KalmanUpdate(UpdateStrategy):
 
     def _kinds(self) -> list[Kind]:
         """Return what is measured in this step, in the order of PWMLFF."""
-        config = self.config
+        config, given = self.config, self.config.prefactors
+        most = PREFACTORS.as_tuple()
+        factor = 1.0 / max(value / limit for value, limit in zip(given.as_tuple(), most, strict=True))
         kinds = []
         if config.train_virial:
-            kinds.append(virial_kind(config.pre_fac_virial))
+            kinds.append(virial_kind(factor * given.virial))
         if config.train_energy:
-            kinds.append(energy_kind(config.pre_fac_etot))
+            kinds.append(energy_kind(factor * given.energy))
         if config.train_ei:
-            kinds.append(atomic_energies_kind(config.pre_fac_ei))
+            kinds.append(atomic_energies_kind(factor * given.atomic_energies))
         if config.train_force:
             groups = range(self._draw.n_groups)
             kinds += [
-                forces_kind(config.pre_fac_force, group, self._draw, self.n_steps, per_atom=config.force_per_atom)
+                forces_kind(factor * given.forces, group, self._draw, self.n_steps, per_atom=config.force_per_atom)
                 for group in groups
             ]
         return kinds
@@ -204,13 +224,7 @@ class KalmanUpdate(UpdateStrategy):
     @property
     def weights(self) -> LossWeights:
         """The prefactors; the filter minimises no loss, but epochs must compare."""
-        config = self.config
-        return LossWeights(
-            energy=config.pre_fac_etot if config.train_energy else 0.0,
-            forces=config.pre_fac_force if config.train_force else 0.0,
-            virial=config.pre_fac_virial if config.train_virial else 0.0,
-            atomic_energies=config.pre_fac_ei if config.train_ei else 0.0,
-        )
+        return self.config.prefactors
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the filter, half of P, and the guard."""

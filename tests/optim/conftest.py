@@ -12,12 +12,23 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, Potential, build_potential
+from pwmlff.optim.kalman import PREFACTORS
 
 CUTOFF = 4.0
 MODEL: dict[str, Any] = {
     "descriptor": {"Rmax": CUTOFF, "network_size": [4, 8], "M2": 2},
     "fitting_net": {"network_size": [6, 1]},
 }
+
+
+@pytest.fixture(scope="session")
+def plain() -> dict[str, Any]:
+    """The keys of LKF that make its update that of PWMLFF with its `p0_weight` 1."""
+    return {
+        **{"joint": False, "parts": 1, "nselect": 24, "groupsize": 6, "replacement": True, "force_per_atom": True},
+        **{"pre_fac_etot": 1.0, "pre_fac_force": 2.0, "p_max": 1e12, "max_step": 1e9, "guard": False},
+        "p0_weight": (2.0 / PREFACTORS.forces) ** 2,
+    }
 
 
 @pytest.fixture

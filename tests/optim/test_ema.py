@@ -42,3 +42,15 @@ def test_state_goes_through_a_file_that_holds_the_average() -> None:
         one.update()
     with average.applied(), restored.applied():
         assert torch.equal(other.weight, module.weight)
+
+
+def test_the_average_can_have_buffers_of_its_own() -> None:
+    module = nn.BatchNorm1d(2, dtype=torch.float64)
+    average = WeightAverage(module, 0.5, own=["running_mean"])
+    with average.applied():
+        module.running_mean.fill_(3.0)
+        module.running_var.fill_(5.0)
+    assert module.running_mean.tolist() == [0.0, 0.0]
+    assert module.running_var.tolist() == [5.0, 5.0]
+    with average.applied():
+        assert module.running_mean.tolist() == [3.0, 3.0]

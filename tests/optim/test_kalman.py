@@ -17,16 +17,13 @@ from pwmlff.optim.base import NonFiniteError
 from pwmlff.optim.kalman import KalmanConfig, KalmanUpdate
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 
-PLAIN = {  # as PWMLFF has it
-    **{"joint": False, "parts": 1, "nselect": 24, "groupsize": 6, "replacement": True, "force_per_atom": True},
-    **{"pre_fac_etot": 1.0, "pre_fac_force": 2.0, "p_max": 1e12, "max_step": 1e9, "guard": False},
-}
 PotentialFactory = Callable[[], Potential]
 
 
 def make_update(potential: Potential, name: str = "LKF", **keys: Any) -> KalmanUpdate:
     # softer than the defaults, which are for nets of many blocks: the filter's noise grows with their number
-    soft = {"pre_fac_etot": 20.0, "pre_fac_force": 10.0, "pre_fac_virial": 10.0, "pre_fac_ei": 10.0, "max_step": 2.0}
+    soft = {"pre_fac_etot": 2.0, "pre_fac_force": 1.0, "pre_fac_virial": 1.0, "pre_fac_ei": 1.0}
+    soft |= {"p0_weight": 0.03, "p_max": 3.0, "max_step": 2.0}
     config = KalmanConfig.model_validate({"optimizer": name, **soft, **keys})
     update = OPTIMIZERS[name](potential, config, steps_per_epoch=10)
     assert isinstance(update, KalmanUpdate)
@@ -67,9 +64,23 @@ class WrittenOut:
             self.measure(value, 2 * error.abs().mean() / n_atoms * n_frames**0.5)
 
 
-def test_plain_form_is_that_of_pwmlff(make_potential: PotentialFactory, cu_data: FrameDataset) -> None:
+def test_only_ratios_of_prefactors_count(make_potential: PotentialFactory, cu_batch: Batch) -> None:
+    steps = []
+    for factor in (1.0, 1024.0):
+        potential = make_potential()
+        update = make_update(potential, pre_fac_etot=3.0 * factor, pre_fac_force=2.0 * factor)
+        update.step(cu_batch)
+        steps.append(WeightVector(potential).read())
+    assert torch.equal(*steps)
+    with pytest.raises(ValidationError, match="prefactors of all that is trained are 0"):
+        KalmanConfig.model_validate({"pre_fac_etot": 0.0, "train_force": False})
+
+
+def test_plain_form_is_that_of_pwmlff(
+    make_potential: PotentialFactory, cu_data: FrameDataset, plain: dict[str, Any]
+) -> None:
     potential, twin = make_potential(), make_potential()
-    update = make_update(potential, block_size=60, p0_weight=1.0, **PLAIN)
+    update = make_update(potential, block_size=60, **plain)
     oracle = WrittenOut(twin, 60, 1.0)
     assert len(oracle.blocks) > 2
     start = oracle.vector.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,13 @@ MODEL = {
     "fitting_net": {"network_size": [16, 16, 1]},
 }
 SHORT_MEMORY = {"kalman_lambda": 0.90, "kalman_nue": 0.996, "p0_weight": 1.0, "batch_size": 1}
-PLAIN = {  # as PWMLFF has it
-    **{"joint": False, "parts": 1, "nselect": 24, "groupsize": 6, "replacement": True, "force_per_atom": True},
-    **{"pre_fac_etot": 1.0, "pre_fac_force": 2.0, "p_max": 1e12, "max_step": 1e9, "guard": False},
-}
 N_STEPS = 400
 
 
 @pytest.fixture(scope="module")
-def hot() -> FrameDataset:
+def hot(label: Callable[..., Frame]) -> FrameDataset:
     """Aluminium of 16 atoms, displaced by 0.1 to 0.5 Å."""
     from ase.build import bulk
-    from ase.calculators.emt import EMT
 
     frames: list[Frame] = []
     for lattice, n_frames, amplitude, seed in ((4.05, 6, 0.1, 3), (4.05, 6, 0.35, 4), (4.3, 4, 0.5, 5)):
@@ -41,19 +37,7 @@ def hot() -> FrameDataset:
             atoms = bulk("Al", "fcc", a=lattice, cubic=True).repeat((2, 2, 1))
             atoms.positions += amplitude * rng.standard_normal(atoms.positions.shape)
             atoms.set_cell(atoms.cell @ (np.eye(3) + 0.02 * rng.standard_normal((3, 3))), scale_atoms=True)
-            atoms.calc = EMT()
-            frames.append(
-                Frame(
-                    atomic_numbers=atoms.numbers,
-                    positions=atoms.positions,
-                    cell=atoms.cell.array,
-                    pbc=atoms.pbc,
-                    energy=atoms.get_potential_energy(),
-                    forces=atoms.get_forces(),
-                    source="al.xyz",
-                    index=len(frames),
-                )
-            )
+            frames.append(label(atoms, "al.xyz", len(frames)))
     return FrameDataset(frames, ["Al"], CUTOFF)
 
 
@@ -70,14 +54,14 @@ def train(hot: FrameDataset, seed: int = 2, **keys: Any) -> tuple[KalmanUpdate, 
 
 
 @pytest.mark.slow
-def test_plain_form_is_lost(hot: FrameDataset) -> None:
-    _, errors = train(hot, **PLAIN)
-    assert np.median(errors[-40:]) > 3.0  # the forces themselves have a root mean square of 4.6 eV/Å
+def test_plain_form_is_lost(hot: FrameDataset, plain: dict[str, Any]) -> None:
+    _, errors = train(hot, **plain)
+    assert errors[-40:].max() > 4.6  # worse than no model: the root mean square of the forces themselves
 
 
 @pytest.mark.slow
-def test_guard_ends_well(hot: FrameDataset) -> None:
-    update, errors = train(hot, **{**PLAIN, "guard": True})
+def test_guard_ends_well(hot: FrameDataset, plain: dict[str, Any]) -> None:
+    update, errors = train(hot, **{**plain, "guard": True})
     assert update._guard.n_rollbacks > 0
     assert np.median(errors[-15:]) < 1.0
 

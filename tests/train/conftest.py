@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from pwmlff.config import RunConfig, load_config
 from pwmlff.data.batch import Batch
 from pwmlff.data.frame import Frame
+from pwmlff.data.writers import write_extxyz
 from pwmlff.models import MODELS, Network, NetworkConfig, predict
 from pwmlff.optim import OPTIMIZERS, ErrorSums, LossWeights, OptimizerConfig, UpdateStrategy
 from pwmlff.optim.base import require_finite
@@ -94,21 +94,8 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def frames_file(cu_frames: list[Frame], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The copper frames as extended XYZ."""
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-    from ase.io import write
-
-    images = []
-    for frame in cu_frames:
-        assert frame.virial is not None
-        atoms = Atoms(frame.atomic_numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
-        stress = -np.array(frame.virial) / frame.volume
-        atoms.calc = SinglePointCalculator(
-            atoms, energy=frame.energy, forces=frame.forces, stress=stress.flat[[0, 4, 8, 5, 2, 1]]
-        )
-        images.append(atoms)
     path = tmp_path_factory.mktemp("frames") / "cu.xyz"
-    write(path, images)
+    write_extxyz(path, cu_frames)
     return path
 
 

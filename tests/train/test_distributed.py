@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pwmlff.config import load_config
 from pwmlff.data.frame import Frame
+from pwmlff.data.writers import write_extxyz
 from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
 from pwmlff.train import EXIT_STOPPED, train_from_config
 
@@ -55,17 +56,8 @@ main()
 @pytest.fixture(scope="module")
 def alloy_file(two_element_frames: list[Frame], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copper-gold frames of 4 to 16 atoms: shares of a batch are never equal."""
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-    from ase.io import write
-
-    images = []
-    for frame in two_element_frames:
-        atoms = Atoms(frame.atomic_numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
-        atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, forces=frame.forces)
-        images.append(atoms)
     path = tmp_path_factory.mktemp("alloy") / "cuau.xyz"
-    write(path, images)
+    write_extxyz(path, two_element_frames)
     return path
 
 

@@ -21,7 +21,9 @@ from pwmlff.config import RunConfig
 from pwmlff.data.batch import Batch, Sample, make_sample
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
+from pwmlff.data.readers import read_frames
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, TrainingError
+from pwmlff.models import predict
 from pwmlff.models.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
 from pwmlff.optim.adam import GradientUpdate
@@ -273,6 +275,24 @@ def test_averaged_weights_are_what_is_saved_for_use(make_run: RunFactory) -> Non
     checkpoint = load_checkpoint(config.model_store_dir / config.model_name)
     trained = checkpoint.tensors["trained/network.heights"]
     assert not torch.equal(trained, checkpoint.potential.state_dict()["network.heights"])
+
+
+def test_averaged_weights_have_their_own_zero_of_energy(make_run: RunFactory) -> None:
+    config = make_run(ema_decay=0.9, valid_ratio=0.0, optimizer={"learning_rate": 5e-2})
+    _train(config)
+    checkpoint = load_checkpoint(config.model_store_dir / config.model_name)
+    averaged = checkpoint.potential
+    frames = read_frames(config.train_data, format="extxyz")
+    batch = FrameDataset(frames, averaged.elements, averaged.cutoff).batch(np.arange(len(frames)))
+
+    def mean_error() -> float:
+        energy = predict(averaged, batch, forces=False, virial=False).energy
+        return float(((batch.energy - energy) / batch.n_atoms).mean())
+
+    assert abs(mean_error()) < 1e-12
+    trained_shift = checkpoint.tensors["trained/energy_shift"]
+    averaged.set_energy_shift(trained_shift.numpy())
+    assert abs(mean_error()) > 1e-6  # without its own it is off
 
 
 def test_separate_validation_data(make_run: RunFactory, frames_file: Path) -> None:

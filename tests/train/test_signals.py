@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from pwmlff.train import signals
 from pwmlff.train.signals import StopRequest
+
+
+@pytest.fixture(autouse=True)
+def handler_of_python() -> Iterator[None]:
+    """What a terminal gives; a shell's background jobs start with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_echo_of_a_signal_does_nothing_and_a_later_one_acts(monkeypatch: pytest.MonkeyPatch) -> None:
