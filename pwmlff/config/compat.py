@@ -77,16 +77,12 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
         **dict.fromkeys(("kalman_lambda", "kalman_nue", "block_size", "nselect", "groupsize", "p0_weight"), _OF_KALMAN),
         **dict.fromkeys(("force_groups", "force_per_atom", "replacement", "joint", "parts"), _OF_KALMAN),
         **dict.fromkeys(("p_max", "max_step", "p_precision", "guard"), _OF_KALMAN),
-        **{f"pre_fac_{label}": _OF_KALMAN for label in ("force", "etot", "ei", "virial")},
+        **{f"pre_fac_{label}": _OF_KALMAN for label in ("force", "etot", "ei", "egroup", "virial")},
         **{
             f"{end}_pre_fac_{label}": _OF_GRADIENT
             for end in ("start", "end")
-            for label in ("force", "etot", "ei", "virial")
+            for label in ("force", "etot", "ei", "egroup", "virial")
         },
-        **dict.fromkeys(
-            ("train_egroup", "pre_fac_egroup", "start_pre_fac_egroup", "end_pre_fac_egroup"),
-            "group energies are not trained",
-        ),
         **dict.fromkeys(("learning_rate", "stop_lr", "stop_step", "decay_step", "lambda_2"), _OF_GRADIENT),
         **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),
         "weight_decay": "it is a setting of SGD; the weight decay of ADAM and ADAMW is `lambda_2`",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,7 @@ class Batch:
     has_virial: Tensor  # [F] bool
     has_atomic_energies: Tensor  # [F] bool
     volume: Tensor  # [F] float64, Å^3
+    cutoff: float  # Å, of all pairs
     where: tuple[str, ...] = ()  # place of each frame, for messages
 
     @property
@@ -65,7 +67,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Copy the tensors to a device."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "where"}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 
 
@@ -121,6 +124,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         has_virial=torch.tensor([f.virial is not None for f in frames]),
         has_atomic_energies=torch.tensor([f.atomic_energies is not None for f in frames]),
         volume=torch.tensor([f.volume for f in frames], dtype=torch.float64),
+        cutoff=samples[0].neighbors.cutoff,
         where=tuple(f.where for f in frames),
     )
 
@@ -144,6 +148,7 @@ def _empty_batch() -> Batch:
         has_virial=flags,
         has_atomic_energies=flags,
         volume=numbers,
+        cutoff=0.0,
     )
 
 

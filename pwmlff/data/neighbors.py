@@ -20,11 +20,13 @@ class NeighborList:
         pair_vectors: [E, 3] Å, r_j - r_i with the periodic image applied.
         pair_neighbors: [E] int64, atom j.
         pair_start: [N + 1] int64, pairs of atom i are `pair_start[i]:pair_start[i + 1]`.
+        cutoff: Å.
     """
 
     pair_vectors: NDArray[np.float64]
     pair_neighbors: NDArray[np.int64]
     pair_start: NDArray[np.int64]
+    cutoff: float
 
 
 def neighbor_list(frame: Frame, cutoff: float) -> NeighborList:
@@ -54,7 +56,7 @@ def neighbor_list(frame: Frame, cutoff: float) -> NeighborList:
     order = np.lexsort((vectors[:, 2], vectors[:, 1], vectors[:, 0], neighbor, center))
     pair_start = np.zeros(len(frame) + 1, dtype=np.int64)
     np.cumsum(np.bincount(center, minlength=len(frame)), out=pair_start[1:])
-    return NeighborList(np.ascontiguousarray(vectors[order]), neighbor[order], pair_start)
+    return NeighborList(np.ascontiguousarray(vectors[order]), neighbor[order], pair_start, cutoff)
 
 
 def _full_cell(frame: Frame) -> NDArray[np.float64]:

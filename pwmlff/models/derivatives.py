@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pwmlff.models.group_energies import group_energies
+
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
     from pwmlff.models.potential import Potential
@@ -28,10 +30,17 @@ class Prediction:
     atomic_energies: Tensor  # [N] eV
     forces: Tensor | None  # [N, 3] eV/Å
     virial: Tensor | None  # [F, 3, 3] eV
+    group_energies: Tensor | None = None  # [N] eV
 
 
 def predict(
-    potential: Potential, batch: Batch, *, forces: bool = True, virial: bool = True, create_graph: bool = False
+    potential: Potential,
+    batch: Batch,
+    *,
+    forces: bool = True,
+    virial: bool = True,
+    groups: bool = False,
+    create_graph: bool = False,
 ) -> Prediction:
     """Evaluate a potential.
 
@@ -40,6 +49,7 @@ def predict(
         batch: The structures.
         forces: Whether forces are wanted.
         virial: Whether virials are wanted.
+        groups: Whether group energies are wanted.
         create_graph: Whether the result will be differentiated, as in training.
     """
     needs_pairs = forces or virial
@@ -56,6 +66,7 @@ def predict(
             atomic_energies=atomic_energies,
             forces=forces_from_gradients(gradients, batch) if forces and gradients is not None else None,
             virial=virial_from_gradients(gradients, batch) if virial and gradients is not None else None,
+            group_energies=group_energies(atomic_energies, batch) if groups else None,
         )
 
 

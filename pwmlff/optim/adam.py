@@ -60,6 +60,8 @@ class AdamConfig(OptimizerConfig):
     end_pre_fac_virial: float = _prefactor(1.0, "end_pre_fac_virial", "limit_pref_v", text="w_V at the end")
     start_pre_fac_ei: float = _prefactor(0.1, "start_pre_fac_ei", "start_pref_ae", text="w_A at the start")
     end_pre_fac_ei: float = _prefactor(2.0, "end_pre_fac_ei", "limit_pref_ae", text="w_A at the end")
+    start_pre_fac_egroup: float = _prefactor(0.02, "start_pre_fac_egroup", text="w_G at the start")
+    end_pre_fac_egroup: float = _prefactor(1.0, "end_pre_fac_egroup", text="w_G at the end")
 
     @model_validator(mode="after")
     def _check_rates(self) -> AdamConfig:
@@ -89,13 +91,7 @@ class GradientUpdate(UpdateStrategy):
     def step(self, batch: Batch) -> ErrorSums:
         """See `UpdateStrategy.step`."""
         weights = self.weights
-        prediction = predict(
-            self.potential,
-            batch,
-            forces=weights.forces > 0,
-            virial=weights.virial > 0,
-            create_graph=True,
-        )
+        prediction = predict(self.potential, batch, **weights.predicted, create_graph=True)
         sums = sum_errors(prediction, batch)
         # this process's part of the loss of the whole batch: the gradients of the parts add up to that of the batch
         loss = sums.loss(weights, distributed.sum_(sums.counts.clone()))
@@ -168,6 +164,7 @@ class GradientUpdate(UpdateStrategy):
             forces=weight(config.train_force, "force"),
             virial=weight(config.train_virial, "virial"),
             atomic_energies=weight(config.train_ei, "ei"),
+            group_energies=weight(config.train_egroup, "egroup"),
         )
 
     @property

@@ -40,11 +40,12 @@ class OptimizerConfig(BaseModel):
     train_force: bool = Field(True, description="Train forces")
     train_virial: bool = Field(False, description="Train virials")
     train_ei: bool = Field(False, description="Train atomic energies")
+    train_egroup: bool = Field(False, description="Train group energies: means of atomic energies around each atom")
 
     @property
     def n_trained(self) -> int:
         """Number of quantities that are trained."""
-        return sum((self.train_energy, self.train_force, self.train_virial, self.train_ei))
+        return sum((self.train_energy, self.train_force, self.train_virial, self.train_ei, self.train_egroup))
 
 
 class UpdateStrategy(ABC):

@@ -31,6 +31,7 @@ from pwmlff.optim.kalman_measurements import (
     atomic_energies_kind,
     energy_kind,
     forces_kind,
+    group_energies_kind,
     virial_kind,
 )
 from pwmlff.optim.kalman_parts import split_batch
@@ -38,7 +39,7 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
-PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0)
+PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
 
 
 class KalmanConfig(OptimizerConfig):
@@ -75,6 +76,7 @@ class KalmanConfig(OptimizerConfig):
     pre_fac_etot: float = Field(PREFACTORS.energy, ge=0, description="Prefactor of energies per atom")
     pre_fac_virial: float = Field(PREFACTORS.virial, ge=0, description="Prefactor of virials per atom")
     pre_fac_ei: float = Field(PREFACTORS.atomic_energies, ge=0, description="Prefactor of atomic energies")
+    pre_fac_egroup: float = Field(PREFACTORS.group_energies, ge=0, description="Prefactor of group energies")
 
     @model_validator(mode="after")
     def _check(self) -> KalmanConfig:
@@ -92,6 +94,7 @@ class KalmanConfig(OptimizerConfig):
             forces=self.pre_fac_force if self.train_force else 0.0,
             virial=self.pre_fac_virial if self.train_virial else 0.0,
             atomic_energies=self.pre_fac_ei if self.train_ei else 0.0,
+            group_energies=self.pre_fac_egroup if self.train_egroup else 0.0,
         )
 
     @property
@@ -176,6 +179,7 @@ class KalmanUpdate(UpdateStrategy):
                 part,
                 forces=any(kind.forces for kind in kinds),
                 virial=any(kind.virial for kind in kinds),
+                groups=any(kind.groups for kind in kinds),
                 create_graph=True,
             )
             sums = sums + sum_errors(prediction, part).detached()
@@ -199,6 +203,8 @@ class KalmanUpdate(UpdateStrategy):
             kinds.append(energy_kind(factor * given.energy))
         if config.train_ei:
             kinds.append(atomic_energies_kind(factor * given.atomic_energies))
+        if config.train_egroup:
+            kinds.append(group_energies_kind(factor * given.group_energies))
         if config.train_force:
             groups = range(self._draw.n_groups)
             kinds += [

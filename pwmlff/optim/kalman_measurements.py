@@ -7,7 +7,7 @@ with N the atoms of a frame, <> the mean over what the measurement takes of the 
     h = sum_frames s pref E / N            r = sum_frames pref |E* - E| / N
     h = sum_frames <s pref F> / N          r = sum_frames <pref |F* - F|> / N        some atoms, three components
     h = sum_frames sum_6 s pref V / N      r = sum_frames <pref |V* - V|> / N        xx, xy, xz, yy, yz, zz
-    h = sum_frames <s pref e>              r = sum_frames <pref |e* - e|>            atomic energies
+    h = sum_frames <s pref e>              r = sum_frames <pref |e* - e|>            atomic energies, group energies
 
 The forces' 1 / N is PWMLFF's and makes them count little in large frames; it can be left out.
 The filter is given dh/dw and the residual sqrt(m) r / m for m frames: the mean error times the root of their number,
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import Prediction
+from pwmlff.models.group_energies import group_energies
 
 _SIX = ((0, 0, 0, 1, 1, 2), (0, 1, 2, 1, 2, 2))  # rows and columns of the virial's components
 
@@ -50,6 +51,7 @@ class Kind:
     measure: Callable[[Prediction, Batch], Measurement]
     forces: bool = False
     virial: bool = False
+    groups: bool = False
 
 
 def energy_kind(prefactor: float) -> Kind:
@@ -78,10 +80,20 @@ def atomic_energies_kind(prefactor: float) -> Kind:
     """Measure the mean over the atoms of a frame."""
 
     def measure(prediction: Prediction, batch: Batch) -> Measurement:
-        weight = (prefactor * batch.has_atomic_energies.to(torch.float64) / batch.n_atoms)[batch.atom_frame]
-        return _measured(prediction.atomic_energies, batch.atomic_energies, weight, weight, batch.has_atomic_energies)
+        return _measured_per_atom(prediction.atomic_energies, batch.atomic_energies, prefactor, batch)
 
     return Kind(measure)
+
+
+def group_energies_kind(prefactor: float) -> Kind:
+    """Measure the mean over the atoms of a frame."""
+
+    def measure(prediction: Prediction, batch: Batch) -> Measurement:
+        assert prediction.group_energies is not None
+        label = group_energies(batch.atomic_energies, batch)
+        return _measured_per_atom(prediction.group_energies, label, prefactor, batch)
+
+    return Kind(measure, groups=True)
 
 
 def forces_kind(prefactor: float, group: int, draw: ForceDraw, n_steps: int, *, per_atom: bool) -> Kind:
@@ -138,6 +150,11 @@ def frame_codes(batch: Batch) -> list[int]:
     """Return a number for each frame that depends on nothing but where the frame comes from."""
     names = batch.where or tuple(str(number) for number in range(batch.n_frames))
     return [zlib.crc32(name.encode()) for name in names]
+
+
+def _measured_per_atom(predicted: Tensor, label: Tensor, prefactor: float, batch: Batch) -> Measurement:
+    weight = (prefactor * batch.has_atomic_energies.to(torch.float64) / batch.n_atoms)[batch.atom_frame]
+    return _measured(predicted, label, weight, weight, batch.has_atomic_energies)
 
 
 def _measured(predicted: Tensor, label: Tensor, weight_in_h: Tensor, weight_in_r: Tensor, mask: Tensor) -> Measurement:

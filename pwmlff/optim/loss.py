@@ -2,9 +2,10 @@
 
 The loss is that of PWMLFF, a weighted sum of mean squared errors:
 
-    L = w_E <(E - E*)^2 / N> + w_F <(F - F*)^2> + w_V <(V - V*)^2 / N> + w_A <(e - e*)^2>
+    L = w_E <(E - E*)^2 / N> + w_F <(F - F*)^2> + w_V <(V - V*)^2 / N> + w_A <(e - e*)^2> + w_G <(g - g*)^2>
 
-`< >` is the mean over labelled frames (energy), components of labelled forces and virials, or labelled atoms;
+`< >` is the mean over labelled frames (energy), components of labelled forces and virials, or labelled atoms (atomic
+and group energies);
 `N` is the number of atoms of the frame. A label that a frame lacks counts neither above nor below the line.
 
 Sums and counts, never means, travel: they add up over batches and over processes, and means come last. The same
@@ -23,8 +24,9 @@ from torch import Tensor
 from pwmlff import keys
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import Prediction
+from pwmlff.models.group_energies import group_energies
 
-QUANTITIES = (keys.ENERGY, keys.FORCES, keys.VIRIAL, keys.ATOMIC_ENERGIES)
+QUANTITIES = (keys.ENERGY, keys.FORCES, keys.VIRIAL, keys.ATOMIC_ENERGIES, keys.GROUP_ENERGIES)
 _LOSS_SQUARES, _SQUARES, _ABSOLUTE, _COUNT = range(4)  # columns of ErrorSums.values
 
 
@@ -37,16 +39,23 @@ class LossWeights:
         forces: w_F, Å^2/eV^2.
         virial: w_V, 1/eV^2.
         atomic_energies: w_A, 1/eV^2.
+        group_energies: w_G, 1/eV^2.
     """
 
     energy: float = 0.0
     forces: float = 0.0
     virial: float = 0.0
     atomic_energies: float = 0.0
+    group_energies: float = 0.0
 
     def as_tuple(self) -> tuple[float, ...]:
         """Return the weights in the order of `QUANTITIES`."""
         return tuple(getattr(self, name) for name in QUANTITIES)
+
+    @property
+    def predicted(self) -> dict[str, bool]:
+        """Arguments of `predict` for what these weights need."""
+        return {"forces": self.forces > 0, "virial": self.virial > 0, "groups": self.group_energies > 0}
 
 
 @dataclass(frozen=True)
@@ -91,11 +100,11 @@ class ErrorSums:
         return (weight * means).sum()
 
     def rmse(self) -> dict[str, float]:
-        """Return the root mean square error of each quantity that has labels: eV/atom, eV/Å, eV/atom, eV."""
+        """Return the root mean square error of each quantity that has labels: eV/atom, eV/Å, eV/atom, eV, eV."""
         return {name: (row[_SQUARES] / row[_COUNT]) ** 0.5 for name, row in self._rows()}
 
     def mae(self) -> dict[str, float]:
-        """Return the mean absolute error of each quantity that has labels: eV/atom, eV/Å, eV/atom, eV."""
+        """Return the mean absolute error of each quantity that has labels: eV/atom, eV/Å, eV/atom, eV, eV."""
         return {name: row[_ABSOLUTE] / row[_COUNT] for name, row in self._rows()}
 
     def _rows(self) -> list[tuple[str, list[float]]]:
@@ -107,7 +116,7 @@ def sum_errors(prediction: Prediction, batch: Batch) -> ErrorSums:
     """Compare a prediction with the labels of its frames.
 
     Args:
-        prediction: Energies, and forces and virials unless they were not asked for (None).
+        prediction: Energies, and what was asked for besides; the rest is None.
         batch: The frames with labels and masks.
     """
     n_atoms = batch.n_atoms.to(torch.float64)
@@ -119,6 +128,11 @@ def sum_errors(prediction: Prediction, batch: Batch) -> ErrorSums:
     has_atomic = batch.has_atomic_energies.to(torch.float64)[batch.atom_frame]  # [N]
     atomic = (prediction.atomic_energies - batch.atomic_energies) * has_atomic
     rows.append(_row(atomic, atomic, has_atomic.sum()))
+    if prediction.group_energies is None:
+        rows.append(_zero_row(energy))
+    else:
+        groups = (prediction.group_energies - group_energies(batch.atomic_energies, batch)) * has_atomic
+        rows.append(_row(groups, groups, has_atomic.sum()))
     return ErrorSums(torch.stack(rows))
 
 

@@ -19,6 +19,7 @@ _LABELS = {
     keys.FORCES: "force RMSE (eV/Å)",
     keys.VIRIAL: "virial RMSE (eV/atom)",
     keys.ATOMIC_ENERGIES: "atomic energy RMSE (eV)",
+    keys.GROUP_ENERGIES: "group energy RMSE (eV)",
 }
 _PANEL = (4.2, 3.4)  # inches
 

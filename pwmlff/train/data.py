@@ -16,11 +16,12 @@ from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.errors import ConfigError
 from pwmlff.optim import OptimizerConfig
 
-_FLAG_OF = {  # optimizer key that switches the training of a label on
+_FLAG_OF = {  # optimizer key that switches the training of a quantity on
     keys.ENERGY: "train_energy",
     keys.FORCES: "train_force",
     keys.VIRIAL: "train_virial",
     keys.ATOMIC_ENERGIES: "train_ei",
+    keys.GROUP_ENERGIES: "train_egroup",
 }
 
 
@@ -53,14 +54,14 @@ class DataSummary:
         n_frames: Frames.
         n_atoms: Atoms of all frames.
         sizes: [F] atoms of each frame.
-        n_labelled: Frames that have each label.
+        n_labelled: Frames that can train each quantity.
         fingerprint: SHA-256 of structures and energies, in order.
     """
 
     n_frames: int = 0
     n_atoms: int = 0
     sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(keys.LABELS, 0))
+    n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_FLAG_OF, 0))
     fingerprint: str = ""
 
 
@@ -127,6 +128,7 @@ def summarize(frames: Sequence[Frame]) -> DataSummary:
         for array in (frame.atomic_numbers, frame.positions, frame.cell):
             digest.update(array.tobytes())
         digest.update(repr(frame.energy).encode())
+    summary.n_labelled[keys.GROUP_ENERGIES] = summary.n_labelled[keys.ATOMIC_ENERGIES]
     summary.sizes = np.array(sizes, dtype=np.int64)
     summary.n_frames, summary.n_atoms = len(sizes), sum(sizes)
     summary.fingerprint = digest.hexdigest()
@@ -147,7 +149,7 @@ def describe_labels(summary: DataSummary, optimizer: OptimizerConfig) -> list[st
             used.append(f"{name} on {n_labelled} of {summary.n_frames} frames")
         elif is_trained:
             lines.append(f"no training frame has {name}: `{flag}` has no effect")
-        elif n_labelled:
+        elif n_labelled and label in keys.LABELS:
             lines.append(f"{name} on {n_labelled} frames, not trained: `{flag}` is false")
     if not used:
         flags = ", ".join(f"`{flag}`" for flag in _FLAG_OF.values())

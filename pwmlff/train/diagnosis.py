@@ -50,13 +50,7 @@ def _is_finite(
     potential: Potential, dataset: FrameDataset, index: int, weights: LossWeights, device: torch.device
 ) -> bool:
     batch = dataset.batch([index]).to(device)
-    prediction = predict(
-        potential,
-        batch,
-        forces=weights.forces > 0,
-        virial=weights.virial > 0,
-        create_graph=True,
-    )
+    prediction = predict(potential, batch, **weights.predicted, create_graph=True)
     loss = sum_errors(prediction, batch).loss(weights)
     if not torch.isfinite(loss):
         return False

@@ -17,7 +17,7 @@ class Metrics:
 
     Attributes:
         loss: Weighted sum of mean squares.
-        rmse: Root mean square error of each quantity with labels: eV/atom, eV/Å, eV/atom, eV.
+        rmse: Root mean square error of each quantity with labels: eV/atom, eV/Å, eV/atom, eV, eV.
     """
 
     loss: float

@@ -17,6 +17,7 @@ _SHOWN = {  # heading, factor from the internal unit
     keys.FORCES: ("F eV/Å", 1.0),
     keys.VIRIAL: ("V meV/atom", 1e3),
     keys.ATOMIC_ENERGIES: ("Ei meV", 1e3),
+    keys.GROUP_ENERGIES: ("Egroup meV", 1e3),
 }
 _WIDTH = 19
 _LINE_INTERVAL = 30.0  # s between progress lines where there is no terminal

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     keys.ENERGY: "RMSE_Etot(eV/atom)",
     keys.ATOMIC_ENERGIES: "RMSE_Ei(eV)",
+    keys.GROUP_ENERGIES: "RMSE_Egroup(eV)",
     keys.FORCES: "RMSE_F(eV/Å)",
     keys.VIRIAL: "RMSE_virial(eV/atom)",
 }

@@ -178,7 +178,7 @@ class Trainer:
         with self._final_weights():
             for _, batch in load_batches(data, order, in_background=self.settings.in_background):
                 placed = batch.to(self.settings.device)
-                prediction = predict(self.potential, placed, forces=weights.forces > 0, virial=weights.virial > 0)
+                prediction = predict(self.potential, placed, **weights.predicted)
                 total = total + sum_errors(prediction, placed).detached()
                 if self._stop.requested:
                     break

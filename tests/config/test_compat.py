@@ -89,7 +89,7 @@ def test_train_file(tmp_path: Path) -> None:
     assert (config.optimizer.epochs, config.optimizer.batch_size, config.optimizer.train_virial) == (40, 4, True)
     assert config.train_data == (Path("li/MOVEMENT"), Path("si/MOVEMENT"))
     noticed = [notice.split("'")[1] for notice in config.notices]
-    assert noticed == ["max_neigh_num", "model.descriptor.E_tolerance", "optimizer.train_egroup"]
+    assert noticed == ["max_neigh_num", "model.descriptor.E_tolerance"]
 
 
 def test_test_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from pwmlff import keys
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.models import Potential, predict
@@ -18,11 +19,18 @@ from pwmlff.optim.kalman import KalmanConfig, KalmanUpdate
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 
 PotentialFactory = Callable[[], Potential]
+QUANTITY_OF = {
+    "train_energy": keys.ENERGY,
+    "train_force": keys.FORCES,
+    "train_virial": keys.VIRIAL,
+    "train_ei": keys.ATOMIC_ENERGIES,
+    "train_egroup": keys.GROUP_ENERGIES,
+}
 
 
 def make_update(potential: Potential, name: str = "LKF", **keys: Any) -> KalmanUpdate:
     # softer than the defaults, which are for nets of many blocks: the filter's noise grows with their number
-    soft = {"pre_fac_etot": 2.0, "pre_fac_force": 1.0, "pre_fac_virial": 1.0, "pre_fac_ei": 1.0}
+    soft = {"pre_fac_etot": 2.0, "pre_fac_force": 1.0, "pre_fac_virial": 1.0, "pre_fac_ei": 1.0, "pre_fac_egroup": 1.0}
     soft |= {"p0_weight": 0.03, "p_max": 3.0, "max_step": 2.0}
     config = KalmanConfig.model_validate({"optimizer": name, **soft, **keys})
     update = OPTIMIZERS[name](potential, config, steps_per_epoch=10)
@@ -134,14 +142,15 @@ def test_state_restores_the_next_step_exactly(make_potential: PotentialFactory, 
     assert torch.equal(update._vector.read(), restored._vector.read())
 
 
-@pytest.mark.parametrize("trained", ["train_energy", "train_force", "train_virial", "train_ei"])
-def test_each_label_can_be_trained_alone(make_potential: PotentialFactory, cu_batch: Batch, trained: str) -> None:
-    flags = {name: name == trained for name in ("train_energy", "train_force", "train_virial", "train_ei")}
+@pytest.mark.parametrize(("trained", "name"), QUANTITY_OF.items())
+def test_each_quantity_can_be_trained_alone(
+    make_potential: PotentialFactory, cu_batch: Batch, trained: str, name: str
+) -> None:
+    flags = {flag: flag == trained for flag in QUANTITY_OF}
     cu_batch.has_atomic_energies[:] = True
     cu_batch.atomic_energies[:] = cu_batch.energy.sum() / 64
     update = make_update(make_potential(), **flags)
     errors = [update.step(cu_batch).rmse() for _ in range(20)]
-    name = {"train_energy": "energy", "train_force": "forces", "train_virial": "virial"}.get(trained, "atomic_energies")
     assert errors[-1][name] < 0.7 * errors[0][name]
     assert sum(weight > 0 for weight in update.weights.as_tuple()) == 1
 

@@ -11,12 +11,14 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.models import Potential, Prediction, predict
+from pwmlff.models.group_energies import group_energies
 from pwmlff.optim.kalman_measurements import (
     ForceDraw,
     Measurement,
     atomic_energies_kind,
     energy_kind,
     forces_kind,
+    group_energies_kind,
     virial_kind,
 )
 
@@ -69,6 +71,18 @@ def test_atomic_energies(prediction: Prediction, cu_batch: Batch) -> None:
     value = (0.5 * error.sign() * prediction.atomic_energies).sum() / 32
     found = atomic_energies_kind(0.5).measure(prediction, cu_batch)
     _assert_measured(found, value, 0.5 * error.abs().sum() / 32, 2)
+
+
+def test_group_energies(make_potential: Callable[[], Potential], cu_batch: Batch) -> None:
+    cu_batch.has_atomic_energies[0] = True
+    cu_batch.atomic_energies.normal_(generator=torch.Generator().manual_seed(0))
+    prediction = predict(make_potential(), cu_batch, groups=True, create_graph=True)
+    assert prediction.group_energies is not None
+    label = group_energies(cu_batch.atomic_energies, cu_batch)[:32]
+    error = label - prediction.group_energies.detach()[:32]
+    value = (0.5 * error.sign() * prediction.group_energies[:32]).sum() / 32
+    found = group_energies_kind(0.5).measure(prediction, cu_batch)
+    _assert_measured(found, value, 0.5 * error.abs().sum() / 32, 1)
 
 
 def test_missing_labels_are_not_measured(prediction: Prediction, cu_batch: Batch) -> None:

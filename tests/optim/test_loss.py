@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.models import Prediction
+from pwmlff.models.group_energies import group_energies
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 
 CUTOFF = 3.0
@@ -113,3 +115,16 @@ def test_atomic_energies_are_compared_where_labelled(two_element_frames: list[Fr
     expected = ((prediction.atomic_energies[: len(first)] - 0.5) ** 2).mean()
     loss = sum_errors(prediction, batch).loss(LossWeights(atomic_energies=1.0))
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+
+
+def test_group_energies_are_compared_where_labelled(two_element_frames: list[Frame]) -> None:
+    first, second = two_element_frames[:2]
+    labels = np.random.default_rng(0).normal(size=len(first))
+    batch = _batch([replace(first, atomic_energies=labels), _unlabelled(second, "atomic_energies")])
+    prediction = _prediction(batch)
+    assert keys.GROUP_ENERGIES not in sum_errors(prediction, batch).rmse()  # not asked for
+    prediction = replace(prediction, group_energies=group_energies(prediction.atomic_energies, batch))
+    error = group_energies(prediction.atomic_energies - batch.atomic_energies, batch)[: len(first)]  # linear
+    sums = sum_errors(prediction, batch)
+    torch.testing.assert_close(sums.loss(LossWeights(group_energies=2.0)), 2.0 * error.square().mean())
+    assert sums.rmse()[keys.GROUP_ENERGIES] == pytest.approx(float(error.square().mean().sqrt()))

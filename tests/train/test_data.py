@@ -17,7 +17,13 @@ def test_labels_are_counted_where_they_are(cu_frames: list[Frame]) -> None:
     frames = [cu_frames[0], replace(cu_frames[1], forces=None), replace(cu_frames[2], virial=None)]
     summary = summarize(frames)
     assert (summary.n_frames, summary.n_atoms) == (3, 96)
-    assert summary.n_labelled == {keys.ENERGY: 3, keys.FORCES: 2, keys.VIRIAL: 2, keys.ATOMIC_ENERGIES: 0}
+    assert summary.n_labelled == {
+        keys.ENERGY: 3,
+        keys.FORCES: 2,
+        keys.VIRIAL: 2,
+        keys.ATOMIC_ENERGIES: 0,
+        keys.GROUP_ENERGIES: 0,
+    }
     lines = describe_labels(summary, OptimizerConfig(train_ei=True))
     assert lines[0] == "labels used: energy on 3 of 3 frames, forces on 2 of 3 frames"
     assert "virial on 2 frames, not trained: `train_virial` is false" in lines
