@@ -17,28 +17,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from pwmlff.descriptors.cutoffs import quintic_switch
+from pwmlff.ops import environment_matrix
+from pwmlff.ops.reference import environment_rows
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
 _SMALLEST_SCALE = 1e-2
-
-
-def environment_rows(pair_vectors: Tensor, inner: float, outer: float) -> Tensor:
-    """Return the rows `(s, s x/r, s y/r, s z/r)`.
-
-    Args:
-        pair_vectors: [E, 3] Å.
-        inner: Å, where the switch begins.
-        outer: Å, the cutoff.
-
-    Returns:
-        [E, 4] in 1/Å.
-    """
-    distances = torch.linalg.vector_norm(pair_vectors, dim=-1, keepdim=True)  # [E, 1]
-    s = quintic_switch(distances, inner, outer) / distances
-    return torch.cat([s, pair_vectors * (s / distances)], dim=-1)
 
 
 class EnvironmentMatrix(nn.Module):
@@ -69,21 +54,29 @@ class EnvironmentMatrix(nn.Module):
         self.register_buffer("n_neighbors", torch.ones((), dtype=float64))  # divides sums over neighbours
         self.register_buffer("shortest", torch.full((n_types,), outer, dtype=float64))  # distance seen in training, Å
 
-    def forward(self, pair_vectors: Tensor, center_types: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pair_vectors: Tensor, center_types: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Return the network's input and the rows to contract.
 
         Args:
             pair_vectors: [E, 3] float64, Å.
             center_types: [E] type of the central atom.
+            order: [E] the pairs as they are wanted.
 
         Returns:
             Standardised s [E], and scaled rows [E, 4] already divided by the neighbour count.
         """
-        rows = environment_rows(pair_vectors, self.inner, self.outer)  # [E, 4]
-        scale = self.scale.index_select(0, center_types)  # [E, 4]
-        rows = rows / scale
-        standardised = rows[:, 0] - (self.mean / self.scale[:, 0]).index_select(0, center_types)  # [E]
-        return standardised.to(self.dtype), (rows / self.n_neighbors).to(self.dtype)
+        is_double = self.dtype == torch.float64
+        return environment_matrix(
+            pair_vectors,
+            order,
+            center_types,
+            self.mean,
+            self.scale,
+            self.n_neighbors,
+            self.inner,
+            self.outer,
+            is_double,
+        )
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Batch]) -> None:

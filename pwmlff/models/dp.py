@@ -178,9 +178,9 @@ class DeepPotential(DeepPotentialBase):
         """Return atomic energies [N]; see `Network.forward`."""
         centers = centers_of(pair_start)  # [E]
         center_types = atom_types.index_select(0, centers)  # [E]
-        s, rows = self.environment(pair_vectors, center_types)  # [E], [E, 4]
-        order, bounds = _sort_by_kind(center_types * self.n_types + pair_types, self.n_types * self.n_types)
-        s, rows, centers = s.index_select(0, order), rows.index_select(0, order), centers.index_select(0, order)
+        order, counts = sort_by_kind(center_types * self.n_types + pair_types, self.n_types * self.n_types)
+        s, rows = self.environment(pair_vectors, center_types, order)  # [E], [E, 4]
+        parts = split_by_kind(s, rows, centers.index_select(0, order), counts)
         energies = torch.zeros_like(atom_types, dtype=s.dtype)
         constants = torch.zeros([0], dtype=s.dtype, device=s.device)
         kind = 0
@@ -188,11 +188,10 @@ class DeepPotential(DeepPotentialBase):
             atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
             sums = torch.zeros([atoms.shape[0], 4, self.n_features], dtype=s.dtype, device=s.device)
             for embedding in embeddings:
-                first, last = bounds[kind], bounds[kind + 1]
+                s_part, rows_part, centers_part = parts[kind]
                 kind += 1
-                if last > first:
-                    start = _start_of(centers[first:last], atoms)  # [n + 1]
-                    sums = sums + embedding(s[first:last], rows[first:last], start, constants)
+                if s_part.shape[0] > 0:
+                    sums = sums + embedding(s_part, rows_part, _start_of(centers_part, atoms), constants)
             if atoms.shape[0] > 0:
                 energies = energies.index_copy(0, atoms, fitting(self.descriptor(sums)))
         return energies
@@ -222,16 +221,15 @@ class TypeEmbeddingDeepPotential(DeepPotentialBase):
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
         centers = centers_of(pair_start)  # [E]
-        s, rows = self.environment(pair_vectors, atom_types.index_select(0, centers))  # [E], [E, 4]
-        order, bounds = _sort_by_kind(pair_types, self.n_types)
-        s, rows, centers = s.index_select(0, order), rows.index_select(0, order), centers.index_select(0, order)
+        order, counts = sort_by_kind(pair_types, self.n_types)
+        s, rows = self.environment(pair_vectors, atom_types.index_select(0, centers), order)  # [E], [E, 4]
+        parts = split_by_kind(s, rows, centers.index_select(0, order), counts)
         everyone = torch.arange(atom_types.shape[0], device=atom_types.device)
         sums = torch.zeros([atom_types.shape[0], 4, self.n_features], dtype=s.dtype, device=s.device)
-        for neighbor in range(self.n_types):
-            first, last = bounds[neighbor], bounds[neighbor + 1]
-            if last > first:
-                start = _start_of(centers[first:last], everyone)  # [N + 1]
-                sums = sums + self.embedding(s[first:last], rows[first:last], start, self.properties[neighbor])
+        for neighbor, (s_part, rows_part, centers_part) in enumerate(parts):
+            if s_part.shape[0] > 0:
+                start = _start_of(centers_part, everyone)  # [N + 1]
+                sums = sums + self.embedding(s_part, rows_part, start, self.properties[neighbor])
         return self.fit(sums, atom_types)
 
 
@@ -264,15 +262,20 @@ def centers_of(pair_start: Tensor) -> Tensor:
     return torch.repeat_interleave(torch.arange(n_atoms, device=pair_start.device), pair_start[1:] - pair_start[:-1])
 
 
-def _sort_by_kind(kinds: Tensor, n_kinds: int) -> tuple[Tensor, list[int]]:
-    """Return the order [E] that sorts pairs by kind, and the bounds of each kind in it.
+def sort_by_kind(kinds: Tensor, n_kinds: int) -> tuple[Tensor, list[int]]:
+    """Return the order [E] that sorts pairs by kind, and the number of pairs of each kind.
 
     The order is stable: the pairs of one kind stay sorted by central atom, so they are a CSR list of their own.
     """
-    kinds, order = torch.sort(kinds, stable=True)
-    limits = torch.arange(n_kinds + 1, device=kinds.device)
-    bounds: list[int] = torch.searchsorted(kinds, limits).tolist()
-    return order, bounds
+    order = torch.sort(kinds, stable=True)[1]
+    counts: list[int] = torch.bincount(kinds, minlength=n_kinds).tolist()
+    return order, counts
+
+
+def split_by_kind(s: Tensor, rows: Tensor, centers: Tensor, counts: list[int]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return s, rows and central atoms of the pairs of each kind; all at once, which is quick to differentiate."""
+    s_parts, rows_parts, centers_parts = s.split(counts), rows.split(counts), centers.split(counts)
+    return [(s_parts[kind], rows_parts[kind], centers_parts[kind]) for kind in range(len(counts))]
 
 
 def _start_of(centers: Tensor, atoms: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from pwmlff.models.base import Network
-from pwmlff.models.dp import DeepPotentialBase, DPConfig, centers_of
+from pwmlff.models.dp import DeepPotentialBase, DPConfig, centers_of, sort_by_kind, split_by_kind
 from pwmlff.models.dp_inference import NativeDeepPotential
 from pwmlff.ops.reference import table_features
 
@@ -118,13 +118,13 @@ class CompressedDeepPotential(DeepPotentialBase):
         """Return atomic energies [N]; see `Network.forward`."""
         centers = centers_of(pair_start)  # [E]
         center_types = atom_types.index_select(0, centers)  # [E]
-        s, rows = self.environment(pair_vectors, center_types)  # [E], [E, 4]
-        rows = rows.to(self.dtype)
         kinds = pair_types + center_types * self.n_types if self.by_pair else pair_types
+        order, counts = sort_by_kind(kinds, len(self.tables))
+        s, rows = self.environment(pair_vectors, center_types, order)  # [E], [E, 4]
+        parts = split_by_kind(s, rows.to(self.dtype), centers.index_select(0, order), counts)
         sums = torch.zeros([atom_types.shape[0], 4, self.n_features], dtype=self.dtype, device=s.device)
         for kind, table in enumerate(self.tables):
-            pairs = torch.nonzero(kinds == kind).squeeze(-1)  # [e]
-            features = table(s.index_select(0, pairs))  # [e, M]
-            outer_products = rows.index_select(0, pairs).unsqueeze(2) * features.unsqueeze(1)
-            sums = sums.index_add(0, centers.index_select(0, pairs), outer_products)
+            s_part, rows_part, centers_part = parts[kind]
+            outer_products = rows_part.unsqueeze(2) * table(s_part).unsqueeze(1)  # [e, 4, M]
+            sums = sums.index_add(0, centers_part, outer_products)
         return self.fit(sums, atom_types)

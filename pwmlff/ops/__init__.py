@@ -12,6 +12,24 @@ from pwmlff.ops.reference import DpModel
 
 if library.load():
 
+    def environment_matrix(
+        vectors: Tensor,
+        order: Tensor,
+        types: Tensor,
+        mean: Tensor,
+        scale: Tensor,
+        n_neighbors: Tensor,
+        inner: float,
+        outer: float,
+        is_double: bool,
+    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006 - TorchScript
+        """Return the normalised environment matrix of pairs; see `reference.environment_matrix`."""
+        if vectors.device.type == "cpu":
+            return torch.ops.pwmlff.environment_matrix(
+                vectors, order, types, mean, scale, n_neighbors, inner, outer, is_double
+            )
+        return reference.environment_matrix(vectors, order, types, mean, scale, n_neighbors, inner, outer, is_double)
+
     def embedding_contraction(
         s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: list[int], activation: int
     ) -> Tensor:
@@ -64,6 +82,7 @@ if library.load():
 else:
     dp_evaluate = reference.dp_evaluate
     embedding_contraction = reference.embedding_contraction
+    environment_matrix = reference.environment_matrix
     fitting_net = reference.fitting_net
     kalman_sweep = reference.kalman_sweep
 
@@ -71,6 +90,7 @@ __all__ = [
     "DpModel",
     "dp_evaluate",
     "embedding_contraction",
+    "environment_matrix",
     "fitting_net",
     "kalman_sweep",
     "library",

@@ -7,6 +7,8 @@ from typing import List, NamedTuple, Tuple  # noqa: UP035 - TorchScript does not
 import torch
 from torch import Tensor
 
+from pwmlff.descriptors.cutoffs import quintic_switch
+
 
 def residual_net(x: Tensor, parameters: Tensor, widths: list[int], activation: int) -> Tensor:
     """Evaluate the hidden layers of a residual net.
@@ -55,6 +57,57 @@ def fitting_net(inputs: Tensor, parameters: Tensor, widths: list[int], activatio
     """
     hidden = residual_net(inputs, parameters, widths, activation)
     return torch.mv(hidden, parameters[-1 - widths[-1] : -1]) + parameters[-1]
+
+
+def environment_rows(pair_vectors: Tensor, inner: float, outer: float) -> Tensor:
+    """Return the rows `(s, s x/r, s y/r, s z/r)`.
+
+    Args:
+        pair_vectors: [E, 3] Å.
+        inner: Å, where the switch begins.
+        outer: Å, the cutoff.
+
+    Returns:
+        [E, 4] in 1/Å.
+    """
+    distances = torch.linalg.vector_norm(pair_vectors, dim=-1, keepdim=True)  # [E, 1]
+    s = quintic_switch(distances, inner, outer) / distances
+    return torch.cat([s, pair_vectors * (s / distances)], dim=-1)
+
+
+def environment_matrix(
+    vectors: Tensor,
+    order: Tensor,
+    types: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+    n_neighbors: Tensor,
+    inner: float,
+    outer: float,
+    is_double: bool,
+) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+    """Return the normalised environment matrix of pairs: input of the embedding net, and rows.
+
+    Args:
+        vectors: [E, 3] float64, Å.
+        order: [n] pairs as they are wanted, each at most once.
+        types: [E] type of the central atom.
+        mean: [T] of s, 1/Å, float64.
+        scale: [T, 4] of the rows, 1/Å, float64.
+        n_neighbors: Divides the rows, scalar.
+        inner: Å, where the switch begins.
+        outer: Å, the cutoff.
+        is_double: Whether the result is float64, otherwise float32.
+
+    Returns:
+        `(s - mean) / scale_0` [n], and rows / scale / n_neighbors [n, 4].
+    """
+    dtype = torch.float64 if is_double else torch.float32
+    types = types.index_select(0, order)
+    scales = scale.index_select(0, types)  # [n, 4]
+    rows = environment_rows(vectors.index_select(0, order), inner, outer) / scales
+    standardised = rows[:, 0] - (mean / scale[:, 0]).index_select(0, types)
+    return standardised.to(dtype), (rows / n_neighbors).to(dtype)
 
 
 def embedding_contraction(
@@ -211,13 +264,10 @@ def environment_sums(
     n_nets = model.embedding.shape[0] if model.grids.shape[0] == 0 else model.grids.shape[0]
     center_types = atom_types.index_select(0, centers)
     kinds = pair_types if n_nets == n_types else center_types * n_types + pair_types
-    narrow = vectors.to(wide)
-    distances = torch.linalg.vector_norm(narrow, dim=-1)
-    u = ((distances - model.inner) / (model.outer - model.inner)).clamp(0.0, 1.0)
-    s = (1.0 + u * u * u * (u * (15.0 - 6.0 * u) - 10.0)) / distances  # [E]
+    rows = environment_rows(vectors.to(wide), model.inner, model.outer)  # [E, 4]
     scale = model.scale.to(wide).index_select(0, center_types)
-    rows = torch.cat([s.unsqueeze(-1), narrow * (s / distances).unsqueeze(-1)], dim=-1) / scale / model.n_neighbors
-    x = (s - model.mean.to(wide).index_select(0, center_types)) / scale[:, 0]
+    x = (rows[:, 0] - model.mean.to(wide).index_select(0, center_types)) / scale[:, 0]
+    rows = rows / scale / model.n_neighbors
     sums = torch.zeros([atom_types.shape[0], 4, model.embedding_widths[-1]], dtype=wide, device=vectors.device)
     first = 0
     for net in range(n_nets):

@@ -18,12 +18,12 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.data.writers import write_extxyz
-from pwmlff.descriptors.environment import environment_rows
 from pwmlff.evaluate import Predictor, predict_frames
 from pwmlff.export import export_potential, load_exported
 from pwmlff.models import Potential
 from pwmlff.models.checkpoint import load_potential
 from pwmlff.models.inference import PotentialInference, table_overflows
+from pwmlff.ops.reference import environment_rows
 
 
 @pytest.fixture
