@@ -1,12 +1,15 @@
 """Accuracy of a Deep Potential on published data, trained through the commands a user types.
 
     python tests/benchmarks/accuracy.py mlearn_Cu --data DIR [--minutes 20] [--threads 2] [--config FILE]
+    python tests/benchmarks/accuracy.py deepmd_water --data DIR --minutes 10 --peer WORK
 
 mlearn_Cu: trains on extxyz/mlearn_Cu/train.xyz, tests on test.xyz of the same folder (fcc Cu: molecular dynamics,
 vacancies, surfaces, elastic deformations). pwmlff_Cu: the MOVEMENT files in raw/pwmlff_Cu (72 atoms, 300 and 500 K), of
 each of which the first 80 % of the trajectory train and the last 20 % test.
 
-deepmd_water: liquid water of deepmd-kit, data_0 to data_2 train, the 80 frames of data_3 test.
+deepmd_water: liquid water of deepmd-kit, data_0 to data_2 train, the 80 frames of data_3 test. With --peer, a folder
+that `deepmd_peer.py` made, deepmd-kit is then trained on the same frames for the same time on the same cores: Adam,
+float32, as many steps as fit, its schedule ending with the last.
 
 The configurations are the .json files beside this file; no frame of the test set is seen by the
 training, and the model tested is the last one, not the best on anything. A run that exceeds --minutes is stopped by
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -28,10 +32,12 @@ from pathlib import Path
 from typing import Any
 
 from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
+from deepmd_peer import peer_python, training_input
 
 HERE = Path(__file__).resolve().parent
 TRAIN_FRACTION = 0.8  # of pwmlff_Cu
 STOPPED = 75  # exit code of a training that was stopped and saved
+PEER_TRIALS = (50, 250)  # steps of two runs that tell how long a step takes
 COMMAND = [sys.executable, "-m", "pwmlff"]
 
 
@@ -121,6 +127,34 @@ def test(folder: Path, config: dict[str, Any], name: str, options: argparse.Name
     return summary
 
 
+def train_peer(config: dict[str, Any], options: argparse.Namespace, folder: Path) -> list[str]:
+    """Train and test deepmd-kit in the time allowed; returns a row of the table."""
+    dp = [peer_python(options.peer.absolute()), "-m", "deepmd", "--pt"]
+    environment = thread_environment(options.threads)
+    systems = [Path(name) for name in config["train_data"]]
+
+    def train_steps(n_steps: int) -> float:
+        given = training_input("water", systems, n_steps, precision="float32")
+        (folder / "input.json").write_text(json.dumps(given))
+        start = time.monotonic()
+        run_child([*dp, "train", "input.json", "--skip-neighbor-stat"], environment, folder)
+        return time.monotonic() - start
+
+    short, long = (train_steps(n) for n in PEER_TRIALS)
+    per_step = (long - short) / (PEER_TRIALS[1] - PEER_TRIALS[0])
+    n_steps = round((60 * options.minutes - short) / per_step) + PEER_TRIALS[0]
+    say(f"deepmd-kit: {n_steps} steps")
+    seconds = train_steps(n_steps)
+    run_child([*dp, "freeze", "-o", "peer.pth"], environment, folder)
+    command = [*dp, "test", "-m", "peer.pth", "-s", config["test_data"][0], "-n", "1000000"]
+    said = run_child(command, environment, folder, with_errors=True)
+    force, energy = (
+        float(re.findall(rf"{name} *: *([-+.\deE]+)", said)[-1]) for name in (r"Force +RMSE", r"Energy RMSE/Natoms")
+    )
+    label = f"deepmd-kit, Adam, float32, [25,50,100], [240,240,240], {n_steps} steps, in this run"
+    return [label, f"{force:.4f}", f"{1e3 * energy:.2f}", f"{seconds / 60:.1f}"]
+
+
 def report(benchmark: Benchmark, config: dict[str, Any], results: dict[str, Any], options: argparse.Namespace) -> None:
     """Print our errors beside the references."""
     seconds, is_complete = results["seconds"], results["is_complete"]
@@ -130,6 +164,8 @@ def report(benchmark: Benchmark, config: dict[str, Any], results: dict[str, Any]
         force, energy = summary["force_rmse"], 1e3 * summary["energy_rmse_per_atom"]
         label = f"pwmlff, {name.replace('_data', '')} ({summary['n_frames']} frames)"
         rows.append([label, f"{force:.4f}", f"{energy:.2f}", f"{seconds / 60:.1f}"])
+    if options.peer is not None:
+        rows.append(results["peer"])
     for label, force, reference in benchmark.references:
         rows.append([label, f"{force:.4f}", "-" if reference is None else f"{reference:.2f}", "-"])
     model, optimizer = config["model"], config["optimizer"]
@@ -156,6 +192,8 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     say(f"training in {folder}; progress in {folder / 'train.log'}")
     seconds, is_complete = train(folder, options)
     results: dict[str, Any] = {name: test(folder, config, name, options) for name in ("test_data", "train_data")}
+    if options.peer is not None:
+        results["peer"] = train_peer(config, options, folder)
     report(benchmark, config, {**results, "seconds": seconds, "is_complete": is_complete}, options)
 
 
@@ -167,8 +205,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0, help="wall time allowed for training")
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--peer", type=Path, help="folder of deepmd_peer.py: train deepmd-kit as well; deepmd_water only"
+    )
     parser.add_argument("--keep", type=Path, help="new folder for model and logs; otherwise they are deleted")
     options = parser.parse_args()
+    if options.peer is not None and options.set != "deepmd_water":
+        parser.error("--peer is for deepmd_water: deepmd-kit does not read the files of the other sets")
     pin_to_cores(options.threads)
     say(describe_machine())
     folder = Path(tempfile.mkdtemp(prefix="pwmlff-accuracy-")) if options.keep is None else options.keep.absolute()

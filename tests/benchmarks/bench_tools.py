@@ -55,14 +55,23 @@ def thread_environment(threads: int) -> dict[str, str]:
     }
 
 
-def run_child(command: Sequence[object], environment: Mapping[str, str], folder: Path) -> str:
-    """Run a program to its end and return its standard output; stop with the tail of what it said if it fails."""
+def run_child(
+    command: Sequence[object], environment: Mapping[str, str], folder: Path, *, with_errors: bool = False
+) -> str:
+    """Run a program to its end and return what it wrote; stop with the tail of it if the program fails.
+
+    Args:
+        command: Program and arguments.
+        environment: Of the program.
+        folder: Where it runs.
+        with_errors: Return standard error too, after standard output.
+    """
     words = [str(word) for word in command]
     finished = subprocess.run(words, env=dict(environment), cwd=folder, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         said = (finished.stdout + finished.stderr)[-_OUTPUT_TAIL:]
         raise SystemExit(f"{' '.join(words)}\nfailed with exit code {finished.returncode}:\n{said}")
-    return finished.stdout
+    return finished.stdout + finished.stderr if with_errors else finished.stdout
 
 
 def describe_machine() -> str:
