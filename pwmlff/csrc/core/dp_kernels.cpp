@@ -100,9 +100,6 @@ class Evaluator final : public DpEvaluator {
     chunk.atoms.clear();
   }
 
-  static Vector load(const Real *from) { return *reinterpret_cast<const Vector *>(from); }
-  static void store(Real *to, const Vector &vector) { *reinterpret_cast<Vector *>(to) = vector; }
-
   // D[q, m] = sum_c A[c, q] A[c, m]; a vector that reaches beyond the features is overwritten by the next row
   void describe(Work &work, std::int64_t slot) const {
     const Real *a = work.sums.data() + slot * 4 * stride_;

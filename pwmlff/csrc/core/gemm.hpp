@@ -35,6 +35,16 @@ struct VectorOf<float> {
 template <typename Real>
 constexpr std::int64_t kLanes = kVectorBytes / static_cast<std::int64_t>(sizeof(Real));
 
+template <typename Real>
+inline typename VectorOf<Real>::type load(const Real *from) {
+  return *reinterpret_cast<const typename VectorOf<Real>::type *>(from);
+}
+
+template <typename Real>
+inline void store(Real *to, const typename VectorOf<Real>::type &vector) {
+  *reinterpret_cast<typename VectorOf<Real>::type *>(to) = vector;
+}
+
 // The next multiple of the vector width.
 template <typename Real>
 constexpr std::int64_t padded(std::int64_t n) {
@@ -49,17 +59,17 @@ inline void multiply_tile(std::int64_t depth, const Real *a, std::int64_t a_row,
   Vector sum[Rows][Vectors];
   for (int i = 0; i < Rows; ++i)
     for (int v = 0; v < Vectors; ++v)
-      sum[i][v] = accumulate ? *reinterpret_cast<const Vector *>(c + i * c_row + v * kLanes<Real>) : Vector{};
+      sum[i][v] = accumulate ? load(c + i * c_row + v * kLanes<Real>) : Vector{};
   for (std::int64_t l = 0; l < depth; ++l) {
     Vector row[Vectors];
-    for (int v = 0; v < Vectors; ++v) row[v] = *reinterpret_cast<const Vector *>(b + l * b_row + v * kLanes<Real>);
+    for (int v = 0; v < Vectors; ++v) row[v] = load(b + l * b_row + v * kLanes<Real>);
     for (int i = 0; i < Rows; ++i) {
       const Real factor = a[i * a_row + l * a_column];
       for (int v = 0; v < Vectors; ++v) sum[i][v] += factor * row[v];
     }
   }
   for (int i = 0; i < Rows; ++i)
-    for (int v = 0; v < Vectors; ++v) *reinterpret_cast<Vector *>(c + i * c_row + v * kLanes<Real>) = sum[i][v];
+    for (int v = 0; v < Vectors; ++v) store(c + i * c_row + v * kLanes<Real>, sum[i][v]);
 }
 
 template <typename Real, int Vectors>

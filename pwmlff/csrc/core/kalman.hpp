@@ -11,17 +11,20 @@
 
 namespace pwmlff {
 
-constexpr std::int64_t kKalmanTile = 64;   // 32 KiB in double: a tile stays in the first cache while it is worked on
-constexpr std::int64_t kKalmanLanes = 16;  // columns of H come in multiples of this, zeros where there are fewer
+constexpr std::int64_t kKalmanTile = 64;  // 32 KiB in double: a tile stays in the first cache while it is worked on
+
+// Columns of H come in multiples of this, zeros where there are fewer.
+template <typename Real>
+constexpr std::int64_t kKalmanColumns = 64 / static_cast<std::int64_t>(sizeof(Real));
 
 template <typename Real>
 struct KalmanSweep {
   Real *tiles;
   const Real *minus_w;        // -W [n, k]
-  const Real *w_transposed;   // W^T [k, n]
+  const Real *w_transposed;   // W^T tile by tile, [n / kKalmanTile, k, kKalmanTile]
   std::int64_t n, rank;       // n and k
   const Real *directions;     // H [n, m]
-  std::int64_t n_directions;  // m: 0, a multiple of kKalmanLanes, or 1 where k is 0 or 1
+  std::int64_t n_directions;  // m: 0, a multiple of kKalmanColumns, or 1 where k is 0 or 1
 };
 
 constexpr std::int64_t kalman_tile_count(std::int64_t n_rows) {

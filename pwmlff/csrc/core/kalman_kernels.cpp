@@ -35,19 +35,19 @@ void scalar_tile(Real *tile, const Real *minus_w, const Real *w, const Real *row
   for (std::int64_t i = 0; i < kSide; i += kRows) {
     Vector sum[kRows] = {};
     for (std::int64_t j = 0; j < kSide; j += lanes) {
-      const Vector direction = *reinterpret_cast<const Vector *>(column_direction + j);
-      Vector product = Diagonal ? Vector{} : *reinterpret_cast<const Vector *>(column_product + j);
+      const Vector direction = load(column_direction + j);
+      Vector product = Diagonal ? Vector{} : load(column_product + j);
       for (int r = 0; r < kRows; ++r) {
-        Vector &stored = *reinterpret_cast<Vector *>(tile + (i + r) * kSide + j);
-        Vector value = stored;
+        Real *stored = tile + (i + r) * kSide + j;
+        Vector value = load(stored);
         if (Downdate) {
-          value += minus_w[i + r] * *reinterpret_cast<const Vector *>(w + j);
-          stored = value;
+          value += minus_w[i + r] * load(w + j);
+          store(stored, value);
         }
         sum[r] += value * direction;
         if (!Diagonal) product += value * row_direction[i + r];
       }
-      if (!Diagonal) *reinterpret_cast<Vector *>(column_product + j) = product;
+      if (!Diagonal) store(column_product + j, product);
     }
     for (int r = 0; r < kRows; ++r)
       for (std::int64_t l = 0; l < lanes; ++l) row_product[i + r] += sum[r][l];
@@ -69,21 +69,63 @@ void scalar_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t f
   }
 }
 
-// Any number of columns: three small matrix products per tile while it is in the cache.
+// Asks for memory that will be written to soon.
+template <typename Real>
+void prefetch(const Real *from, std::int64_t size) {
+  constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(Real));
+  for (std::int64_t l = 0; l < size; l += line) __builtin_prefetch(from + l, 1, 2);
+}
+
+// Adds P h to y for some rows of a tile and one vector of columns, and P^T h unless the tile is one of the diagonal:
+// each number of P is fetched once for both. `stride` is that of all h and y.
+template <typename Real, int Rows, bool Diagonal>
+void multiply_rows(const Real *p, const Real *row_direction, const Real *column_direction, Real *row_product,
+                   Real *column_product, std::int64_t stride) {
+  using Vector = typename VectorOf<Real>::type;
+  Vector direction[Rows], sum[Rows] = {};
+  for (int r = 0; r < Rows; ++r) direction[r] = load(row_direction + r * stride);
+  for (std::int64_t j = 0; j < kSide; ++j) {
+    const Vector other = load(column_direction + j * stride);
+    Vector product = Diagonal ? Vector{} : load(column_product + j * stride);
+    for (int r = 0; r < Rows; ++r) {
+      const Real value = p[r * kSide + j];
+      sum[r] += value * other;
+      if (!Diagonal) product += value * direction[r];
+    }
+    if (!Diagonal) store(column_product + j * stride, product);
+  }
+  for (int r = 0; r < Rows; ++r) {
+    Real *to = row_product + r * stride;
+    store(to, load(to) + sum[r]);
+  }
+}
+
+// Any number of columns, for some rows of a tile while they are in the first cache and the same rows of the next tile
+// are on their way.
 template <typename Real>
 void matrix_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t first, std::int64_t last) {
-  const std::int64_t rank = sweep.rank, m = sweep.n_directions;
+  constexpr std::int64_t rows = kTileRows;
+  const std::int64_t rank = sweep.rank, m = sweep.n_directions, one = 1;
   Place place(first);
   for (std::int64_t index = first; index < last; ++index, place.advance()) {
     Real *tile = sweep.tiles + index * kSide * kSide;
-    const std::int64_t i = place.row * kSide, j = place.column * kSide;
-    if (rank > 0)
-      multiply(kSide, kSide, rank, sweep.minus_w + i * rank, rank, std::int64_t{1}, sweep.w_transposed + j, sweep.n,
-               tile, kSide, true);
-    if (m == 0) continue;
-    multiply(kSide, m, kSide, tile, kSide, std::int64_t{1}, sweep.directions + j * m, m, products + i * m, m, true);
-    if (i != j)
-      multiply(kSide, m, kSide, tile, std::int64_t{1}, kSide, sweep.directions + i * m, m, products + j * m, m, true);
+    const Real *next = index + 1 < last ? tile + kSide * kSide : tile;
+    const std::int64_t j = place.column * kSide;
+    const Real *w = sweep.w_transposed + j * rank;
+    for (std::int64_t row = 0; row < kSide; row += rows) {
+      Real *p = tile + row * kSide;
+      const std::int64_t i = place.row * kSide + row;
+      prefetch(next + row * kSide, rows * kSide);
+      if (rank > 0) multiply(rows, kSide, rank, sweep.minus_w + i * rank, rank, one, w, kSide, p, kSide, true);
+      for (std::int64_t c = 0; c < m; c += kLanes<Real>) {
+        const Real *h_i = sweep.directions + i * m + c, *h_j = sweep.directions + j * m + c;
+        Real *y_i = products + i * m + c, *y_j = products + j * m + c;
+        if (place.row == place.column)
+          multiply_rows<Real, kTileRows, true>(p, h_i, h_j, y_i, y_j, m);
+        else
+          multiply_rows<Real, kTileRows, false>(p, h_i, h_j, y_i, y_j, m);
+      }
+    }
   }
 }
 

@@ -14,8 +14,9 @@ using at::Tensor;
 constexpr std::int64_t kTilesPerTask = 16;  // fewer are not worth a thread
 
 // The width the kernel wants; a single column is kept as it is where the kernel has a way for it.
-std::int64_t padded_columns(std::int64_t m, std::int64_t rank) {
-  return m == 0 || (m == 1 && rank <= 1) ? m : (m + kKalmanLanes - 1) / kKalmanLanes * kKalmanLanes;
+std::int64_t padded_columns(std::int64_t m, std::int64_t rank, at::ScalarType dtype) {
+  const std::int64_t columns = dtype == at::kDouble ? kKalmanColumns<double> : kKalmanColumns<float>;
+  return m == 0 || (m == 1 && rank <= 1) ? m : (m + columns - 1) / columns * columns;
 }
 
 Tensor padded(const Tensor &matrix, std::int64_t n, std::int64_t columns) {
@@ -38,11 +39,12 @@ void check(const Tensor &tiles, const Tensor &downdate, const Tensor &directions
 }
 
 Tensor sweep_cpu(Tensor &tiles, const Tensor &downdate, const Tensor &directions) {
-  const std::int64_t n_rows = directions.size(0), m = directions.size(1), width = padded_columns(m, downdate.size(1));
+  const std::int64_t n_rows = directions.size(0), m = directions.size(1), rank = downdate.size(1);
+  const std::int64_t width = padded_columns(m, rank, directions.scalar_type());
   const std::int64_t n = (n_rows + kKalmanTile - 1) / kKalmanTile * kKalmanTile;
   check(tiles, downdate, directions, n);
-  const Tensor w = padded(downdate, n, downdate.size(1)), h = padded(directions, n, width);
-  const Tensor minus_w = w.neg(), w_transposed = w.t().contiguous();
+  const Tensor w = padded(downdate, n, rank), h = padded(directions, n, width), minus_w = w.neg();
+  const Tensor w_transposed = w.view({n / kKalmanTile, kKalmanTile, rank}).transpose(1, 2).contiguous();
   const auto bounds = even_bounds(tiles.size(0), kTilesPerTask);
   const Tensor partial = at::zeros({static_cast<std::int64_t>(bounds.size()) - 1, n * width}, h.options());
   AT_DISPATCH_FLOATING_TYPES(tiles.scalar_type(), "kalman_sweep", [&] {
@@ -51,7 +53,7 @@ Tensor sweep_cpu(Tensor &tiles, const Tensor &downdate, const Tensor &directions
     sweep.minus_w = minus_w.const_data_ptr<scalar_t>();
     sweep.w_transposed = w_transposed.const_data_ptr<scalar_t>();
     sweep.n = n;
-    sweep.rank = w.size(1);
+    sweep.rank = rank;
     sweep.directions = h.const_data_ptr<scalar_t>();
     sweep.n_directions = width;
     for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
