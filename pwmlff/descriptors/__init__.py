@@ -1,1 +1,1 @@
-"""Geometry of atomic surroundings: cutoffs, environment matrices, element properties."""
+"""Geometry of atomic surroundings: environment matrices, element properties."""

@@ -93,8 +93,9 @@ class KalmanUncertainty:
         for first in range(0, len(values), _AT_ONCE):
             several = values[first : first + _AT_ONCE]
             is_last = first + _AT_ONCE >= len(values)
-            gradients = self._vector.gradients(several, keeps_graph=keeps_graph or not is_last)
-            found += self._filter.quadratic_form(torch.stack(gradients, dim=1)).diagonal().tolist()
+            gradients = torch.empty(len(several), len(self._vector), dtype=torch.float64)
+            self._vector.write_gradients(several, gradients, keeps_graph=keeps_graph or not is_last)
+            found += self._filter.quadratic_form(gradients.T).diagonal().tolist()
         return found
 
 

@@ -7,8 +7,6 @@ from typing import List, NamedTuple, Tuple  # noqa: UP035 - TorchScript does not
 import torch
 from torch import Tensor
 
-from pwmlff.descriptors.cutoffs import quintic_switch
-
 
 def residual_net(x: Tensor, parameters: Tensor, widths: list[int], activation: int) -> Tensor:
     """Evaluate the hidden layers of a residual net.
@@ -57,6 +55,21 @@ def fitting_net(inputs: Tensor, parameters: Tensor, widths: list[int], activatio
     """
     hidden = residual_net(inputs, parameters, widths, activation)
     return torch.mv(hidden, parameters[-1 - widths[-1] : -1]) + parameters[-1]
+
+
+def quintic_switch(distances: Tensor, inner: float, outer: float) -> Tensor:
+    """Fall from 1 to 0 between two radii, twice continuously differentiable at both.
+
+    `1 + u^3 (-6 u^2 + 15 u - 10)`, `u = (r - inner) / (outer - inner)` clamped to [0, 1]
+    (Zhang et al., NeurIPS 2018, the switch of the smooth Deep Potential).
+
+    Args:
+        distances: Any shape, Å.
+        inner: Å, 1 below.
+        outer: Å, 0 beyond.
+    """
+    u = ((distances - inner) / (outer - inner)).clamp(0.0, 1.0)
+    return 1.0 + u * u * u * (u * (15.0 - 6.0 * u) - 10.0)
 
 
 def environment_rows(pair_vectors: Tensor, inner: float, outer: float) -> Tensor:

@@ -127,6 +127,7 @@ class KalmanUpdate(UpdateStrategy):
             device=self._vector.parameters[0].device,
         )
         self._guard = Guard(self._vector.read())
+        self._table = torch.empty(0)
 
     def _blocks(self) -> list[tuple[int, int]]:
         return split_blocks(self._vector.sizes, self.config.block_size)
@@ -167,12 +168,11 @@ class KalmanUpdate(UpdateStrategy):
 
     def _measure(self, parts: list[Batch], kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
         """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""
-        device = self._vector.parameters[0].device
-        table = torch.zeros(len(parts) * len(kinds), len(self._vector) + 2, dtype=torch.float64, device=device)
-        rows = table.view(len(parts), len(kinds), -1)
-        sums = ErrorSums.zero(device)
-        for part, found in zip(parts, rows, strict=True):
+        table = self._empty_table(len(parts) * len(kinds))
+        sums = ErrorSums.zero(table.device)
+        for part, found in zip(parts, table.view(len(parts), len(kinds), -1), strict=True):
             if part.n_frames == 0:
+                found.zero_()
                 continue
             prediction = predict(
                 self.potential,
@@ -185,11 +185,20 @@ class KalmanUpdate(UpdateStrategy):
             sums = sums + sum_errors(prediction, part).detached()
             measured = [kind.measure(prediction, part) for kind in kinds]
             found[:, :2] = torch.stack([m.sums for m in measured])
-            found[:, 2:] = torch.stack(self._vector.gradients(m.value for m in measured))
+            self._vector.write_gradients([m.value for m in measured], found[:, 2:])
         distributed.sum_(table)
-        table = table[table[:, 1] > 0]  # of quantities with labels
+        has_labels = table[:, 1] > 0
+        if not has_labels.all():
+            table = table[has_labels]
         residuals = table[:, 0] / table[:, 1].sqrt()  # mean over frames times the root of their number
-        return table[:, 2:].T.contiguous(), residuals, sums
+        return table[:, 2:].T, residuals, sums
+
+    def _empty_table(self, n_rows: int) -> Tensor:
+        """Return memory, the same in every step, for a row per measurement: r and m, then dh/dw."""
+        if len(self._table) != n_rows:
+            like = self._vector.parameters[0]
+            self._table = torch.empty(n_rows, len(self._vector) + 2, dtype=torch.float64, device=like.device)
+        return self._table
 
     def _kinds(self) -> list[Kind]:
         """Return what is measured in this step, in the order of PWMLFF."""

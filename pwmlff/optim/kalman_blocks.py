@@ -6,7 +6,7 @@ follow each other are gathered into one block, large ones are split.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,13 +57,14 @@ class WeightVector:
             for parameter, part in zip(self.parameters, vector.split(self.sizes), strict=True):
                 parameter.copy_(part.view_as(parameter))
 
-    def gradients(self, values: Iterable[Tensor], *, keeps_graph: bool = False) -> list[Tensor]:
-        """Return the gradient [n], float64, of each scalar; their common graph is used up unless it is to be kept."""
-        values = list(values)
-        found = []
-        for number, value in enumerate(values):
+    def write_gradients(self, values: Sequence[Tensor], rows: Tensor, *, keeps_graph: bool = False) -> None:
+        """Write the gradient of each of k scalars into a row of [k, n] float64.
+
+        The common graph of the scalars is used up unless it is to be kept.
+        """
+        for number, (value, row) in enumerate(zip(values, rows, strict=True)):
             if not value.requires_grad:  # there may be no pair
-                found.append(torch.zeros(len(self), dtype=torch.float64, device=value.device))
+                row.zero_()
                 continue
             parts = torch.autograd.grad(
                 value,
@@ -72,5 +73,5 @@ class WeightVector:
                 allow_unused=True,
                 materialize_grads=True,
             )
-            found.append(torch.cat([part.reshape(-1).to(torch.float64) for part in parts]))
-        return found
+            for place, part in zip(row.split(self.sizes), parts, strict=True):
+                place.copy_(part.reshape(-1))

@@ -9,7 +9,7 @@ L blocks b of the weights (Li 2025; k = 1 there):
     lambda <- nu lambda + 1 - nu
 
 P is held as `scale * tiles`: dividing by lambda touches one number. With S = R R^T the rest is `tiles - W W^T`,
-W = sqrt(scale) (tiles H) R^-T. That change waits until the next measurement asks for P H: then half of P is read and
+W = (tiles H) (sqrt(scale) R^-T). That change waits until the next measurement asks for P H: then half of P is read and
 written once for both (`ops.kalman_sweep`). As `tiles` only ever shrinks from `p0 1`, no eigenvalue of P exceeds
 `scale p0`; keeping this below `p_max` bounds what forgetting can blow up.
 
@@ -128,11 +128,11 @@ class KalmanFilter:
         if not torch.isfinite(residuals).all():
             raise FilterError("a residual is not finite")
         solved = torch.cholesky_solve(residuals.unsqueeze(1), root)  # S^-1 e
+        inverse_root = torch.linalg.solve_triangular(root, identity, upper=False)  # R^-1
         change = torch.zeros(self.n_weights, dtype=torch.float64, device=directions.device)
         for index, block in self._own.items():
             change[block.first : block.last] = self.scale * (products[index] @ solved).squeeze(1)
-            w = torch.linalg.solve_triangular(root, products[index].T, upper=False).T
-            block.pending = (math.sqrt(self.scale) * w).to(self._dtype)
+            block.pending = (products[index] @ (math.sqrt(self.scale) * inverse_root.T)).to(self._dtype)
         self.scale = min(self.scale / self.forgetting, self.p_max / self.p0)
         self.forgetting = self.nu * self.forgetting + 1.0 - self.nu
         return distributed.sum_(change)

@@ -37,12 +37,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ADAM": {"optimizer": "ADAM", "batch_size": 1},
     "LKF": {"optimizer": "LKF", "batch_size": 4},
 }
-PYTORCH = "PyTorch: geometry, D, sums, optimizer"  # all other operations
+PYTORCH = "PyTorch: D, sums, optimizer"  # all other operations
 # of the profiler's names; the first that matches counts
 PARTS = (
     ("embedding and contraction", r"pwmlff::embedding_contraction"),
     ("their first derivatives", r"CppNode<.*EmbeddingContraction>"),
     ("their second derivatives", r"CppNode<.*GeometryGradient>"),
+    ("environment matrix with its derivatives", r"pwmlff::environment_matrix|CppNode<.*Environment"),
     ("fitting net with its derivatives", r"pwmlff::fitting_net|CppNode<"),
     ("covariance: P H and its update", r"pwmlff::kalman_sweep"),
 )

@@ -8,9 +8,8 @@ import torch
 
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
-from pwmlff.descriptors.cutoffs import quintic_switch
 from pwmlff.descriptors.environment import EnvironmentMatrix
-from pwmlff.ops.reference import environment_rows
+from pwmlff.ops.reference import environment_rows, quintic_switch
 
 
 def test_switch_has_two_continuous_derivatives() -> None:

@@ -19,10 +19,16 @@ std::int64_t padded_columns(std::int64_t m, std::int64_t rank, at::ScalarType dt
   return m == 0 || (m == 1 && rank <= 1) ? m : (m + columns - 1) / columns * columns;
 }
 
+// A copy by rows of a matrix in any order; a loop of its own, since at::copy_ is slow where rows are short.
 Tensor padded(const Tensor &matrix, std::int64_t n, std::int64_t columns) {
-  if (matrix.size(0) == n && matrix.size(1) == columns) return matrix.contiguous();
-  Tensor result = at::zeros({n, columns}, matrix.options());
-  result.narrow(0, 0, matrix.size(0)).narrow(1, 0, matrix.size(1)).copy_(matrix);
+  if (matrix.size(0) == n && matrix.size(1) == columns && matrix.is_contiguous()) return matrix;
+  const Tensor result = at::zeros({n, columns}, matrix.options());
+  AT_DISPATCH_FLOATING_TYPES(matrix.scalar_type(), "kalman_sweep", [&] {
+    const auto from = matrix.accessor<const scalar_t, 2>();
+    scalar_t *to = result.data_ptr<scalar_t>();
+    for (std::int64_t i = 0; i < from.size(0); ++i, to += columns)
+      for (std::int64_t j = 0; j < from.size(1); ++j) to[j] = from[i][j];
+  });
   return result;
 }
 
