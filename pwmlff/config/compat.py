@@ -87,7 +87,7 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
         **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),
         "weight_decay": "it is a setting of SGD; the weight decay of ADAM and ADAMW is `lambda_2`",
         **dict.fromkeys(("momentum", "gamma", "step", "scheduler"), "it is a setting of SGD"),
-        "save_step": "a checkpoint is written after every epoch",
+        "save_step": "a checkpoint is written after an epoch",
         "best_loss": "the best checkpoint is chosen from this run's own losses",
         "reset_epoch": "a resumed run goes on where it stopped; a new `model_store_dir` starts anew",
         "start_epoch": "a resumed run goes on where it stopped",

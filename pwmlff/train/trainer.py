@@ -42,6 +42,10 @@ from pwmlff.train.sampler import BatchSampler
 from pwmlff.train.signals import StopRequest, TrainingStopped
 
 _N_CALIBRATION = 64  # frames that give averaged weights their zero of energy
+# A checkpoint that took longer than this, s, is not written after every epoch (P of a Kalman filter has gigabytes), but
+# when so many times as long has passed since.
+_LONG_SAVE = 0.5
+_SAVE_PAUSE = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,7 @@ class Trainer:
             WeightAverage(potential, settings.ema_decay, own=["energy_shift"]) if settings.ema_decay else None
         )
         self._calibrated_at = -1  # number of updates of the average
+        self._saved_at, self._save_seconds = -math.inf, 0.0
         self.epoch = 1
         self.batch = 0  # batches done in this epoch
         self.history: list[EpochResult] = []
@@ -163,7 +168,8 @@ class Trainer:
         if result.is_best:
             self.best_score = score
             self._save_model(self.settings.best)
-        self.save()
+        if distributed.from_first(self._is_save_due):
+            self.save()
         for observer in self.observers:
             observer.on_epoch(result)
         return result
@@ -193,6 +199,7 @@ class Trainer:
 
         The model in it is the one to use (averaged, if weights are averaged); the trained weights stand beside it.
         """
+        started = time.perf_counter()
         optimizer_tensors, optimizer_state = self.update.state()
         if not distributed.is_first():
             return
@@ -216,6 +223,8 @@ class Trainer:
             save_checkpoint(
                 self.settings.last, self.potential, config=self.settings.config, tensors=tensors, state=state
             )
+        self._saved_at = time.perf_counter()
+        self._save_seconds = self._saved_at - started
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to the state in which a checkpoint was saved."""
@@ -267,6 +276,12 @@ class Trainer:
         self._stop_if_asked()
         if settings.save_step and self.update.n_steps % settings.save_step == 0 and self.batch < n_batches:
             self.save()
+
+    def _is_save_due(self) -> bool:
+        """Whether the epoch just done ends with a checkpoint; the last one does."""
+        if self.epoch > self.settings.n_epochs or self._save_seconds < _LONG_SAVE:
+            return True
+        return time.perf_counter() - self._saved_at > _SAVE_PAUSE * self._save_seconds
 
     def _judge(self) -> tuple[Metrics, Metrics | None, float]:
         """Return the metrics of the epoch on training and validation frames, and the score that ranks epochs."""

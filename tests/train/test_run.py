@@ -133,6 +133,22 @@ def test_killed_and_resumed_is_uninterrupted(
     assert [line[:_WITHOUT_SECONDS] for line in columns[0]] == [line[:_WITHOUT_SECONDS] for line in columns[1]]
 
 
+def test_slow_checkpoints_are_written_less_often(make_run: RunFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parts = make_run("whole"), make_run("parts")
+    _train(whole)
+    monkeypatch.setattr("pwmlff.train.trainer._LONG_SAVE", 0.0)
+    monkeypatch.setattr("pwmlff.train.trainer._SAVE_PAUSE", 1e9)
+    last = parts.model_store_dir / parts.model_name
+    with pytest.MonkeyPatch.context() as patch:
+        _kill_at_step(patch, OPTIMIZERS["ADAM"], 9)  # in the third epoch
+        with pytest.raises(Killed):
+            _train(parts)
+    assert load_checkpoint(last).state["epoch"] == 2  # written after the first
+    _train(parts)
+    assert load_checkpoint(last).state["epoch"] == 4
+    _assert_same(whole, parts)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_finishes_the_step_saves_and_resumes(
     make_run: RunFactory, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
