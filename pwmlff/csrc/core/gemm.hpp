@@ -58,8 +58,7 @@ inline void multiply_tile(std::int64_t depth, const Real *a, std::int64_t a_row,
   using Vector = typename VectorOf<Real>::type;
   Vector sum[Rows][Vectors];
   for (int i = 0; i < Rows; ++i)
-    for (int v = 0; v < Vectors; ++v)
-      sum[i][v] = accumulate ? load(c + i * c_row + v * kLanes<Real>) : Vector{};
+    for (int v = 0; v < Vectors; ++v) sum[i][v] = accumulate ? load(c + i * c_row + v * kLanes<Real>) : Vector{};
   for (std::int64_t l = 0; l < depth; ++l) {
     Vector row[Vectors];
     for (int v = 0; v < Vectors; ++v) row[v] = load(b + l * b_row + v * kLanes<Real>);
