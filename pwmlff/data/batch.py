@@ -65,6 +65,12 @@ class Batch:
         """[N] int64, the frame of each atom."""
         return torch.repeat_interleave(torch.arange(self.n_frames, device=self.frame_start.device), self.n_atoms)
 
+    @property
+    def pair_centers(self) -> Tensor:
+        """[E] int64, atom i of each pair."""
+        n_neighbors = self.pair_start[1:] - self.pair_start[:-1]
+        return torch.repeat_interleave(torch.arange(len(n_neighbors), device=n_neighbors.device), n_neighbors)
+
     def to(self, device: torch.device | str) -> Batch:
         """Copy the tensors to a device."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -81,12 +81,8 @@ def _gradients(atomic_energies: Tensor, vectors: Tensor, create_graph: bool) -> 
 
 def forces_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:
     """Sum pair gradients [E, 3] to forces [N, 3]."""
-    n_atoms = len(batch.atom_types)
-    centers = torch.repeat_interleave(
-        torch.arange(n_atoms, device=gradients.device), batch.pair_start[1:] - batch.pair_start[:-1]
-    )
-    forces = torch.zeros(n_atoms, 3, dtype=gradients.dtype, device=gradients.device)
-    return forces.index_add(0, centers, gradients).index_add(0, batch.pair_neighbors, gradients, alpha=-1)
+    forces = torch.zeros(len(batch.atom_types), 3, dtype=gradients.dtype, device=gradients.device)
+    return forces.index_add(0, batch.pair_centers, gradients).index_add(0, batch.pair_neighbors, gradients, alpha=-1)
 
 
 def virial_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:

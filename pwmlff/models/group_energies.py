@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 def group_energies(atomic_energies: Tensor, batch: Batch) -> Tensor:
     """Return the group energies [N] in eV of atomic energies [N], predicted or those of the labels."""
-    n_neighbors = batch.pair_start[1:] - batch.pair_start[:-1]
-    centers = torch.repeat_interleave(torch.arange(len(n_neighbors), device=n_neighbors.device), n_neighbors)
+    centers = batch.pair_centers
     squares = batch.pair_vectors.square().sum(-1) / batch.cutoff**2  # [E]
     weights = torch.exp(-math.log(100.0) * squares)
     total = torch.ones_like(atomic_energies).index_add(0, centers, weights)
