@@ -11,7 +11,7 @@ from torch import Tensor
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.models import Potential
-from pwmlff.models.dp_compressed import CompressedDeepPotential
+from pwmlff.models.dp.compressed import CompressedDeepPotential
 
 
 @dataclass(frozen=True)

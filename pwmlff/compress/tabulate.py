@@ -22,8 +22,8 @@ from torch import Tensor
 
 from pwmlff.errors import ModelFileError
 from pwmlff.models import Potential
-from pwmlff.models.dp import DeepPotential, DeepPotentialBase
-from pwmlff.models.dp_compressed import CompressedDeepPotential, CompressedDPConfig, TableConfig, TableGrid
+from pwmlff.models.dp.compressed import CompressedDeepPotential, CompressedDPConfig, TableConfig, TableGrid
+from pwmlff.models.dp.network import DeepPotential, DeepPotentialBase
 from pwmlff.models.networks import EmbeddingNet
 from pwmlff.ops.reference import residual_net
 

@@ -26,7 +26,7 @@ DIGEST_FILE = "sha256"
 
 
 class TableMetadata(TypedDict):
-    """The tables of a compressed model: `pwmlff.models.dp_compressed.TableConfig`, and what they were made for."""
+    """The tables of a compressed model: `pwmlff.models.dp.compressed.TableConfig`, and what they were made for."""
 
     order: int
     dx: float

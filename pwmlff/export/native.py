@@ -14,7 +14,7 @@ from typing import IO, TypedDict
 import torch
 from torch import Tensor
 
-from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.models.dp.native import NativeDeepPotential
 from pwmlff.models.inference import PotentialInference
 
 

@@ -32,7 +32,7 @@ from pwmlff.export.native import native_form
 from pwmlff.export.precision import PRECISIONS, choose_precision, in_precision
 from pwmlff.models import NetworkConfig, Potential, known_models
 from pwmlff.models.checkpoint import load_checkpoint
-from pwmlff.models.dp_compressed import CompressedDeepPotential
+from pwmlff.models.dp.compressed import CompressedDeepPotential
 from pwmlff.models.inference import AutogradInference, PotentialInference
 from pwmlff.ops import library
 

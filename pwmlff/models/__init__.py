@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from pwmlff.models.base import DTYPES, Network, NetworkConfig
 from pwmlff.models.derivatives import Prediction, predict
-from pwmlff.models.dp import DeepPotential, TypeEmbeddingDeepPotential
-from pwmlff.models.dp_compressed import CompressedDeepPotential
+from pwmlff.models.dp import CompressedDeepPotential, DeepPotential, TypeEmbeddingDeepPotential
 from pwmlff.models.potential import Potential
 from pwmlff.models.zbl import ZBLConfig
 

@@ -31,8 +31,8 @@ from pwmlff.data.readers import read_frames
 from pwmlff.export.precision import in_precision
 from pwmlff.models import Potential
 from pwmlff.models.checkpoint import load_potential
-from pwmlff.models.dp import DeepPotentialBase
-from pwmlff.models.dp_compressed import CompressedDeepPotential
+from pwmlff.models.dp.compressed import CompressedDeepPotential
+from pwmlff.models.dp.network import DeepPotentialBase
 from pwmlff.models.inference import PotentialInference
 from pwmlff.plots.style import COLORS, plot_style, save_figure
 

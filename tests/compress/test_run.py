@@ -24,7 +24,7 @@ from pwmlff.evaluate import predict_frames
 from pwmlff.models import Potential, build_potential, predict
 from pwmlff.models.checkpoint import load_checkpoint, load_potential, save_checkpoint
 from pwmlff.models.dp import DPConfig
-from pwmlff.models.dp_compressed import CompressedDeepPotential
+from pwmlff.models.dp.compressed import CompressedDeepPotential
 from pwmlff.train import train_from_config
 
 

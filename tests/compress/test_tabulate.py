@@ -15,7 +15,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
 from pwmlff.models import Potential
 from pwmlff.models.dp import DeepPotential
-from pwmlff.models.dp_compressed import EmbeddingTable
+from pwmlff.models.dp.compressed import EmbeddingTable
 from pwmlff.ops.reference import residual_net
 
 MODELS_TO_COMPRESS = ["DP", "DP_TYPE_EMBEDDING", "DP+ZBL"]

@@ -17,7 +17,7 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, build_potential
-from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.models.dp.native import NativeDeepPotential
 from pwmlff.ops import DpModel, library, reference
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def test_on_host(
     expected = form(*batch)
     assert expected[1].abs().max() > 1e-3
     for workspace in (1 << 28, 1 << 14):
-        monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", evaluate_on_host(workspace))
+        monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", evaluate_on_host(workspace))
         assert_close(form(*batch), expected, TOLERANCE[precision])
 
 
@@ -145,7 +145,7 @@ def test_on_host_many_features_overflows_and_nothing(
     expected, counts = form(vectors, *batch[1:]), form.table_overflows.clone()
     assert counts.tolist() == [3, 1]
     form.table_overflows.zero_()
-    monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", evaluate_on_host(1 << 28))
+    monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", evaluate_on_host(1 << 28))
     assert_close(form(vectors, *batch[1:]), expected, 1e-12)
     assert torch.equal(form.table_overflows, counts)
     vectors[0, 0] = float("nan")

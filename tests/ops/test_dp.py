@@ -10,8 +10,8 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, Potential, build_potential
-from pwmlff.models.dp_compressed import CompressedDeepPotential
-from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.models.dp.compressed import CompressedDeepPotential
+from pwmlff.models.dp.native import NativeDeepPotential
 from pwmlff.models.inference import AutogradInference, PotentialInference
 from pwmlff.ops import library, reference
 
@@ -63,7 +63,7 @@ def test_equals_autograd_and_twin(
     native = potential.network.inference_form()
     assert isinstance(native, NativeDeepPotential)
     assert_close(native(*arguments(batch)), expected, TOLERANCE[dtype])
-    monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", reference.dp_evaluate)
+    monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", reference.dp_evaluate)
     assert_close(native(*arguments(batch)), expected, TOLERANCE[dtype])
 
 
@@ -83,7 +83,7 @@ def test_changed_weights_are_noticed(cu_frames: list[Frame], monkeypatch: pytest
         after = native(*arguments(batch))
         assert (after[0] - before).abs().max() > 1e-6
         with monkeypatch.context() as patch:
-            patch.setattr("pwmlff.models.dp_inference.dp_evaluate", reference.dp_evaluate)
+            patch.setattr("pwmlff.models.dp.native.dp_evaluate", reference.dp_evaluate)
             assert_close(after, native(*arguments(batch)), 1e-12)
 
 
@@ -136,7 +136,7 @@ def test_tables_equal_autograd_and_twin(
     native = in_dtype(compressed, dtype).network.inference_form(geometry)
     assert isinstance(native, NativeDeepPotential)
     assert_close(native(*arguments(batch)), expected, TOLERANCE[dtype])
-    monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", reference.dp_evaluate)
+    monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", reference.dp_evaluate)
     assert_close(native(*arguments(batch)), expected, TOLERANCE[dtype])
 
 
@@ -177,7 +177,7 @@ def test_overflows_are_counted(two_element_frames: list[Frame], monkeypatch: pyt
     beyond = [0.9 / (10 * s_largest), 0.01]
     for monkey in (False, True):
         if monkey:
-            monkeypatch.setattr("pwmlff.models.dp_inference.dp_evaluate", reference.dp_evaluate)
+            monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", reference.dp_evaluate)
         native = compressed.network.inference_form()
         native(*pair_batch([3.0, 1.001 * shortest, 4.4]))
         assert native.table_overflows.tolist() == [0, 0]

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from pwmlff.models.base import Network
-from pwmlff.models.dp import DeepPotentialBase, DPConfig, centers_of, sort_by_kind, split_by_kind
-from pwmlff.models.dp_inference import NativeDeepPotential
+from pwmlff.models.dp.config import DPConfig
+from pwmlff.models.dp.native import NativeDeepPotential
+from pwmlff.models.dp.network import DeepPotentialBase, centers_of, sort_by_kind, split_by_kind
 from pwmlff.ops.reference import table_features
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pwmlff.ops import DpModel, dp_evaluate
 
 if TYPE_CHECKING:
-    from pwmlff.models.dp import DeepPotentialBase
+    from pwmlff.models.dp.network import DeepPotentialBase
     from pwmlff.models.networks import EmbeddingNet
 
 
