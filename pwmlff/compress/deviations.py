@@ -48,14 +48,14 @@ def compare(
         DataFormatError: A frame holds an element the models do not know, or two atoms at one place.
         ModelFileError: A prediction is not finite.
     """
-    found = Deviations()
+    deviations = Deviations()
     for expected, result in zip(predict_frames(original, frames), predict_frames(compressed, frames), strict=True):
         n_atoms = len(expected.frame)
-        found.n_frames += 1
-        found.n_atoms += n_atoms
-        found.energy += ErrorSums.of([expected.energy / n_atoms], [result.energy / n_atoms])
-        found.forces += ErrorSums.of(expected.forces, result.forces)
-        found.virial += ErrorSums.of(expected.virial / n_atoms, result.virial / n_atoms)
-        if found.force_error > stop_above:
+        deviations.n_frames += 1
+        deviations.n_atoms += n_atoms
+        deviations.energy += ErrorSums.of([expected.energy / n_atoms], [result.energy / n_atoms])
+        deviations.forces += ErrorSums.of(expected.forces, result.forces)
+        deviations.virial += ErrorSums.of(expected.virial / n_atoms, result.virial / n_atoms)
+        if deviations.force_error > stop_above:
             break
-    return found
+    return deviations

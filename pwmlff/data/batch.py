@@ -51,6 +51,11 @@ class Batch:
     where: tuple[str, ...] = ()  # place of each frame, for messages
 
     @property
+    def pairs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What a model is given: pair vectors, start, pair types, atom types."""
+        return self.pair_vectors, self.pair_start, self.pair_types, self.atom_types
+
+    @property
     def n_frames(self) -> int:
         """Number of frames F."""
         return self.frame_start.shape[0] - 1

@@ -79,7 +79,7 @@ class EnvironmentMatrix(nn.Module):
         )
 
     @torch.no_grad()
-    def fit(self, batches: Iterable[Batch]) -> None:
+    def collect_statistics(self, batches: Iterable[Batch]) -> None:
         """Take mean and spread of the rows and the mean neighbour count from all frames."""
         n_atoms = 0
         count = torch.zeros(self.n_types, dtype=torch.float64)

@@ -22,8 +22,8 @@ from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.evaluate.rows import check_output, write_rows
-from pwmlff.models.checkpoint import load_checkpoint
 from pwmlff.models.derivatives import predict
+from pwmlff.models.files import read_model
 from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.kalman_filter import KalmanFilter
 
@@ -55,7 +55,7 @@ class KalmanUncertainty:
         """
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"the part of the atoms is {self.fraction}, expected a number in (0, 1]")
-        checkpoint = load_checkpoint(self.path)
+        checkpoint = read_model(self.path)
         state = checkpoint.state.get("optimizer", {}).get("filter")
         if state is None:
             name = checkpoint.config.get("optimizer", {}).get("optimizer", "another optimizer")

@@ -10,14 +10,13 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError
 from pwmlff.evaluate.evaluator import predict_frames
 from pwmlff.evaluate.files import ResultFiles
-from pwmlff.evaluate.predictor import Predictor
 from pwmlff.evaluate.report import write_report
 from pwmlff.evaluate.summary import ErrorSummary, label_pairs
 from pwmlff.models.potential import Potential
 
 
 def evaluate_model(
-    model: Potential | Predictor,
+    model: Potential,
     frames: Sequence[Frame],
     folder: Path,
     *,

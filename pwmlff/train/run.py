@@ -22,8 +22,9 @@ from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
 from pwmlff.launch import is_restart
-from pwmlff.models import DERIVED_MODELS, Potential, build_potential
-from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.models import Potential, build_potential
+from pwmlff.models.files import ModelFile, read_model
+from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
 from pwmlff.train.data import DataSummary, describe_labels, read_run_frames, summarize
@@ -83,12 +84,13 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     return files.last
 
 
-def _start_model(path: Path) -> Checkpoint:
-    checkpoint = load_checkpoint(path)
-    if type(checkpoint.potential.network) in DERIVED_MODELS.values():
-        source = checkpoint.config.get("compression", {}).get("source", "the checkpoint it was made from")
-        raise ModelFileError(f"'{path}' is a compressed model, which cannot be trained; start from {source}")
-    return checkpoint
+def _start_model(path: Path) -> ModelFile:
+    model = read_model(path)
+    kind = model.potential.network.untrainable
+    if kind:
+        source = model.config.get("compression", {}).get("source", "the checkpoint it was made from")
+        raise ModelFileError(f"'{path}' is {kind}, which cannot be trained; start from {source}")
+    return model
 
 
 def _device(config: RunConfig, console: Console) -> torch.device:
@@ -139,7 +141,7 @@ def _settings(config: RunConfig, files: RunFiles, device: torch.device, summary:
 
 def _resumable(
     config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
-) -> Checkpoint | None:
+) -> ModelFile | None:
     """Return the checkpoint to go on from; one of another run is renamed and None returned."""
     found = _find(config, settings, files, fresh, console) if distributed.is_first() else None
     is_found = distributed.from_first(lambda: found is not None)
@@ -148,7 +150,7 @@ def _resumable(
 
 def _find(
     config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
-) -> Checkpoint | None:
+) -> ModelFile | None:
     if not files.last.exists():
         return None
     # a run that torchrun started again is not a new one: what it found at its start has been set aside by then
@@ -166,7 +168,7 @@ def _find(
 
 
 def _prepare(
-    config: RunConfig, train_frames: Sequence[Frame], start: Checkpoint | None, console: Console
+    config: RunConfig, train_frames: Sequence[Frame], start: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
     """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
@@ -183,7 +185,7 @@ def _prepare(
         return potential, train_data
     if distributed.is_first():
         potential.set_energy_shift(fit_energy_shift(train_frames, config.elements))
-        potential.fit_statistics(iterate_batches(train_data, config.optimizer.batch_size))
+        potential.collect_statistics(iterate_batches(train_data, config.optimizer.batch_size))
     for tensor in potential.state_dict().values():
         distributed.broadcast_(tensor)
     shift = potential.energy_shift.tolist()

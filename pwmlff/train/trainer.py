@@ -28,8 +28,9 @@ from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.errors import TrainingError
-from pwmlff.models.checkpoint import Checkpoint, save_checkpoint
 from pwmlff.models.derivatives import predict
+from pwmlff.models.files import ModelFile
+from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.potential import Potential
 from pwmlff.optim.base import NonFiniteError, UpdateStrategy
 from pwmlff.optim.ema import WeightAverage
@@ -226,7 +227,7 @@ class Trainer:
         self._saved_at = time.perf_counter()
         self._save_seconds = self._saved_at - started
 
-    def restore(self, checkpoint: Checkpoint) -> None:
+    def restore(self, checkpoint: ModelFile) -> None:
         """Go back to the state in which a checkpoint was saved."""
         tensors, state = checkpoint.tensors, checkpoint.state
         self.potential.load_state_dict(checkpoint.potential.state_dict())

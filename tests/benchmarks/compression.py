@@ -22,18 +22,19 @@ import numpy as np
 import torch
 from bench_tools import Spread, describe_machine, print_table, say
 
+from pwmlff.compress import tabulate
 from pwmlff.compress.deviations import Deviations, compare
-from pwmlff.compress.tabulate import Order, tabulate
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.export.precision import in_precision
 from pwmlff.models import Potential
-from pwmlff.models.checkpoint import load_potential
 from pwmlff.models.dp.compressed import CompressedDeepPotential
 from pwmlff.models.dp.network import DeepPotentialBase
+from pwmlff.models.files.checkpoint import load_potential
 from pwmlff.models.inference import PotentialInference
+from pwmlff.models.tables import Order
 from pwmlff.plots.style import COLORS, plot_style, save_figure
 
 ORDERS: tuple[Order, ...] = (3, 5)

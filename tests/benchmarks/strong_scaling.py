@@ -26,7 +26,7 @@ from torch import Tensor
 from pwmlff import distributed
 from pwmlff.config import load_config
 from pwmlff.data.readers import read_frames
-from pwmlff.models.checkpoint import load_potential
+from pwmlff.models.files.checkpoint import load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums
 from pwmlff.optim.base import UpdateStrategy
 from pwmlff.train import train_from_config

@@ -17,7 +17,7 @@ from pwmlff.errors import ConfigError, DataFormatError, ModelFileError
 from pwmlff.evaluate.deviation import COLUMNS, Committee, write_deviation
 from pwmlff.export import export_potential
 from pwmlff.models import MODELS, Potential, build_potential, predict
-from pwmlff.models.checkpoint import save_checkpoint
+from pwmlff.models.files.checkpoint import save_checkpoint
 
 CPU = torch.device("cpu")
 # type orders and cutoffs differ: a committee may come from different runs

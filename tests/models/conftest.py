@@ -53,7 +53,7 @@ def make_case(two_element_frames: list[Frame]) -> Callable[..., Case]:
         torch.manual_seed(3)
         key, config, zbl = CASES[name]
         potential = build_potential(key, MODELS[key].Config.model_validate(config), ["Cu", "Au"], dtype, zbl)
-        potential.fit_statistics(iterate_batches(FrameDataset(two_element_frames, ["Cu", "Au"], CUTOFF), 4))
+        potential.collect_statistics(iterate_batches(FrameDataset(two_element_frames, ["Cu", "Au"], CUTOFF), 4))
         if name in _TABLES:
             potential = tabulate(potential, *_TABLES[name])
         run = torch.jit.script(potential) if mode == "scripted" else potential

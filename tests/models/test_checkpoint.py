@@ -8,14 +8,18 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from pwmlff.data.batch import collate, make_sample
+from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
-from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential, checkpoint
-from pwmlff.models.checkpoint import load_checkpoint, load_potential, save_checkpoint
+from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential, predict
+from pwmlff.models.files import checkpoint
+from pwmlff.models.files.checkpoint import load_checkpoint, load_potential, save_checkpoint
 
 MODEL = {
     "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 2},
@@ -100,7 +104,7 @@ def test_altered_configuration(saved: Path) -> None:
         load_checkpoint(saved)
 
 
-@pytest.mark.parametrize("version", ["2", "0", "x", ""])
+@pytest.mark.parametrize("version", ["3", "0", "x", ""])
 def test_other_version(saved: Path, version: str) -> None:
     save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": version})
     with pytest.raises(ModelFileError, match="format version"):
@@ -112,8 +116,8 @@ def test_older_version_is_upgraded(saved: Path, monkeypatch: pytest.MonkeyPatch)
         content["state"]["epoch"] += 1
         return content, tensors
 
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 3)
-    monkeypatch.setattr(checkpoint, "_UPGRADES", {1: upgrade, 2: upgrade})
+    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 4)
+    monkeypatch.setattr(checkpoint, "_UPGRADES", {2: upgrade, 3: upgrade})
     assert load_checkpoint(saved).state["epoch"] == 6
 
 
@@ -173,3 +177,16 @@ def test_killed_between_write_and_rename_keeps_the_old_file(saved: Path, monkeyp
     save_checkpoint(saved, _potential(), config=CONFIG, state={"epoch": 5})
     assert load_checkpoint(saved).state["epoch"] == 5
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_the_first_version_is_read() -> None:
+    """A compressed model written in format 1, with the numbers that version computed."""
+    folder = Path(__file__).parent / "data"
+    potential = load_checkpoint(folder / "compressed_v1.ckpt").potential.frozen()
+    expected = json.loads((folder / "compressed_v1.json").read_text())
+    structure = {"atomic_numbers": expected["numbers"], "positions": expected["positions"], "cell": expected["cell"]}
+    frame = Frame(**{name: np.array(values) for name, values in structure.items()})
+    batch = collate([make_sample(frame, potential.type_of, potential.cutoff)])
+    prediction = predict(potential, batch)
+    np.testing.assert_allclose(prediction.atomic_energies, expected["atomic_energies"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(prediction.forces, expected["forces"], rtol=0, atol=1e-12)
