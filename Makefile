@@ -16,7 +16,6 @@ SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
 
-# not `python -m pytest`, which would import the sources instead of what was installed
 test: $(VENV)/.installed
 	$(BIN)/pytest -m 'not slow'
 
