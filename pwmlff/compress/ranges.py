@@ -43,8 +43,8 @@ def shortest_distances(frames: Sequence[Frame], potential: Potential, known: Ten
     dataset = FrameDataset(frames, potential.elements, potential.cutoff, cache_bytes=0)
     for index in range(len(dataset)):
         batch = dataset.batch([index])
-        centers = torch.repeat_interleave(batch.atom_types, batch.pair_start[1:] - batch.pair_start[:-1])
-        shortest.scatter_reduce_(0, centers, torch.linalg.vector_norm(batch.pair_vectors, dim=-1), "amin")
+        center_types = batch.atom_types[batch.pair_centers]
+        shortest.scatter_reduce_(0, center_types, torch.linalg.vector_norm(batch.pair_vectors, dim=-1), "amin")
     return torch.where(shortest < potential.cutoff, shortest, known)
 
 

@@ -110,7 +110,7 @@ def describe_range(potential: Potential, batch: Batch) -> str:
     network = potential.network
     if not isinstance(network, DeepPotentialBase):
         raise SystemExit(f"a {type(network).__name__} has no embedding nets to tabulate")
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start.diff())
+    centers = batch.atom_types[batch.pair_centers]
     n_near = int((batch.pair_vectors.norm(dim=-1) < network.environment.shortest[centers]).sum())
     return f"{n_near} of {len(centers)} pairs are nearer than any in the training data: they are on the outer intervals"
 

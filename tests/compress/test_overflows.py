@@ -42,7 +42,7 @@ def squeezed(two_element_frames: list[Frame]) -> list[Frame]:
 def brute_force(potential: Potential, batch: Batch) -> tuple[int, int]:
     """Compare s of each pair with the range of its central element."""
     ranges = table_ranges(potential)
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start[1:] - batch.pair_start[:-1])
+    centers = batch.atom_types[batch.pair_centers]
     s = environment_rows(batch.pair_vectors, 1.0, 4.5)[:, 0]
     limits = [torch.tensor([getattr(found, name) for found in ranges])[centers] for name in ("fine", "coarse")]
     return int((s > limits[0]).sum()), int((s > limits[1]).sum())

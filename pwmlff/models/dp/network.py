@@ -55,7 +55,7 @@ class DeepPotentialBase(Network):
 
     def fit_statistics(self, batches: Iterable[Batch]) -> None:
         """Set the normalisation of the environment matrix from all frames."""
-        self.environment.fit(batches)
+        self.environment.collect_statistics(batches)
 
     def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
         """See the base; does without automatic differentiation where there are native kernels."""
