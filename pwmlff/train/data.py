@@ -13,6 +13,7 @@ from pwmlff import keys
 from pwmlff.config import RunConfig
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.errors import ConfigError
 from pwmlff.optim import OptimizerConfig
 
@@ -84,38 +85,14 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Fra
     if config.valid_data:
         valid = read_frames(config.valid_data, format=config.format, skip_bad=config.skip_bad, report=report)
         return frames, valid
-    train, held_out = split_frames(frames, config.valid_ratio, by_time=config.valid_split == "time", seed=config.seed)
+    train, held_out = split_frames(
+        len(frames),
+        config.valid_ratio,
+        SplitBy(config.valid_split),
+        seed=config.seed,
+        source_of=lambda index: frames[index].source,
+    )
     return FrameSubset(frames, train), FrameSubset(frames, held_out)
-
-
-def split_frames(
-    frames: Sequence[Frame], ratio: float, *, by_time: bool, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose the frames to hold out for validation.
-
-    Args:
-        frames: All frames.
-        ratio: Fraction to hold out, rounded to whole frames; at least one frame is left for training.
-        by_time: Hold out the last frames of each source; else draw them at random.
-        seed: Of the drawing.
-
-    Returns:
-        Indices of the training and of the validation frames, each in ascending order.
-    """
-    held_out: list[int] = []
-    if by_time:
-        members: dict[str, list[int]] = {}
-        for index, frame in enumerate(frames):
-            members.setdefault(frame.source, []).append(index)
-        for indices in members.values():
-            n_kept = max(1, len(indices) - round(ratio * len(indices)))
-            held_out += indices[n_kept:]
-    else:
-        n_held_out = min(round(ratio * len(frames)), len(frames) - 1)
-        held_out = np.random.default_rng(seed).permutation(len(frames))[:n_held_out].tolist()
-    is_held_out = np.zeros(len(frames), dtype=bool)
-    is_held_out[held_out] = True
-    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
 def summarize(frames: Sequence[Frame]) -> DataSummary:

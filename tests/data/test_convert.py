@@ -99,6 +99,7 @@ def test_skipped_frames_are_listed(tmp_path: Path, two_files: list[Path]) -> Non
         ("all.xyz", {"append": True}, "only HDF5 stores"),
         ("all.h5", {"append": True, "split": 0.5}, "a split cannot be appended"),
         ("all.h5", {"split": 1.0}, "between 0 and 1"),
+        ("all.h5", {"split": 0.99}, "leaves none of the 15 frames for validation"),
         ("a.xyz", {}, "also an input"),
         ("nowhere/all.h5", {}, "does not exist"),
     ],
