@@ -48,8 +48,8 @@ class FrameSubset(Sequence[Frame]):
 
 
 @dataclass
-class DataSummary:
-    """What is in a set of frames, found in one pass.
+class FrameCounts:
+    """How many frames, atoms and labels a run has, counted in one pass.
 
     Attributes:
         n_frames: Frames.
@@ -95,24 +95,24 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Fra
     return FrameSubset(frames, train), FrameSubset(frames, held_out)
 
 
-def summarize(frames: Sequence[Frame]) -> DataSummary:
+def count_frames(frames: Sequence[Frame]) -> FrameCounts:
     """Count frames, atoms and labels, and fingerprint them."""
-    summary, digest, sizes = DataSummary(), hashlib.sha256(), []
+    counts, digest, sizes = FrameCounts(), hashlib.sha256(), []
     for frame in frames:
         sizes.append(len(frame))
         for label in keys.LABELS:
-            summary.n_labelled[label] += getattr(frame, label) is not None
+            counts.n_labelled[label] += getattr(frame, label) is not None
         for array in (frame.atomic_numbers, frame.positions, frame.cell):
             digest.update(array.tobytes())
         digest.update(repr(frame.energy).encode())
-    summary.n_labelled[keys.GROUP_ENERGIES] = summary.n_labelled[keys.ATOMIC_ENERGIES]
-    summary.sizes = np.array(sizes, dtype=np.int64)
-    summary.n_frames, summary.n_atoms = len(sizes), sum(sizes)
-    summary.fingerprint = digest.hexdigest()
-    return summary
+    counts.n_labelled[keys.GROUP_ENERGIES] = counts.n_labelled[keys.ATOMIC_ENERGIES]
+    counts.sizes = np.array(sizes, dtype=np.int64)
+    counts.n_frames, counts.n_atoms = len(sizes), sum(sizes)
+    counts.fingerprint = digest.hexdigest()
+    return counts
 
 
-def describe_labels(summary: DataSummary, optimizer: OptimizerConfig) -> list[str]:
+def describe_labels(counts: FrameCounts, optimizer: OptimizerConfig) -> list[str]:
     """Say which labels are trained and on how many frames.
 
     Raises:
@@ -120,10 +120,10 @@ def describe_labels(summary: DataSummary, optimizer: OptimizerConfig) -> list[st
     """
     used, lines = [], []
     for label, flag in _FLAG_OF.items():
-        n_labelled, is_trained = summary.n_labelled[label], getattr(optimizer, flag)
+        n_labelled, is_trained = counts.n_labelled[label], getattr(optimizer, flag)
         name = label.replace("_", " ")
         if is_trained and n_labelled:
-            used.append(f"{name} on {n_labelled} of {summary.n_frames} frames")
+            used.append(f"{name} on {n_labelled} of {counts.n_frames} frames")
         elif is_trained:
             lines.append(f"no training frame has {name}: `{flag}` has no effect")
         elif n_labelled and label in keys.LABELS:
