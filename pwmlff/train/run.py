@@ -67,12 +67,12 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     files = RunFiles(config.model_store_dir, config.model_name)
     train_frames, valid_frames, counts = _read(config, console)
     settings = _settings(config, files, device, counts)
-    found = _resumable(config, settings, files, fresh, console)
-    potential, train_data = _prepare(config, train_frames, start if found is None else found, console)
+    checkpoint = _resumable(config, settings, files, fresh, console)
+    potential, train_data = _prepare(config, train_frames, start if checkpoint is None else checkpoint, console)
     potential.to(device)
     trainer = _trainer(config, potential, train_data, valid_frames, settings, files, counts, console)
-    if found is not None:
-        trainer.restore(found)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
     if distributed.is_first():
         files.write_config(settings.config)
     if trainer.epoch > settings.n_epochs:
@@ -141,9 +141,9 @@ def _resumable(
     config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
 ) -> Checkpoint | None:
     """Return the checkpoint to go on from; one of another run is renamed and None returned."""
-    found = _find(config, settings, files, fresh, console) if distributed.is_first() else None
-    is_found = distributed.from_first(lambda: found is not None)
-    return load_checkpoint(files.last) if is_found and found is None else found
+    checkpoint = _find(config, settings, files, fresh, console) if distributed.is_first() else None
+    can_resume = distributed.from_first(lambda: checkpoint is not None)
+    return load_checkpoint(files.last) if can_resume and checkpoint is None else checkpoint
 
 
 def _find(

@@ -99,10 +99,10 @@ def time_in_turns(forms: Sequence[PotentialInference], times: Sequence[list[floa
     for form in forms:  # the first call prepares weights
         form(*inputs)
     for _ in range(rounds):
-        for form, found in zip(forms, times, strict=True):
+        for form, kept in zip(forms, times, strict=True):
             start = time.perf_counter()
             form(*inputs)
-            found.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
+            kept.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
 
 
 def describe_range(potential: Potential, batch: Batch) -> str:
