@@ -16,7 +16,6 @@ SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
 
-# not `python -m pytest`, which would import the sources instead of what was installed
 test: $(VENV)/.installed
 	$(BIN)/pytest -m 'not slow'
 
@@ -63,5 +62,7 @@ $(VENV)/.system:
 	$(BIN)/pip install --quiet --upgrade pip
 	touch $@
 
+# what the examples write is listed once, for git and for here
 clean:
-	rm -rf $(VENV) build dist examples/li27/model_record examples/li27/test_result examples/li27/*.pt examples/li27/*.ckpt examples/li27/log.lammps
+	rm -rf $(VENV) build dist
+	cd examples && while read -r name; do rm -rf */$$name; done < .gitignore

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pwmlff.compress.run import Compression
-from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.evaluate.errors import ErrorStatistics
 
 FORCE_ERROR_LIMIT = 1e-3  # eV/Å; beyond it tables spoil a good model
 
@@ -63,7 +63,7 @@ def _deviation_table(result: Compression) -> Table:
     rich = Table(title="compressed minus uncompressed", title_justify="left")
     for heading in ("quantity", "RMS", "largest", "unit"):
         rich.add_column(heading, justify="left" if heading in ("quantity", "unit") else "right")
-    rows: tuple[tuple[str, ErrorSums, str], ...] = (
+    rows: tuple[tuple[str, ErrorStatistics, str], ...] = (
         ("energy per atom", deviations.energy, "eV"),
         ("force components", deviations.forces, "eV/Å"),
         ("virial per atom", deviations.virial, "eV"),

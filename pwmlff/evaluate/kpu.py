@@ -89,14 +89,14 @@ class KalmanUncertainty:
 
     def _variances(self, values: list[Tensor], *, keeps_graph: bool = False) -> list[float]:
         """Return u of each scalar; their graph is used up unless it is to be kept."""
-        found: list[float] = []
+        variances: list[float] = []
         for first in range(0, len(values), _AT_ONCE):
             several = values[first : first + _AT_ONCE]
             is_last = first + _AT_ONCE >= len(values)
             gradients = torch.empty(len(several), len(self._vector), dtype=torch.float64)
             self._vector.write_gradients(several, gradients, keeps_graph=keeps_graph or not is_last)
-            found += self._filter.quadratic_form(gradients.T).diagonal().tolist()
-        return found
+            variances += self._filter.quadratic_form(gradients.T).diagonal().tolist()
+        return variances
 
 
 def write_kpu(

@@ -100,10 +100,10 @@ def time_in_turns(forms: Sequence[PotentialInference], times: Sequence[list[floa
     for form in forms:  # the first call prepares weights
         form(*inputs)
     for _ in range(rounds):
-        for form, found in zip(forms, times, strict=True):
+        for form, kept in zip(forms, times, strict=True):
             start = time.perf_counter()
             form(*inputs)
-            found.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
+            kept.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
 
 
 def describe_range(potential: Potential, batch: Batch) -> str:
@@ -111,7 +111,7 @@ def describe_range(potential: Potential, batch: Batch) -> str:
     network = potential.network
     if not isinstance(network, DeepPotentialBase):
         raise SystemExit(f"a {type(network).__name__} has no embedding nets to tabulate")
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start.diff())
+    centers = batch.atom_types[batch.pair_centers]
     n_near = int((batch.pair_vectors.norm(dim=-1) < network.environment.shortest[centers]).sum())
     return f"{n_near} of {len(centers)} pairs are nearer than any in the training data: they are on the outer intervals"
 

@@ -131,7 +131,7 @@ def test_made_up_structures(trained: Callable) -> None:
     frames = hard_sphere_frames(potential, environment.shortest.numpy(), float(environment.n_neighbors), 3)
     dataset = FrameDataset(frames, potential.elements, potential.cutoff)
     batch = dataset.batch(range(3))
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start[1:] - batch.pair_start[:-1])
+    centers = batch.atom_types[batch.pair_centers]
     distances = torch.linalg.vector_norm(batch.pair_vectors, dim=-1)
     for element, shortest in enumerate(environment.shortest.tolist()):
         assert shortest <= distances[centers == element].min() < shortest + 0.1

@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+import pwmlff
 from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
@@ -55,6 +56,7 @@ def test_round_trip(tmp_path: Path, dtype: str, zbl: ZBLConfig | None) -> None:
     read = load_checkpoint(tmp_path / "m.ckpt")
     assert read.config == config
     assert read.state == {"n": [1]}
+    assert read.pwmlff_version == pwmlff.__version__
     assert read.tensors["x"].shape == (2, 0)
     assert read.potential.elements == ["Cu", "Au"]
     for name, value in potential.state_dict().items():
@@ -107,8 +109,26 @@ def test_altered_configuration(saved: Path) -> None:
 @pytest.mark.parametrize("version", ["3", "0", "x", ""])
 def test_other_version(saved: Path, version: str) -> None:
     save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": version})
-    with pytest.raises(ModelFileError, match="format version"):
+    with pytest.raises(ModelFileError, match=rf"format version .* \(written by pwmlff {pwmlff.__version__}, this is"):
         load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "{"])
+def test_other_version_with_another_header(saved: Path, content: str) -> None:
+    save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": "2", "content": content})
+    with pytest.raises(ModelFileError, match="reads 1 to 1; use the version of pwmlff that wrote it"):
+        load_checkpoint(saved)
+
+
+def test_file_that_does_not_say_who_wrote_it(saved: Path) -> None:
+    tensors, metadata = load_file(saved), _metadata(saved)
+    content = json.loads(metadata["content"])
+    del content["pwmlff_version"]
+    metadata["content"] = json.dumps(content)
+    metadata["sha256"] = checkpoint._fingerprint(metadata["content"], tensors)
+    save_file(tensors, saved, metadata=metadata)
+    read = load_checkpoint(saved)
+    assert (read.pwmlff_version, read.state) == ("", {"epoch": 4})
 
 
 def test_older_version_is_upgraded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,14 +157,14 @@ def test_pickles_are_not_loaded(tmp_path: Path) -> None:
 
 def test_unknown_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(MODELS, "DP")
-    with pytest.raises(ModelFileError, match="holds a DP model"):
+    with pytest.raises(ModelFileError, match=r"holds a DP model \(written by pwmlff .*; this pwmlff has"):
         load_checkpoint(saved)
 
 
 def test_configuration_that_does_not_build_the_weights(tmp_path: Path) -> None:
     other = {**CONFIG, "model": {**MODEL, "fitting_net": {"network_size": [7, 1]}}}
     save_checkpoint(tmp_path / "m.ckpt", _potential(), config=other)
-    with pytest.raises(ModelFileError, match="cannot be built again"):
+    with pytest.raises(ModelFileError, match=r"cannot be built again \(written by pwmlff .*\): "):
         load_checkpoint(tmp_path / "m.ckpt")
 
 

@@ -5,7 +5,7 @@ in a file that holds only a model). The header's metadata are texts:
 
     format          "pwmlff-checkpoint"
     format_version  number of the layout; `_UPGRADES` leads an older one to the present
-    content         JSON: model_key, elements, dtype, config (the resolved input file), state, pwmlff version
+    content         JSON: model_key, elements, dtype, config (the resolved input file), state, pwmlff_version
     sha256          of content and tensors
 """
 
@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+import pwmlff
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models import DTYPES, Potential, ZBLConfig, build_potential, known_models, name_of
 from pwmlff.models.base import network_dtype
@@ -85,6 +86,7 @@ def save_checkpoint(
             "dtype": _dtype_name(potential),
             "config": config,
             "state": state or {},
+            "pwmlff_version": pwmlff.__version__,
         }
     )
     named = {_POTENTIAL + name: value for name, value in potential.state_dict().items()}
@@ -109,7 +111,8 @@ def load_checkpoint(path: Path | str) -> ModelFile:
     network_class = known_models().get(content["model_key"])
     if network_class is None:
         raise ModelFileError(
-            f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(known_models())}"
+            f"'{path}' holds a {content['model_key']} model{_versions(content)}; "
+            f"this pwmlff has {', '.join(known_models())}"
         )
     weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
     try:
@@ -125,13 +128,13 @@ def load_checkpoint(path: Path | str) -> ModelFile:
         if missing or unexpected:
             raise ValueError(
                 f"{len(missing)} weights are missing and {len(unexpected)} unknown (such as "
-                f"'{[*missing, *unexpected][0]}'); another version of pwmlff may have written it"
+                f"'{[*missing, *unexpected][0]}')"
             )
     except (ValueError, KeyError, RuntimeError, ConfigError) as error:
         reason = " ".join(str(error).split())  # torch reports on several lines
-        raise ModelFileError(f"the model in '{path}' cannot be built again: {reason}") from error
+        raise ModelFileError(f"the model in '{path}' cannot be built again{_versions(content)}: {reason}") from error
     run = {k.removeprefix(_RUN): v for k, v in tensors.items() if k.startswith(_RUN)}
-    return ModelFile(potential, config, run, content["state"])
+    return ModelFile(potential, config, run, content["state"], content.get("pwmlff_version", ""))
 
 
 def load_potential(path: Path | str) -> Potential:
@@ -205,10 +208,25 @@ def _check_format(path: Path, metadata: dict[str, str]) -> int:
     version = metadata.get("format_version", "")
     if not version.isdigit() or not 1 <= int(version) <= FORMAT_VERSION:
         raise ModelFileError(
-            f"'{path}' has checkpoint format version {version or 'none'}, this pwmlff reads 1 to {FORMAT_VERSION}; "
-            "use the version of pwmlff that wrote it, or a newer one"
+            f"'{path}' has checkpoint format version {version or 'none'}, this pwmlff reads 1 to {FORMAT_VERSION}"
+            f"{_versions(_unverified_content(metadata))}; use the version of pwmlff that wrote it, or a newer one"
         )
     return int(version)
+
+
+def _unverified_content(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return what can be read of the content of a file in an unknown format, for messages."""
+    try:
+        content = json.loads(metadata.get("content", ""))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _versions(content: dict[str, Any]) -> str:
+    """Say which program wrote the content and which one reads it."""
+    written = content.get("pwmlff_version", "")
+    return f" (written by pwmlff {written}, this is {pwmlff.__version__})" if written else ""
 
 
 def _guess_content(path: Path) -> str:

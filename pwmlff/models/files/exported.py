@@ -119,7 +119,9 @@ def load_exported(path: Path | str) -> ModelFile:
         raise ModelFileError(
             f"'{path}' cannot be read, it may be truncated or no exported model ({reason}); export the model again"
         ) from error
-    return ModelFile(Potential(network, metadata.elements).frozen(), metadata=metadata)
+    return ModelFile(
+        Potential(network, metadata.elements).frozen(), pwmlff_version=metadata.pwmlff_version, metadata=metadata
+    )
 
 
 class ScriptedNetwork(Network):

@@ -20,6 +20,7 @@ class ModelFile:
         config: Resolved configuration of the run that made it; empty where the file does not hold it.
         tensors: State of the run as tensors; empty in a file that holds only a model.
         state: State of the run as JSON values; likewise.
+        pwmlff_version: Of the program that wrote the file; empty where the file does not tell.
         metadata: What an exported model says about itself; None of others.
     """
 
@@ -27,4 +28,5 @@ class ModelFile:
     config: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    pwmlff_version: str = ""
     metadata: ModelMetadata | None = None
