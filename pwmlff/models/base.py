@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from pwmlff.models.inference import AutogradInference
+from pwmlff.models.run_file import RunFileHooks
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -34,12 +35,16 @@ class Network(nn.Module):
 
     Attributes:
         Config: Class of its configuration, the `model` section of the input file.
+        RunFile: What else it says about its input file: keys, translations, checks.
         cutoff: Å; pairs at or beyond it have no influence.
     """
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         Config: ClassVar[type[NetworkConfig]]
+        RunFile: ClassVar[type[RunFileHooks]] = RunFileHooks
         cutoff: float
+    else:
+        RunFile = RunFileHooks
 
     @classmethod
     def from_config(cls, config: Any, elements: Sequence[str], dtype: torch.dtype) -> Network:

@@ -22,7 +22,7 @@ from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
 from pwmlff.launch import is_restart
-from pwmlff.models import DERIVED_MODELS, Potential, build_potential
+from pwmlff.models import Potential, build_potential
 from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
@@ -85,9 +85,9 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
 
 def _start_model(path: Path) -> Checkpoint:
     checkpoint = load_checkpoint(path)
-    if type(checkpoint.potential.network) in DERIVED_MODELS.values():
-        source = checkpoint.config.get("compression", {}).get("source", "the checkpoint it was made from")
-        raise ModelFileError(f"'{path}' is a compressed model, which cannot be trained; start from {source}")
+    reason = checkpoint.potential.network.RunFile.untrainable(checkpoint.config)
+    if reason is not None:
+        raise ModelFileError(f"'{path}' {reason}")
     return checkpoint
 
 

@@ -20,6 +20,7 @@ from pwmlff.models.base import Network
 from pwmlff.models.dp.config import DPConfig
 from pwmlff.models.dp.native import NativeDeepPotential
 from pwmlff.models.dp.network import DeepPotentialBase, centers_of, sort_by_kind, split_by_kind
+from pwmlff.models.dp.run_file import CompressedRunFile
 from pwmlff.ops.reference import table_features
 
 
@@ -88,6 +89,7 @@ class CompressedDeepPotential(DeepPotentialBase):
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         tables: Any
     Config = CompressedDPConfig
+    RunFile = CompressedRunFile
 
     def __init__(self, config: CompressedDPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__(config, n_types, dtype)

@@ -26,6 +26,7 @@ from pwmlff.descriptors.properties import normalized_properties
 from pwmlff.models.base import Network, NetworkConfig
 from pwmlff.models.dp.config import DPConfig, FittingNetConfig
 from pwmlff.models.dp.native import NativeDeepPotential
+from pwmlff.models.dp.run_file import DeepPotentialRunFile, TypeEmbeddingRunFile
 from pwmlff.models.networks import EmbeddingNet, FittingNet
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class DeepPotential(DeepPotentialBase):
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         embedding: Any
+    RunFile = DeepPotentialRunFile
 
     def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__(config, n_types, dtype)
@@ -129,6 +131,7 @@ class TypeEmbeddingDeepPotential(DeepPotentialBase):
 
     if TYPE_CHECKING:
         properties: Tensor
+    RunFile = TypeEmbeddingRunFile
 
     def __init__(self, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> None:
         super().__init__(config, len(elements), dtype)
