@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
+from pwmlff.models.run_file import RunFileHooks
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -37,6 +38,7 @@ class Network(nn.Module):
 
     Attributes:
         Config: Class of its configuration, the `model` section of the input file.
+        RunFile: What else it says about its input file: keys, translations, checks.
         cutoff: Å; pairs at or beyond it have no influence.
         config: What it was built of, set by `build_potential`; None where that is not known.
         untrainable: What a network is called that cannot be trained, such as "a compressed model"; empty for others.
@@ -44,10 +46,12 @@ class Network(nn.Module):
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         Config: ClassVar[type[NetworkConfig]]
+        RunFile: ClassVar[type[RunFileHooks]] = RunFileHooks
         cutoff: float
         config: Any
         untrainable: ClassVar[str]
     else:
+        RunFile = RunFileHooks
         config = None
         untrainable = ""
 

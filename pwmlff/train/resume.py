@@ -19,7 +19,6 @@ _MAY_CHANGE = frozenset(
         "format",
         "test_data",
         "test_dir_name",
-        "valid_shuffle",
         "recover_train",
         "model_load_file",
         "model_store_dir",

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from pwmlff.descriptors.properties import normalized_properties
 from pwmlff.models.dp.base import DeepPotentialBase, sort_by_kind, split_by_kind
 from pwmlff.models.dp.config import DPConfig
+from pwmlff.models.dp.run_file import DeepPotentialRunFile, TypeEmbeddingRunFile
 from pwmlff.models.dp.stored import stored_nets
 from pwmlff.models.dp.tabulate import NetTabulation
 from pwmlff.models.networks import EmbeddingNet
@@ -57,6 +58,7 @@ class NetDeepPotential(DeepPotentialBase):
 class DeepPotential(NetDeepPotential):
     """Deep Potential with one embedding net per (central, neighbour) type pair."""
 
+    RunFile = DeepPotentialRunFile
     has_net_per_pair = True
     embedding: Any
 
@@ -102,6 +104,7 @@ class DeepPotential(NetDeepPotential):
 class TypeEmbeddingDeepPotential(NetDeepPotential):
     """Deep Potential with one embedding net for all pairs, which also sees properties of the neighbour's element."""
 
+    RunFile = TypeEmbeddingRunFile
     has_net_per_pair = False
     properties: Tensor
 
