@@ -21,7 +21,7 @@ from pwmlff.config.schema import run_schema
 from pwmlff.config.template import starting_file
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models import MODELS, NetworkConfig, build_potential, known_models
-from pwmlff.models.checkpoint import load_checkpoint, save_checkpoint
+from pwmlff.models.files.checkpoint import load_checkpoint, save_checkpoint
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
 from pwmlff.train import train_from_config
 
@@ -259,7 +259,7 @@ def test_a_checkpoint_that_cannot_be_trained_says_why(tmp_path: Path, monkeypatc
     monkeypatch.setitem(MODELS, "FROZEN_TOY", FrozenToy)
     potential = build_potential("FROZEN_TOY", GaussianToyConfig(), ["Cu"])
     save_checkpoint(tmp_path / "a.ckpt", potential, config={**SHORTEST, "model": {}})
-    with pytest.raises(ModelFileError, match="a.ckpt' is a frozen toy of Cu"):
+    with pytest.raises(ModelFileError, match="a.ckpt' is a frozen toy, which cannot be trained; start from"):
         train_from_config(_config(model_load_file=str(tmp_path / "a.ckpt"), train_data="none.xyz"))
 
 
