@@ -7,7 +7,10 @@
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
 
-#include "dp_chunk.hpp"
+#include "dp/chunk.hpp"
+#include "dp/model.hpp"
+#include "evaluator.hpp"
+#include "gemm.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -18,21 +21,21 @@ template <typename Real>
 struct PackedTable {
   Buffer<Real> coefficients;  // [intervals, terms, stride]
   double lower, dx;
-  std::int64_t inner, outer;
+  std::int64_t n_fine, n_coarse;
 
-  PackedTable(const TableView<Real> &view, std::int64_t stride)
-      : coefficients((view.inner + view.outer) * view.terms * stride),
+  PackedTable(const dp::TableView<Real> &view, std::int64_t stride)
+      : coefficients((view.n_fine + view.n_coarse) * view.terms * stride),
         lower(view.lower),
         dx(view.dx),
-        inner(view.inner),
-        outer(view.outer) {
-    for (std::int64_t row = 0; row < (inner + outer) * view.terms; ++row)
+        n_fine(view.n_fine),
+        n_coarse(view.n_coarse) {
+    for (std::int64_t row = 0; row < (n_fine + n_coarse) * view.terms; ++row)
       std::copy(view.coefficients + row * view.n_features, view.coefficients + (row + 1) * view.n_features,
                 coefficients.data() + row * stride);
   }
 
-  double last_inner() const { return lower + dx * inner; }
-  double last() const { return lower + dx * (inner + kOuterWidth * outer); }
+  double last_fine() const { return lower + dx * n_fine; }
+  double last() const { return lower + dx * (n_fine + dp::kCoarseWidth * n_coarse); }
 };
 
 template <typename Real, typename Wide, int Terms>
@@ -44,19 +47,19 @@ class TableFeatures {
     Buffer<Real> t, beyond;
   };
 
-  explicit TableFeatures(const DpModel<Real> &model)
+  explicit TableFeatures(const dp::Model<Real> &model)
       : n_types_(model.n_types),
         n_features_(model.tables.front().n_features),
         stride_(padded<Real>(n_features_)),
         has_table_per_pair_(model.has_net_per_pair) {
-    for (const TableView<Real> &table : model.tables) tables_.emplace_back(table, stride_);
+    for (const dp::TableView<Real> &table : model.tables) tables_.emplace_back(table, stride_);
   }
 
   std::int64_t n_features() const { return n_features_; }
 
   // Adds to sums [atoms, 4, stride].
   void sum(std::int64_t type, Chunk<Real, Wide> &chunk, Workspace &work, Wide *sums, std::int64_t,
-           TableOverflows &overflows) const {
+           Overflows &overflows) const {
     provide(work.interval, chunk.n_pairs());
     provide(work.t, chunk.n_pairs());
     provide(work.beyond, chunk.n_pairs());
@@ -100,30 +103,30 @@ class TableFeatures {
   }
 
   static void look_up(const PackedTable<Real> &table, const double *input, Workspace &work, std::int64_t begin,
-                      std::int64_t end, TableOverflows &overflows) {
-    const double lower = table.lower, last = table.last(), seen = table.last_inner(), inverse = 1.0 / table.dx,
-                 dx = table.dx, inner = static_cast<double>(table.inner),
-                 largest = static_cast<double>(table.inner + table.outer - 1);
+                      std::int64_t end, Overflows &overflows) {
+    const double lower = table.lower, last = table.last(), nearest_known = table.last_fine(), inverse = 1.0 / table.dx,
+                 dx = table.dx, n_fine = static_cast<double>(table.n_fine),
+                 largest = static_cast<double>(table.n_fine + table.n_coarse - 1);
     std::int32_t *__restrict interval = work.interval.data();
     Real *__restrict t = work.t.data(), *__restrict beyond = work.beyond.data();
-    std::int64_t unseen = 0, outside = 0;
-#pragma omp simd reduction(+ : unseen, outside)
+    std::int64_t nearer = 0, outside = 0;
+#pragma omp simd reduction(+ : nearer, outside)
     for (std::int64_t p = begin; p < end; ++p) {
       const double x = input[p];
       double inside = x < lower ? lower : x;
       inside = inside > last ? last : inside;
       const double steps = (inside - lower) * inverse;
-      double l = std::floor(steps < inner ? steps : inner + (steps - inner) * (1.0 / kOuterWidth));
+      double l = std::floor(steps < n_fine ? steps : n_fine + (steps - n_fine) * (1.0 / dp::kCoarseWidth));
       l = l > largest ? largest : l;
       l = l >= 0.0 ? l : 0.0;  // NaN ends here; it stays NaN in t
-      const double node = lower + dx * (l < inner ? l : inner + kOuterWidth * (l - inner));
+      const double node = lower + dx * (l < n_fine ? l : n_fine + dp::kCoarseWidth * (l - n_fine));
       interval[p] = static_cast<std::int32_t>(l);
       t[p] = static_cast<Real>(inside - node);
       beyond[p] = static_cast<Real>(x - inside);
-      unseen += x > seen;
+      nearer += x > nearest_known;
       outside += x > last;
     }
-    overflows.unseen += unseen;
+    overflows.nearer += nearer;
     overflows.beyond += outside;
   }
 

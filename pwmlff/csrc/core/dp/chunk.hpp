@@ -10,17 +10,13 @@
 #include <cstdint>
 #include <vector>
 
-#include "dp.hpp"
-#include "residual_net.hpp"
+#include "buffer.hpp"
+#include "pairs.hpp"
+#include "quintic_switch.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
-
-template <typename Number>
-void provide(Buffer<Number> &buffer, std::int64_t size) {
-  if (static_cast<std::int64_t>(buffer.size()) < size) buffer.resize(size);
-}
 
 // Switch, and normalisation for one central type.
 struct Environment {
@@ -44,7 +40,7 @@ struct Chunk {
 
   std::int64_t n_pairs() const { return kind_start.back(); }
 
-  void gather(const DpPairs &pairs, std::int64_t n_types) {
+  void gather(const Pairs &pairs, std::int64_t n_types) {
     kind_start.assign(n_types + 1, 0);
     for (const std::int64_t i : atoms)
       for (std::int64_t e = pairs.start[i]; e < pairs.start[i + 1]; ++e) ++kind_start[pairs.pair_types[e] + 1];
@@ -63,7 +59,7 @@ struct Chunk {
   }
 
   void compute_rows(const Environment &environment) {
-    const Wide inner = environment.inner, inverse_width = 1.0 / (environment.outer - environment.inner);
+    const QuinticSwitch<Wide> falling(environment.inner, environment.outer);
     const Wide mean = environment.mean, inverse_scale = 1.0 / environment.scale[0];
     Wide factor[4];
     for (int c = 0; c < 4; ++c) factor[c] = 1.0 / (environment.scale[c] * environment.n_neighbors);
@@ -79,23 +75,19 @@ struct Chunk {
       const Wide squared = x[p] * x[p] + y[p] * y[p] + z[p] * z[p];
       const Wide distance = std::sqrt(squared);
       const Wide w = Wide(1) / distance;
-      Wide u = (distance - inner) * inverse_width;
-      u = u < Wide(0) ? Wide(0) : u;
-      u = u > Wide(1) ? Wide(1) : u;
-      const Wide switched = Wide(1) + u * u * u * (u * (Wide(15) - Wide(6) * u) - Wide(10));
-      const Wide falling = Wide(-30) * u * u * (Wide(1) - u) * (Wide(1) - u) * inverse_width;
-      const Wide found = switched * w;
+      const Wide u = falling.place(distance);
+      const Wide scaled = falling.value(u) * w;  // s
       inverse[p] = w;
-      value[p] = found;
-      slope[p] = (falling - found) * w;
+      value[p] = scaled;
+      slope[p] = (falling.slope(u) - scaled) * w;
       x[p] *= w;
       y[p] *= w;
       z[p] *= w;
-      r0[p] = found * factor[0];
-      r1[p] = found * x[p] * factor[1];
-      r2[p] = found * y[p] * factor[2];
-      r3[p] = found * z[p] * factor[3];
-      in[p] = (found - mean) * inverse_scale;
+      r0[p] = scaled * factor[0];
+      r1[p] = scaled * x[p] * factor[1];
+      r2[p] = scaled * y[p] * factor[2];
+      r3[p] = scaled * z[p] * factor[3];
+      in[p] = (scaled - mean) * inverse_scale;
     }
   }
 

@@ -3,50 +3,17 @@
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
 
-#include "contraction.hpp"
-#include "dp_chunk.hpp"
+#include "dp/chunk.hpp"
+#include "dp/contraction.hpp"
+#include "dp/model.hpp"
+#include "evaluator.hpp"
+#include "packed_net.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
 constexpr std::int64_t kBlock = 32;  // pairs that go through an embedding net at once
-
-// A net packed for the products, with the activation it uses and parameters of its own.
-template <typename Real>
-struct PackedNet {
-  Buffer<Real> parameters;  // the layers point into them
-  std::vector<Layer<Real>> layers;
-  ActivationKind activation;
-
-  explicit PackedNet(const NetView<Real> &view)
-      : PackedNet(view, {view.parameters, view.parameters + net_parameter_count(view.n_in, view.widths)}) {}
-
-  // A net of the shape of another.
-  PackedNet(const NetView<Real> &shape, Buffer<Real> own) : parameters(std::move(own)), activation(shape.activation) {
-    pack(NetView<Real>{parameters.data(), shape.n_in, shape.widths, shape.activation}, layers);
-  }
-
-  // Moved only: the layers of a copy would point into the original.
-  PackedNet(PackedNet &&) = default;
-
-  template <int Order>
-  void forward(Net<Real> &net, const Real *x, const Real *x1, std::int64_t n) const {
-    if (activation == ActivationKind::tanh)
-      net.template forward<Tanh, Order>(x, x1, n);
-    else
-      net.template forward<Sigmoid, Order>(x, x1, n);
-  }
-
-  // Gradients by the inputs only.
-  void reverse(Net<Real> &net, std::int64_t n, Real *x_gradient) const {
-    NetGradient<Real> none;
-    if (activation == ActivationKind::tanh)
-      net.template reverse<Tanh, 0>(n, none, x_gradient);
-    else
-      net.template reverse<Sigmoid, 0>(n, none, x_gradient);
-  }
-};
 
 template <typename Real, typename Wide>
 class NetFeatures {
@@ -57,7 +24,7 @@ class NetFeatures {
     Buffer<Real> input, features, slopes, factors;  // [kBlock], [pairs, M] twice, [M]
   };
 
-  explicit NetFeatures(const DpModel<Real> &model)
+  explicit NetFeatures(const dp::Model<Real> &model)
       : n_types_(model.n_types), has_net_per_pair_(model.has_net_per_pair) {
     for (const NetView<Real> &net : model.embedding) nets_.emplace_back(net);
   }
@@ -66,7 +33,7 @@ class NetFeatures {
 
   // Adds to sums [atoms, 4, stride], and evaluates slopes as well.
   void sum(std::int64_t type, Chunk<Real, Wide> &chunk, Workspace &work, Wide *sums, std::int64_t stride,
-           TableOverflows &) const {
+           Overflows &) const {
     static const Buffer<Real> ones(kBlock, Real(1));
     const std::int64_t n_features = this->n_features();
     provide(work.features, chunk.n_pairs() * n_features);

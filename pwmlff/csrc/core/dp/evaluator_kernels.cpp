@@ -1,9 +1,9 @@
-// Kernels of dp.hpp, compiled once per instruction set in the namespace PWMLFF_ISA.
-#include "dp_kernels.hpp"
-
-#include "dp_chunk.hpp"
-#include "dp_nets.hpp"
-#include "dp_tables.hpp"
+// The evaluator of a Deep Potential, see model.hpp.
+#include "dp/chunk.hpp"
+#include "dp/model.hpp"
+#include "dp/net_features.hpp"
+#include "dp/table_features.hpp"
+#include "kernel.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -37,9 +37,9 @@ Buffer<Real> reordered(const NetView<Real> &net, std::int64_t n_features, std::i
 }
 
 template <typename Real, typename Wide, typename Features>
-class Evaluator final : public DpEvaluator {
+class DeepPotential final : public Evaluator {
  public:
-  explicit Evaluator(const DpModel<Real> &model)
+  explicit DeepPotential(const dp::Model<Real> &model)
       : n_types_(model.n_types),
         n_axis_(model.n_axis),
         features_(model),
@@ -57,10 +57,12 @@ class Evaluator final : public DpEvaluator {
     }
   }
 
-  TableOverflows evaluate(const DpPairs &pairs, double *energies, double *gradients, std::int64_t first,
-                          std::int64_t last) const override {
+  std::int64_t n_types() const override { return n_types_; }
+
+  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, std::int64_t first,
+                     std::int64_t last) const override {
     static thread_local Workspace<Real, Wide, Features> work;
-    TableOverflows overflows;
+    Overflows overflows;
     std::vector<std::int64_t> &atoms = work.chunk.atoms;
     for (std::int64_t type = 0; type < n_types_; ++type) {
       atoms.clear();
@@ -79,8 +81,8 @@ class Evaluator final : public DpEvaluator {
   using Vector = typename VectorOf<Real>::type;
   static constexpr std::int64_t lanes = kLanes<Real>;
 
-  void flush(const DpPairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients,
-             TableOverflows &overflows) const {
+  void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients,
+             Overflows &overflows) const {
     Chunk<Real, Wide> &chunk = work.chunk;
     if (chunk.atoms.empty()) return;
     const auto n_atoms = static_cast<std::int64_t>(chunk.atoms.size());
@@ -93,7 +95,7 @@ class Evaluator final : public DpEvaluator {
     provide(work.descriptor_gradient, n_atoms * n_features_ * n_axis_ + lanes);
     provide(work.sums_gradient, n_atoms * 4 * stride_);
     for (std::int64_t slot = 0; slot < n_atoms; ++slot) describe(work, slot);
-    fit(type, work, energies);
+    find_energies(type, work, energies);
     for (std::int64_t slot = 0; slot < n_atoms; ++slot) differentiate_descriptor(work, slot);
     features_.differentiate(type, chunk, work.features, work.sums_gradient.data(), stride_);
     chunk.write_gradients(environments_[type], gradients);
@@ -112,7 +114,8 @@ class Evaluator final : public DpEvaluator {
       }
   }
 
-  void fit(std::int64_t type, Work &work, double *energies) const {
+  // Energies of the chunk, and dE/dD.
+  void find_energies(std::int64_t type, Work &work, double *energies) const {
     const PackedNet<Real> &packed = fitting_[type];
     const Buffer<Real> &output = outputs_[type];
     const auto n = static_cast<std::int64_t>(work.chunk.atoms.size());
@@ -157,21 +160,20 @@ class Evaluator final : public DpEvaluator {
 };
 
 template <typename Real, typename Wide>
-std::unique_ptr<DpEvaluator> make(const DpModel<Real> &model) {
-  if (model.tables.empty()) return std::make_unique<Evaluator<Real, Wide, NetFeatures<Real, Wide>>>(model);
+std::unique_ptr<const Evaluator> make_with(const dp::Model<Real> &model) {
+  if (model.tables.empty()) return std::make_unique<DeepPotential<Real, Wide, NetFeatures<Real, Wide>>>(model);
   if (model.tables.front().terms == 4)
-    return std::make_unique<Evaluator<Real, Wide, TableFeatures<Real, Wide, 4>>>(model);
-  return std::make_unique<Evaluator<Real, Wide, TableFeatures<Real, Wide, 6>>>(model);
+    return std::make_unique<DeepPotential<Real, Wide, TableFeatures<Real, Wide, 4>>>(model);
+  return std::make_unique<DeepPotential<Real, Wide, TableFeatures<Real, Wide, 6>>>(model);
+}
+
+template <typename Real>
+std::unique_ptr<const Evaluator> make(const dp::Model<Real> &model) {
+  return model.has_double_geometry ? make_with<Real, double>(model) : make_with<Real, Real>(model);
 }
 
 }  // namespace
 
-template <typename Real>
-std::unique_ptr<DpEvaluator> make_dp_evaluator(const DpModel<Real> &model) {
-  return model.has_double_geometry ? make<Real, double>(model) : make<Real, Real>(model);
-}
-
-template std::unique_ptr<DpEvaluator> make_dp_evaluator<double>(const DpModel<double> &);
-template std::unique_ptr<DpEvaluator> make_dp_evaluator<float>(const DpModel<float> &);
-
 }  // namespace pwmlff::PWMLFF_ISA
+
+PWMLFF_EVALUATOR(dp::Model)

@@ -1,14 +1,17 @@
-// Kernels of embedding.hpp, compiled once per instruction set in the namespace PWMLFF_ISA.
-#include "embedding_kernels.hpp"
+// Kernels of embedding.hpp.
+#include "dp/embedding.hpp"
 
 #include <algorithm>
 
-#include "contraction.hpp"
+#include "dp/contraction.hpp"
+#include "kernel.hpp"
 #include "residual_net.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
+
+using namespace dp;
 
 constexpr std::int64_t kBlock = 32;  // pairs worked on at once: their activations stay in the second-level cache
 
@@ -30,10 +33,11 @@ void for_blocks(const std::int64_t *start, std::int64_t first, std::int64_t last
 }
 
 template <typename Activation, typename Real>
-void contract(const NetView<Real> &description, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first,
-              std::int64_t last) {
+void evaluate(const EmbeddingSums<Real> &out, std::int64_t first, std::int64_t last) {
+  const EmbeddingPairs<Real> &pairs = out.pairs;
+  Real *sums = out.sums;
   Net<Real> &net = net_of_thread<Real>();
-  net.prepare(description, kBlock, 0);
+  net.prepare(out.net, kBlock, 0);
   const std::int64_t n_features = net.n_features();
   std::fill(sums + first * 4 * n_features, sums + last * 4 * n_features, Real(0));
   for_blocks(
@@ -47,10 +51,10 @@ void contract(const NetView<Real> &description, const EmbeddingPairs<Real> &pair
 }
 
 template <typename Activation, typename Real>
-void backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
-              const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last) {
+void evaluate(const EmbeddingBackward<Real> &out, std::int64_t first, std::int64_t last) {
+  const EmbeddingPairs<Real> &pairs = out.pairs;
   Net<Real> &net = net_of_thread<Real>();
-  net.prepare(description, kBlock, out.s ? 1 : 0);
+  net.prepare(out.net, kBlock, out.s ? 1 : 0);
   const std::int64_t n_features = net.n_features(), width = net.width();
   NetGradient<Real> &gradient = gradient_of_thread<Real>();
   gradient.prepare(net.layers(), out.parameters);
@@ -65,7 +69,7 @@ void backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pair
         std::fill(net.bar.begin(), net.bar.end(), Real(0));
       },
       [&](std::int64_t atom, std::int64_t e, std::int64_t slot) {
-        const Real *u = sums_gradient + atom * 4 * n_features;
+        const Real *u = out.sums_gradient + atom * 4 * n_features;
         Real *factors = net.bar.data() + slot * width;
         if (out.s || out.parameters) combine_rows(pairs.rows + 4 * e, u, n_features, n_features, factors);
         if (out.s) out.s[e] = dot(factors, net.output().y1.data() + slot * width, n_features);
@@ -79,11 +83,10 @@ void backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pair
 }
 
 template <typename Activation, typename Real>
-void double_backward(const NetView<Real> &description, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
-                     const Real *s_direction, const Real *rows_direction, const EmbeddingGradients<Real> &out,
-                     std::int64_t first, std::int64_t last) {
+void evaluate(const EmbeddingDoubleBackward<Real> &out, std::int64_t first, std::int64_t last) {
+  const EmbeddingPairs<Real> &pairs = out.pairs;
   Net<Real> &net = net_of_thread<Real>();
-  net.prepare(description, kBlock, out.s ? 2 : 1);
+  net.prepare(out.net, kBlock, out.s ? 2 : 1);
   const std::int64_t n_features = net.n_features(), width = net.width();
   NetGradient<Real> &gradient = gradient_of_thread<Real>();
   gradient.prepare(net.layers(), out.parameters);
@@ -101,17 +104,17 @@ void double_backward(const NetView<Real> &description, const EmbeddingPairs<Real
       },
       [&](std::int64_t atom, std::int64_t e, std::int64_t slot) {
         // <directions, gradients> = sum_m (p_m G_m + q_m G'_m), p = rows_direction . U, q = s_direction (R . U)
-        const Real *u = sums_gradient + atom * 4 * n_features;
+        const Real *u = out.sums_gradient + atom * 4 * n_features;
         const Real *y = net.output().y.data() + slot * width, *y1 = net.output().y1.data() + slot * width;
         Real *p = net.bar.data() + slot * width, *q = net.bar1.data() + slot * width;
-        const Real direction = s_direction[e];
+        const Real direction = out.s_direction[e];
         Real row[4];
         for (int c = 0; c < 4; ++c) row[c] = direction * pairs.rows[4 * e + c];
-        combine_rows(rows_direction + 4 * e, u, n_features, n_features, p);
+        combine_rows(out.rows_direction + 4 * e, u, n_features, n_features, p);
         combine_rows(row, u, n_features, n_features, q);
         if (out.sums) {
           Real *sums = out.sums + atom * 4 * n_features;
-          add_outer(rows_direction + 4 * e, y, n_features, sums, n_features);
+          add_outer(out.rows_direction + 4 * e, y, n_features, sums, n_features);
           add_outer(row, y1, n_features, sums, n_features);
         }
         if (out.rows) project(u, n_features, y1, n_features, direction, out.rows + 4 * e);
@@ -123,46 +126,16 @@ void double_backward(const NetView<Real> &description, const EmbeddingPairs<Real
   gradient.finish();
 }
 
+template <typename Arguments>
+void run(const Arguments &arguments, std::int64_t first, std::int64_t last) {
+  with_activation(arguments.net.activation,
+                  [&](auto activation) { evaluate<decltype(activation)>(arguments, first, last); });
+}
+
 }  // namespace
 
-template <typename Real>
-void embedding_contract(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, Real *sums, std::int64_t first,
-                        std::int64_t last) {
-  if (net.activation == ActivationKind::tanh)
-    contract<Tanh>(net, pairs, sums, first, last);
-  else
-    contract<Sigmoid>(net, pairs, sums, first, last);
-}
-
-template <typename Real>
-void embedding_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
-                        const EmbeddingGradients<Real> &out, std::int64_t first, std::int64_t last) {
-  if (net.activation == ActivationKind::tanh)
-    backward<Tanh>(net, pairs, sums_gradient, out, first, last);
-  else
-    backward<Sigmoid>(net, pairs, sums_gradient, out, first, last);
-}
-
-template <typename Real>
-void embedding_double_backward(const NetView<Real> &net, const EmbeddingPairs<Real> &pairs, const Real *sums_gradient,
-                               const Real *s_direction, const Real *rows_direction, const EmbeddingGradients<Real> &out,
-                               std::int64_t first, std::int64_t last) {
-  if (net.activation == ActivationKind::tanh)
-    double_backward<Tanh>(net, pairs, sums_gradient, s_direction, rows_direction, out, first, last);
-  else
-    double_backward<Sigmoid>(net, pairs, sums_gradient, s_direction, rows_direction, out, first, last);
-}
-
-#define PWMLFF_INSTANTIATE(Real)                                                                                    \
-  template void embedding_contract<Real>(const NetView<Real> &, const EmbeddingPairs<Real> &, Real *, std::int64_t, \
-                                         std::int64_t);                                                             \
-  template void embedding_backward<Real>(const NetView<Real> &, const EmbeddingPairs<Real> &, const Real *,         \
-                                         const EmbeddingGradients<Real> &, std::int64_t, std::int64_t);             \
-  template void embedding_double_backward<Real>(const NetView<Real> &, const EmbeddingPairs<Real> &, const Real *,  \
-                                                const Real *, const Real *, const EmbeddingGradients<Real> &,       \
-                                                std::int64_t, std::int64_t);
-
-PWMLFF_INSTANTIATE(double)
-PWMLFF_INSTANTIATE(float)
-
 }  // namespace pwmlff::PWMLFF_ISA
+
+PWMLFF_KERNEL(dp::EmbeddingSums)
+PWMLFF_KERNEL(dp::EmbeddingBackward)
+PWMLFF_KERNEL(dp::EmbeddingDoubleBackward)

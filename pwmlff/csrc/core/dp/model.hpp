@@ -1,4 +1,4 @@
-// A whole Deep Potential for inference: pair vectors in, atomic energies and their derivatives by pair vector out.
+// What a Deep Potential is, for its kernels: pair vectors in, atomic energies and derivatives by pair vector out.
 //
 //   row_j = s (1, x/r, y/r, z/r) / scale,  s = switch(r) / r        environment matrix
 //   A     = sum_j row_j (x) G(s_j) / n                               [4, M]
@@ -13,16 +13,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "dp/table.hpp"
 #include "nets.hpp"
-#include "table.hpp"
 
-namespace pwmlff {
+namespace pwmlff::dp {
 
+// Points into the arrays it was read from.
 template <typename Real>
-struct DpModel {
+struct Model {
   std::int64_t n_types;
   double inner, outer;                   // of the switch, Å
   const double *mean;                    // of s, [T]
@@ -36,28 +36,4 @@ struct DpModel {
   bool has_double_geometry;
 };
 
-// Fewer pairs are not worth a thread.
-constexpr std::int64_t kDpPairsPerTask = 256;
-
-struct DpPairs {
-  const double *vectors;           // [E, 3] Å
-  const std::int64_t *start;       // [N + 1]
-  const std::int64_t *pair_types;  // [E]
-  const std::int64_t *atom_types;  // [N]
-};
-
-// A model with its weights laid out for the kernels of this processor; const and shared by threads.
-class DpEvaluator {
- public:
-  virtual ~DpEvaluator() = default;
-
-  // Fills energies [N] (eV) and gradients [E, 3] (eV/Å) for the atoms first..last.
-  virtual TableOverflows evaluate(const DpPairs &pairs, double *energies, double *gradients, std::int64_t first,
-                                  std::int64_t last) const = 0;
-};
-
-// The evaluator has copies of all it needs of the model.
-template <typename Real>
-std::unique_ptr<DpEvaluator> make_dp_evaluator(const DpModel<Real> &model);
-
-}  // namespace pwmlff
+}  // namespace pwmlff::dp

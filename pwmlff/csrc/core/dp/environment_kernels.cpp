@@ -1,11 +1,16 @@
-// Kernels of environment.hpp, compiled once per instruction set in the namespace PWMLFF_ISA.
-#include "environment_kernels.hpp"
+// Kernels of environment.hpp.
+#include "dp/environment.hpp"
 
 #include <cmath>
+
+#include "kernel.hpp"
+#include "quintic_switch.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
+
+using namespace dp;
 
 struct Vector3 {
   double x, y, z;
@@ -68,27 +73,20 @@ struct Geometry {
 
   Geometry(const EnvironmentPairs &pairs, std::int64_t pair) {
     const Vector3 v = load(pairs.vectors + 3 * pair);
-    const double r = std::sqrt(dot(v, v)), width = 1.0 / (pairs.outer - pairs.inner);
+    const QuinticSwitch<double> falling(pairs.inner, pairs.outer);
+    const double r = std::sqrt(dot(v, v)), u = falling.place(r);
     inverse = 1.0 / r;
     n = inverse * v;
-    double u = (r - pairs.inner) * width;
-    u = u < 0.0 ? 0.0 : u;  // written so that NaN stays NaN
-    u = u > 1.0 ? 1.0 : u;
-    const double rest = 1.0 - u;
-    const double switched = 1.0 + u * u * u * (u * (15.0 - 6.0 * u) - 10.0);
-    const double first = -30.0 * u * u * rest * rest * width;
-    const double second = -60.0 * u * rest * (1.0 - 2.0 * u) * width * width;
-    s = switched * inverse;
-    slope = (first - s) * inverse;
-    curvature = (second - 2.0 * slope) * inverse;
+    s = falling.value(u) * inverse;
+    slope = (falling.slope(u) - s) * inverse;
+    curvature = (falling.curvature(u) - 2.0 * slope) * inverse;
   }
 };
 
-}  // namespace
-
 template <typename Real>
-void environment_matrix(const EnvironmentPairs &pairs, const EnvironmentValues<Real> &out, std::int64_t first,
-                        std::int64_t last) {
+void run(const EnvironmentMatrix<Real> &arguments, std::int64_t first, std::int64_t last) {
+  const EnvironmentPairs &pairs = arguments.pairs;
+  const EnvironmentValues<Real> &out = arguments.out;
   for (std::int64_t p = first; p < last; ++p) {
     const std::int64_t pair = pairs.order[p];
     const Scale scale(pairs, pairs.types[pair]);
@@ -104,8 +102,9 @@ void environment_matrix(const EnvironmentPairs &pairs, const EnvironmentValues<R
 
 // g = (a + b.n) s' n + s/r (b - (b.n) n), with a of s and b of the angular part
 template <typename Real>
-void environment_gradient(const EnvironmentPairs &pairs, const EnvironmentValues<const Real> &by, double *by_vectors,
-                          std::int64_t first, std::int64_t last) {
+void run(const EnvironmentGradient<Real> &arguments, std::int64_t first, std::int64_t last) {
+  const EnvironmentPairs &pairs = arguments.pairs;
+  const EnvironmentValues<const Real> &by = arguments.by;
   for (std::int64_t p = first; p < last; ++p) {
     const std::int64_t pair = pairs.order[p];
     const Scale scale(pairs, pairs.types[pair]);
@@ -113,21 +112,22 @@ void environment_gradient(const EnvironmentPairs &pairs, const EnvironmentValues
     const Vector3 b = scale.of_angular(by, p), &n = geometry.n;
     const double along = dot(b, n), across = geometry.s * geometry.inverse;
     const double radial = (scale.of_s(by, p) + along) * geometry.slope - across * along;
-    store(by_vectors + 3 * pair, radial * n + across * b);
+    store(arguments.by_vectors + 3 * pair, radial * n + across * b);
   }
 }
 
 // d.g = a s' (d.n) + k (b.n) (d.n) + t (b.d), with t = s/r and k = s' - t. Where they are differentiated by the vector:
 // t' = k/r, k' = s'' - k/r, and the derivative of d.n is (d - (d.n) n) / r.
 template <typename Real>
-void environment_double_gradient(const EnvironmentPairs &pairs, const EnvironmentValues<const Real> &by,
-                                 const double *directions, const EnvironmentValues<Real> &out, double *by_vectors,
-                                 std::int64_t first, std::int64_t last) {
+void run(const EnvironmentDoubleGradient<Real> &arguments, std::int64_t first, std::int64_t last) {
+  const EnvironmentPairs &pairs = arguments.pairs;
+  const EnvironmentValues<const Real> &by = arguments.by;
+  const EnvironmentValues<Real> &out = arguments.out;
   for (std::int64_t p = first; p < last; ++p) {
     const std::int64_t pair = pairs.order[p];
     const Scale scale(pairs, pairs.types[pair]);
     const Geometry geometry(pairs, pair);
-    const Vector3 d = load(directions + 3 * pair), &n = geometry.n;
+    const Vector3 d = load(arguments.directions + 3 * pair), &n = geometry.n;
     const double t = geometry.s * geometry.inverse, k = geometry.slope - t, d_along = dot(d, n);
     const double by_s = geometry.slope * d_along;
     const Vector3 by_angular = k * d_along * n + t * d;
@@ -139,27 +139,22 @@ void environment_double_gradient(const EnvironmentPairs &pairs, const Environmen
       row[2] = static_cast<Real>(scale.angular.y * by_angular.y);
       row[3] = static_cast<Real>(scale.angular.z * by_angular.z);
     }
-    if (by_vectors) {
+    if (arguments.by_vectors) {
       const double a = scale.of_s(by, p), w = geometry.inverse;
       const Vector3 b = scale.of_angular(by, p);
       const double b_along = dot(b, n), k_slope = geometry.curvature - k * w;
       const double radial = a * (geometry.curvature - geometry.slope * w) * d_along +
                             (k_slope - 2.0 * k * w) * b_along * d_along + k * w * dot(b, d);
-      store(by_vectors + 3 * pair, radial * n + (a * geometry.slope + k * b_along) * w * d + k * d_along * w * b);
+      store(arguments.by_vectors + 3 * pair,
+            radial * n + (a * geometry.slope + k * b_along) * w * d + k * d_along * w * b);
     }
   }
 }
 
-#define PWMLFF_INSTANTIATE(Real)                                                                                      \
-  template void environment_matrix<Real>(const EnvironmentPairs &, const EnvironmentValues<Real> &, std::int64_t,     \
-                                         std::int64_t);                                                               \
-  template void environment_gradient<Real>(const EnvironmentPairs &, const EnvironmentValues<const Real> &, double *, \
-                                           std::int64_t, std::int64_t);                                               \
-  template void environment_double_gradient<Real>(const EnvironmentPairs &, const EnvironmentValues<const Real> &,    \
-                                                  const double *, const EnvironmentValues<Real> &, double *,          \
-                                                  std::int64_t, std::int64_t);
-
-PWMLFF_INSTANTIATE(double)
-PWMLFF_INSTANTIATE(float)
+}  // namespace
 
 }  // namespace pwmlff::PWMLFF_ISA
+
+PWMLFF_KERNEL(dp::EnvironmentMatrix)
+PWMLFF_KERNEL(dp::EnvironmentGradient)
+PWMLFF_KERNEL(dp::EnvironmentDoubleGradient)
