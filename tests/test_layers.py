@@ -24,7 +24,7 @@ LAYERS = (
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 # Modules that are still in circles, one of each.
-EXEMPT: set[str] = {"pwmlff.models.inference", "pwmlff.models.dp.native"}
+EXEMPT: set[str] = set()
 
 
 def _modules() -> dict[str, Path]:

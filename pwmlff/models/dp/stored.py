@@ -32,7 +32,7 @@ from torch import Tensor
 from pwmlff.ops import StoredModel
 
 if TYPE_CHECKING:
-    from pwmlff.models.dp.network import DeepPotentialBase
+    from pwmlff.models.dp.base import DeepPotentialBase
     from pwmlff.models.networks import EmbeddingNet
 
 FAMILY = "dp"
