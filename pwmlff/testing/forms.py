@@ -8,6 +8,8 @@ lammps     the same file, in LAMMPS
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -113,6 +115,12 @@ def exported(path: Path | str) -> PairForm:
     return PairForm(file.module, file.metadata.elements, file.metadata.cutoff)
 
 
+def _folder_until_exit() -> str:
+    folder = tempfile.mkdtemp(prefix="pwmlff-testing-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 FORMS = ("eager", "native", "exported", "lammps")
 
 
@@ -131,13 +139,13 @@ def subject_of(
         potential: The model, its weights float64 or float32.
         form: One of `FORMS`.
         dtype: Of the exported file, a key of `TOLERANCES`; by default that of the weights.
-        folder: Where the exported file goes; a new temporary folder when not given.
+        folder: Where the exported file goes; when not given, a folder that is removed when Python ends.
         ranks: Processes of LAMMPS.
         known: Further attributes of `Subject`.
 
     Raises:
+        ValueError: There is no such form.
         ModelFileError: The potential cannot be exported.
-        FileNotFoundError: The form is `lammps` and there is no `lmp`.
     """
     if form not in FORMS:
         raise ValueError(f"form '{form}' is unknown, expected one of {', '.join(FORMS)}")
@@ -157,6 +165,6 @@ def subject_of(
         return Subject(form=eager(potential), **settings)
     if form == "native":
         return Subject(form=native(potential), **settings)
-    path = export_potential(potential, Path(folder or tempfile.mkdtemp()) / f"{dtype}.pt", dtype)
+    path = export_potential(potential, Path(folder or _folder_until_exit()) / f"{dtype}.pt", dtype)
     of_file: Form = exported(path) if form == "exported" else LammpsForm(path, potential.elements, ranks=ranks)
     return Subject(form=of_file, **settings)
