@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Potential(nn.Module):
     __jit_unused_properties__ = ("type_of", "device")
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         network: Network
+        repulsion: Any
         energy_shift: Tensor
 
     def __init__(self, network: Network, elements: Sequence[str], zbl: ZBLConfig | None = None) -> None:

@@ -37,7 +37,6 @@ PairFunction = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 def _differentiable(potential: Potential) -> PairFunction:
     """Return energies and gradients that training can differentiate by the weights."""
-
     return functools.partial(potential.energies_and_gradients, differentiable=True)
 
 

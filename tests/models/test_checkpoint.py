@@ -115,8 +115,8 @@ def test_other_version(saved: Path, version: str) -> None:
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "{"])
 def test_other_version_with_another_header(saved: Path, content: str) -> None:
-    save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": "2", "content": content})
-    with pytest.raises(ModelFileError, match="reads 1 to 1; use the version of pwmlff that wrote it"):
+    save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": "3", "content": content})
+    with pytest.raises(ModelFileError, match="reads 1 to 2; use the version of pwmlff that wrote it"):
         load_checkpoint(saved)
 
 
