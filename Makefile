@@ -39,8 +39,8 @@ format: $(VENV)/.linters
 # The kernels need nothing of torch: any CUDA toolkit compiles them. One architecture, to be quick; the build takes all.
 cuda-check:
 	@if command -v nvcc >/dev/null; then \
-	  for kernels in pwmlff/csrc/cuda/*.cu; do \
-	    nvcc -std=c++17 -arch=sm_80 -Xcompiler -Wall,-Wextra -Werror all-warnings -I pwmlff/csrc/core \
+	  for kernels in pwmlff/csrc/cuda/*.cu pwmlff/csrc/cuda/*/*.cu; do \
+	    nvcc -std=c++17 -arch=sm_80 -Xcompiler -Wall,-Wextra -Werror all-warnings -I pwmlff/csrc -I pwmlff/csrc/core \
 	      -c $$kernels -o /dev/null || exit 1; \
 	  done; echo 'CUDA kernels compiled'; \
 	else echo 'CUDA kernels not compiled: no nvcc on PATH'; fi

@@ -1,16 +1,12 @@
-// torch.ops.pwmlff.embedding_contraction on a GPU, differentiable as often as wanted; see ops/reference.py.
+// torch.ops.pwmlff.embedding_contraction on a GPU, differentiable as often as wanted; see ops/reference/dp.py.
 #pragma once
 
 #include <ATen/ATen.h>
-#include <cuda_runtime_api.h>
 
 namespace pwmlff::cuda {
 
 // The net is evaluated by ATen, its contraction with the rows by contraction_device.hpp.
 at::Tensor embedding_contraction(const at::Tensor &s, const at::Tensor &rows, const at::Tensor &start,
                                  const at::Tensor &parameters, at::IntArrayRef widths, std::int64_t activation);
-
-// The stream on which ATen queues its work on the current device.
-cudaStream_t current_stream();
 
 }  // namespace pwmlff::cuda

@@ -1,7 +1,7 @@
 // Kernels of contraction_device.hpp. Every number has one owner that adds in a fixed order.
 #include <cuda_runtime.h>
 
-#include "contraction_device.hpp"
+#include "cuda/dp/contraction_device.hpp"
 
 namespace pwmlff::cuda {
 

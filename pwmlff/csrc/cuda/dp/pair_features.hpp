@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "dp_device.hpp"
-#include "table.hpp"
+#include "cuda/dp/device.hpp"
+#include "dp/table.hpp"
 
 namespace pwmlff::cuda {
 
@@ -16,7 +16,8 @@ __device__ inline std::int64_t net_of(const DpChunk &chunk, std::int64_t type, s
   return chunk.has_net_per_pair ? type * chunk.n_types + kind : kind;
 }
 
-// G and dG/ds of an interval as in dp_tables.hpp: with the weights of the powers found once for all features.
+// G and dG/ds of an interval as in core/dp/table_features.hpp: with the weights of the powers found once for all
+// features.
 template <typename Real, int Terms>
 struct TableSource {
   struct Place {
@@ -30,19 +31,21 @@ struct TableSource {
 
   __device__ Place find(const DpChunk &chunk, std::int64_t type, std::int64_t pair, double x, bool is_counted) const {
     const std::int64_t net = net_of(chunk, type, pair);
-    const double lower = tables.grids[3 * net], inner = tables.grids[3 * net + 1], outer = tables.grids[3 * net + 2];
-    const double last = lower + tables.dx * (inner + kOuterWidth * outer);
-    if (is_counted && x > lower + tables.dx * inner) {
+    const double lower = tables.grids[3 * net], n_fine = tables.grids[3 * net + 1],
+                 n_coarse = tables.grids[3 * net + 2];
+    const double last = lower + tables.dx * (n_fine + dp::kCoarseWidth * n_coarse);
+    if (is_counted && x > lower + tables.dx * n_fine) {
       count(0);
       if (x > last) count(1);
     }
     double inside = x < lower ? lower : x;
     inside = inside > last ? last : inside;
     const double steps = (inside - lower) * (1.0 / tables.dx);
-    double interval = std::floor(steps < inner ? steps : inner + (steps - inner) * (1.0 / kOuterWidth));
-    interval = interval > inner + outer - 1 ? inner + outer - 1 : interval;
+    double interval = std::floor(steps < n_fine ? steps : n_fine + (steps - n_fine) * (1.0 / dp::kCoarseWidth));
+    interval = interval > n_fine + n_coarse - 1 ? n_fine + n_coarse - 1 : interval;
     interval = interval >= 0.0 ? interval : 0.0;  // NaN ends here; it stays NaN in t
-    const double node = lower + tables.dx * (interval < inner ? interval : inner + kOuterWidth * (interval - inner));
+    const double node =
+        lower + tables.dx * (interval < n_fine ? interval : n_fine + dp::kCoarseWidth * (interval - n_fine));
     const std::int64_t row = tables.first_interval[net] + static_cast<std::int64_t>(interval);
     return weighted(tables.coefficients + row * Terms * tables.n_features, static_cast<Real>(inside - node),
                     static_cast<Real>(x - inside));

@@ -1,8 +1,9 @@
-#include "embedding_on_device.hpp"
+#include "cuda/dp/embedding.hpp"
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "contraction_device.hpp"
+#include "cuda/dp/contraction_device.hpp"
+#include "cuda/stream.hpp"
 #include "nets.hpp"
 
 namespace pwmlff::cuda {

@@ -1,12 +1,12 @@
-// Kernels of dp_device.hpp. Results do not depend on the order in which blocks run: every sum has one owner.
-#include "dp_device.hpp"
+// Kernels of device.hpp. Results do not depend on the order in which blocks run: every sum has one owner.
+#include "cuda/dp/device.hpp"
 
 #include <cuda_runtime.h>
 
 #include <algorithm>
 
-#include "pair_features.hpp"
-#include "pair_geometry.hpp"
+#include "cuda/dp/pair_features.hpp"
+#include "cuda/dp/pair_geometry.hpp"
 
 namespace pwmlff::cuda {
 

@@ -3,7 +3,7 @@
 // Atoms are worked off in chunks of consecutive atoms. Inside a chunk they have places, sorted by type, so that those
 // of one type go through their fitting net together; sums A and their gradients lie in the order of places.
 //
-// Letters as in dp.hpp: N atoms, E pairs sorted by atom, T types, K nets or tables, M features.
+// Letters as in core/dp/model.hpp: N atoms, E pairs sorted by atom, T types, K nets or tables, M features.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -28,11 +28,11 @@ struct DpChunk {
   std::int64_t first_atom, n_atoms, first_pair, n_pairs;
 };
 
-// Tables one after another, see table.hpp.
+// Tables one after another, see core/dp/table.hpp.
 template <typename Real>
 struct DeviceTables {
   const Real *coefficients;            // [intervals of all tables, terms, M]
-  const double *grids;                 // [K, 3] lower, inner, outer
+  const double *grids;                 // [K, 3] first node, n_fine, n_coarse
   const std::int64_t *first_interval;  // [K]
   std::int64_t *overflows;             // [2], added to
   std::int64_t terms, n_features;      // terms 4 or 6
@@ -50,7 +50,7 @@ struct DeviceFeatures {
 template <typename Real>
 cudaError_t find_inputs(const DpChunk &chunk, Real *inputs, std::int64_t *nets, cudaStream_t stream);
 
-// Fills sums [n_atoms, 4, M], A of dp.hpp.
+// Fills sums [n_atoms, 4, M], A of core/dp/model.hpp.
 template <typename Real>
 cudaError_t sum_features(const DpChunk &chunk, const DeviceTables<Real> &tables, Real *sums, cudaStream_t stream);
 template <typename Real>

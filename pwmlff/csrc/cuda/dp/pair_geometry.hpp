@@ -1,20 +1,22 @@
-// One pair on the device: geometry before the features, chain rule after them; the arithmetic of dp_chunk.hpp.
+// One pair on the device: geometry before the features, chain rule after them; the arithmetic of core/dp/chunk.hpp.
 #pragma once
 
 #include <cmath>
 
-#include "dp_device.hpp"
+#include "cuda/dp/device.hpp"
+#include "quintic_switch.hpp"
 
 namespace pwmlff::cuda {
 
 // Switch, and normalisation for one central type.
 template <typename Wide>
 struct DeviceEnvironment {
-  Wide inner, inverse_width, mean, inverse_scale;
+  QuinticSwitch<Wide> falling;
+  Wide mean, inverse_scale;
   Wide factor[4];  // of the environment rows, with the neighbour count
 
   __device__ DeviceEnvironment(const DpChunk &chunk, std::int64_t type)
-      : inner(chunk.inner), inverse_width(1.0 / (chunk.outer - chunk.inner)), mean(chunk.mean[type]) {
+      : falling(chunk.inner, chunk.outer), mean(chunk.mean[type]) {
     const double *scale = chunk.scale + 4 * type;
     inverse_scale = 1.0 / scale[0];
     for (int c = 0; c < 4; ++c) factor[c] = 1.0 / (scale[c] * chunk.n_neighbors);
@@ -30,13 +32,9 @@ struct PairGeometry {
     const Wide distance =
         std::sqrt(direction[0] * direction[0] + direction[1] * direction[1] + direction[2] * direction[2]);
     inverse_distance = Wide(1) / distance;
-    Wide u = (distance - environment.inner) * environment.inverse_width;
-    u = u < Wide(0) ? Wide(0) : u;  // written so that NaN stays NaN
-    u = u > Wide(1) ? Wide(1) : u;
-    const Wide switched = Wide(1) + u * u * u * (u * (Wide(15) - Wide(6) * u) - Wide(10));
-    const Wide falling = Wide(-30) * u * u * (Wide(1) - u) * (Wide(1) - u) * environment.inverse_width;
-    s = switched * inverse_distance;
-    s_slope = (falling - s) * inverse_distance;
+    const Wide u = environment.falling.place(distance);
+    s = environment.falling.value(u) * inverse_distance;
+    s_slope = (environment.falling.slope(u) - s) * inverse_distance;
     for (int c = 0; c < 3; ++c) direction[c] *= inverse_distance;
   }
 
