@@ -11,16 +11,15 @@ BIN := $(abspath $(VENV))/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -type f -not -path '*/__pycache__/*' -not -path 'pwmlff/cli/*')
 
-.PHONY: example test slow lint format cuda-check clean
+.PHONY: example test slow lint format api cuda-check clean
 
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
 
-# not `python -m pytest`, which would import the sources instead of what was installed
-test: $(VENV)/.installed
+test: $(VENV)/.installed $(VENV)/.cpp-tests
 	$(BIN)/pytest -m 'not slow'
 
-slow: $(VENV)/.installed
+slow: $(VENV)/.installed $(VENV)/.cpp-tests
 	$(BIN)/pytest -m slow
 
 # The same checks as pre-commit, without needing git hooks.
@@ -29,12 +28,16 @@ lint: $(VENV)/.linters
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	find pwmlff/csrc lammps_plugin -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | grep -E 'csrc|lammps_plugin' | xargs $(BIN)/clang-format --dry-run --Werror
+	find pwmlff/csrc lammps_plugin tests/cpp -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | xargs $(BIN)/clang-format --dry-run --Werror
 
 format: $(VENV)/.linters
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	find pwmlff/csrc lammps_plugin -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | xargs $(BIN)/clang-format -i
+	find pwmlff/csrc lammps_plugin tests/cpp -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | xargs $(BIN)/clang-format -i
+
+# The API reference, from the docstrings.
+api: $(VENV)/.linters
+	$(BIN)/python .ci/api.py build/api
 
 # The kernels need nothing of torch: any CUDA toolkit compiles them. One architecture, to be quick; the build takes all.
 cuda-check:
@@ -63,5 +66,14 @@ $(VENV)/.system:
 	$(BIN)/pip install --quiet --upgrade pip
 	touch $@
 
+# What the unit tests in C++ need besides the compiler; where it cannot be installed they are skipped.
+$(VENV)/.cpp-tests: | $(VENV)/.system
+	@command -v cmake >/dev/null && [ -f /usr/include/doctest/doctest.h ] || \
+	  { echo 'installing cmake and doctest'; $(SUDO) apt-get update -qq; $(SUDO) apt-get install -y -qq cmake doctest-dev; } || \
+	  echo 'tests/cpp will be skipped'
+	touch $@
+
+# what the examples write is listed once, for git and for here
 clean:
-	rm -rf $(VENV) build dist examples/li27/model_record examples/li27/test_result examples/li27/*.pt examples/li27/*.ckpt examples/li27/log.lammps
+	rm -rf $(VENV) build dist
+	cd examples && while read -r name; do rm -rf */$$name; done < .gitignore

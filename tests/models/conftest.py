@@ -1,62 +1,37 @@
-"""Models under test: every row of MODELS with a small configuration, and a toy added the way a user would."""
+"""Potentials of the cases of `tests/toy/model_cases.py`."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from toy_model import ToyModel
+from model_cases import CASES, CUTOFF, ELEMENTS
 
 from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
-from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential
+from pwmlff.models import DTYPES, Potential
 
-CUTOFF = 4.5
-_DP = {
-    "descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "M2": 4, "network_size": [6, 12, 12]},
-    "fitting_net": {"network_size": [10, 10, 1]},
-}
-CASES: dict[str, tuple[str, dict[str, Any], ZBLConfig | None]] = {
-    "DP": ("DP", _DP, None),
-    "DP_TYPE_EMBEDDING": ("DP_TYPE_EMBEDDING", _DP, None),
-    "DP+ZBL": ("DP", _DP, ZBLConfig(inner=1.5, outer=3.0)),
-    "DP+tables": ("DP", _DP, ZBLConfig(inner=1.5, outer=3.0)),
-    "DP_TYPE_EMBEDDING+tables": ("DP_TYPE_EMBEDDING", _DP, None),
-    "TOY": ("TOY", {"cutoff": CUTOFF}, None),
-}
-_TABLES = {"DP+tables": (0.02, 3), "DP_TYPE_EMBEDDING+tables": (0.05, 5)}  # dx, order
+MakePotential = Callable[..., Potential]
 
 
-@pytest.fixture(autouse=True)
-def _toy_in_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MODELS, "TOY", ToyModel)
+@pytest.fixture(scope="session")
+def make_potential(two_element_frames: list[Frame]) -> MakePotential:
+    """Return a function that builds a case, once, with statistics of the two-element frames and an energy shift."""
 
-
-@dataclass
-class Case:
-    """A potential and the way it is run."""
-
-    potential: Potential  # eager, for parameters and attributes
-    run: Callable[..., torch.Tensor]  # eager or scripted
-    dtype: str
-
-
-@pytest.fixture
-def make_case(two_element_frames: list[Frame]) -> Callable[..., Case]:
-    """Build a case with statistics of the two-element frames."""
-
-    def make(name: str, dtype: str = "float64", mode: str = "eager") -> Case:
+    @functools.cache
+    def make(name: str, dtype: str) -> Potential:
+        case = CASES[name]
         torch.manual_seed(3)
-        key, config, zbl = CASES[name]
-        potential = build_potential(key, MODELS[key].Config.model_validate(config), ["Cu", "Au"], dtype, zbl)
-        potential.fit_statistics(iterate_batches(FrameDataset(two_element_frames, ["Cu", "Au"], CUTOFF), 4))
-        if name in _TABLES:
-            potential = tabulate(potential, *_TABLES[name])
-        run = torch.jit.script(potential) if mode == "scripted" else potential
-        return Case(potential, run, dtype)
+        config = case.network.Config.model_validate(case.config)
+        network = case.network.from_config(config, ELEMENTS, DTYPES[dtype])
+        network.config = config
+        potential = Potential(network, ELEMENTS, case.zbl)
+        potential.collect_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, CUTOFF), 4))
+        potential.set_energy_shift(np.array([-3.5, -2.25]))
+        return tabulate(potential, *case.table) if case.table else potential
 
-    return make
+    return lambda name, dtype="float64": make(name, dtype)

@@ -58,7 +58,7 @@ def make(
     potential = build_potential(model_type, config, ELEMENTS, "float64")
     lonely = Frame(atomic_numbers=[29, 79], positions=[[0, 0, 0], [9, 0, 0]], cell=torch.zeros(3, 3), pbc=[False] * 3)
     dataset = FrameDataset([*frames, lonely], ELEMENTS, 4.5)
-    potential.fit_statistics(iterate_batches(dataset, 4))
+    potential.collect_statistics(iterate_batches(dataset, 4))
     if tables:
         potential = tabulate(potential, 0.05, int(features[-1]))
         model_type, config = "DP_COMPRESSED", potential.network.config

@@ -26,7 +26,7 @@ def make(model_type: str, dtype: str, frames: list[Frame], **descriptor: object)
     }
     potential = build_potential(model_type, MODELS[model_type].Config.model_validate(config), ELEMENTS, dtype)
     dataset = FrameDataset(frames, ELEMENTS, 4.5)
-    potential.fit_statistics(iterate_batches(dataset, 4))
+    potential.collect_statistics(iterate_batches(dataset, 4))
     return potential, dataset.batch(range(len(dataset)))
 
 

@@ -2,8 +2,10 @@
 
 `metadata.json` is a JSON object with the keys of `ModelMetadata`. Beside it lies `sha256`, the hexadecimal SHA-256 of
 
-    the bytes of metadata.json, then for each parameter and buffer, in the order of their names:
+    the bytes of metadata.json, then for each array, in the order of their names:
     the name (UTF-8) and the numbers (C order, little-endian)
+
+The arrays of a model without a family are the parameters and buffers of its TorchScript.
 """
 
 from __future__ import annotations
@@ -18,19 +20,26 @@ import torch
 from torch import Tensor
 
 from pwmlff.errors import ModelFileError
-from pwmlff.export.native import NativeForm
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 METADATA_FILE = "metadata.json"
 DIGEST_FILE = "sha256"
 
 
 class TableMetadata(TypedDict):
-    """The tables of a compressed model: `pwmlff.models.dp.compressed.TableConfig`, and what they were made for."""
+    """The tables of a compressed model, see `pwmlff.models.tables.TableSummary`."""
 
     order: int
     dx: float
     shortest: dict[str, float]  # distance in Å of each element
+
+
+class StoredArray(TypedDict):
+    """Where an array is."""
+
+    record: str  # path below the archive's folder; stored as it is, C order, little-endian
+    dtype: str  # float32, float64 or int64
+    shape: list[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,8 @@ class ModelMetadata:
         checkpoint_sha256: Of the checkpoint file the model was made from; empty when it was not made from one.
         train_data: Files the model was trained on, as its configuration names them.
         table: Of a compressed model; None of others.
-        native: What runs without torch; None where nothing does.
+        family: Whose kernels evaluate the arrays, see `csrc/core/families.cpp`; None of TorchScript only.
+        arrays: The whole model for these kernels; none without a family.
         units: Of the numbers that go in and come out.
         format_version: Of the exported file.
     """
@@ -61,7 +71,8 @@ class ModelMetadata:
     checkpoint_sha256: str = ""
     train_data: tuple[str, ...] = ()
     table: TableMetadata | None = None
-    native: NativeForm | None = None
+    family: str | None = None
+    arrays: dict[str, StoredArray] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=lambda: {"length": "angstrom", "energy": "eV"})
     format_version: int = FORMAT_VERSION
 
@@ -91,7 +102,7 @@ class ModelMetadata:
         if version != FORMAT_VERSION:
             raise ModelFileError(
                 f"'{path}' has format version {version}, this pwmlff reads version {FORMAT_VERSION}; "
-                "export and use it with the same version of pwmlff"
+                "export the checkpoint again with this pwmlff"
             )
         known = {key: value for key, value in content.items() if key in {f.name for f in fields(cls)}}
         try:

@@ -17,12 +17,13 @@ from pwmlff.cli.main import app
 from pwmlff.data.batch import Batch, collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
-from pwmlff.export import export_model, export_potential, load_exported
-from pwmlff.export.metadata import METADATA_FILE, ModelMetadata, digest
+from pwmlff.export import export_model, export_potential
 from pwmlff.models import MODELS, Potential, build_potential, predict
 from pwmlff.models.base import Network
-from pwmlff.models.checkpoint import save_checkpoint
 from pwmlff.models.derivatives import forces_from_gradients
+from pwmlff.models.files.checkpoint import save_checkpoint
+from pwmlff.models.files.exported import load_exported
+from pwmlff.models.files.metadata import METADATA_FILE, ModelMetadata, digest
 
 ELEMENTS = ("Cu", "Au")
 
@@ -71,17 +72,12 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "dp_model.ckpt"
 
 
-def inputs_of(batch: Batch) -> tuple[Tensor, ...]:
-    """Return the four tensors of the contract."""
-    return batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING"])
 def test_computes_the_same(tmp_path: Path, batch: Batch, model_type: str, dtype: str) -> None:
     potential = small(model_type, dtype)
-    exported = load_exported(export_potential(potential, tmp_path / "model.pt"))
-    energies, gradients = exported.module(*inputs_of(batch))
+    exported = load_exported(export_potential(potential, tmp_path / "model.pt")).potential
+    energies, gradients = exported.energies_and_gradients(*batch.pairs)
     expected = predict(potential, batch)
     tolerance = {"float64": 1e-12, "float32": 1e-5}[dtype]
     assert energies.dtype == gradients.dtype == torch.float64
@@ -93,16 +89,22 @@ def test_another_kind_of_model(tmp_path: Path, batch: Batch) -> None:
     potential = Potential(Pairwise(), ELEMENTS)
     exported = load_exported(export_potential(potential, tmp_path / "pair.pt"))
     assert exported.metadata.model_type == "Pairwise"
-    torch.testing.assert_close(exported.module(*inputs_of(batch))[0], predict(potential, batch).atomic_energies)
+    assert exported.metadata.family is None
+    energies, gradients = exported.potential.energies_and_gradients(*batch.pairs)
+    expected = predict(potential, batch)
+    torch.testing.assert_close(energies, expected.atomic_energies)
+    torch.testing.assert_close(forces_from_gradients(gradients, batch), expected.forces)
 
 
 def test_atoms_without_neighbours_and_no_atoms(tmp_path: Path) -> None:
-    module = load_exported(export_potential(small("DP"), tmp_path / "model.pt")).module
+    exported = load_exported(export_potential(small("DP"), tmp_path / "model.pt")).potential
     for n_atoms in (2, 0):
         types = torch.arange(n_atoms)
         no_pairs = torch.zeros(0, dtype=torch.int64)
         start = torch.zeros(n_atoms + 1, dtype=torch.int64)
-        energies, gradients = module(torch.zeros(0, 3, dtype=torch.float64), start, no_pairs, types)
+        energies, gradients = exported.energies_and_gradients(
+            torch.zeros(0, 3, dtype=torch.float64), start, no_pairs, types
+        )
         assert energies.shape == (n_atoms,)
         assert gradients.shape == (0, 3)
 
@@ -121,9 +123,9 @@ def test_other_precision(checkpoint: Path, batch: Batch) -> None:
     double = load_exported(export_model(checkpoint, checkpoint.with_name("double.pt")))
     single = load_exported(export_model(checkpoint, checkpoint.with_name("single.pt"), dtype="float32"))
     assert single.metadata.dtype == "float32"
-    found, expected = single.module(*inputs_of(batch))[0], double.module(*inputs_of(batch))[0]
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
-    assert (found != expected).any()
+    energies, expected = (model.potential.energies_and_gradients(*batch.pairs)[0] for model in (single, double))
+    torch.testing.assert_close(energies, expected, rtol=0, atol=1e-5)
+    assert (energies != expected).any()
 
 
 def test_unknown_precision(checkpoint: Path) -> None:
@@ -152,7 +154,11 @@ def test_source_is_unchanged(tmp_path: Path) -> None:
     [
         (lambda content: content[:-200], "truncated"),
         (lambda content: b"", "cannot be read"),
-        (lambda content: content.replace(b'"format_version": 1', b'"format_version": 9'), "format version 9"),
+        (lambda content: content.replace(b'"format_version": 2', b'"format_version": 9'), "format version 9"),
+        (
+            lambda content: content.replace(b'"format_version": 2', b'"format_version": 1'),
+            "export the checkpoint again",
+        ),
         (lambda content: content.replace(b'"cutoff": 4.0', b'"cutoff": 4.5'), "SHA-256 does not match"),
         (lambda content: content.replace(b'"cutoff"', b'"cutofF"'), "incomplete"),
     ],

@@ -5,7 +5,7 @@ in a file that holds only a model). The header's metadata are texts:
 
     format          "pwmlff-checkpoint"
     format_version  number of the layout; `_UPGRADES` leads an older one to the present
-    content         JSON: model_key, elements, dtype, config (the resolved input file), state, pwmlff version
+    content         JSON: model_key, elements, dtype, config (the resolved input file), state, pwmlff_version
     sha256          of content and tensors
 """
 
@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +23,40 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+import pwmlff
 from pwmlff.errors import ConfigError, ModelFileError
-from pwmlff.models import DTYPES, Potential, ZBLConfig, build_potential, known_models
+from pwmlff.models import DTYPES, Potential, ZBLConfig, build_potential, known_models, name_of
+from pwmlff.models.base import network_dtype
+from pwmlff.models.files.model_file import ModelFile
 
 FORMAT = "pwmlff-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _POTENTIAL, _RUN = "potential/", "run/"
+
+
+Content = dict[str, Any]
+
+
+def _name_intervals(content: Content, tensors: dict[str, Tensor]) -> tuple[Content, dict[str, Tensor]]:
+    """1 -> 2: the intervals of tables are fine and coarse, no longer inner and outer, which are distances elsewhere."""
+    table = content["config"].get("model", {}).get("table")
+    if table is not None:
+        table["grids"] = [{"lower": g["lower"], "fine": g["inner"], "coarse": g["outer"]} for g in table["grids"]]
+    return content, tensors
+
+
 # from version -> function that turns (content, tensors) of that version into those of the next
-_UPGRADES: dict[int, Callable[[dict[str, Any], dict[str, Tensor]], tuple[dict[str, Any], dict[str, Tensor]]]] = {}
+_UPGRADES: dict[int, Callable[[Content, dict[str, Tensor]], tuple[Content, dict[str, Tensor]]]] = {1: _name_intervals}
 
 
-@dataclass
-class Checkpoint:
-    """What a checkpoint file holds.
-
-    Attributes:
-        potential: The model, ready to use.
-        config: The resolved configuration of the run that made it.
-        tensors: State of the run as tensors; empty in a file that holds only a model.
-        state: State of the run as JSON values; likewise.
-    """
-
-    potential: Potential
-    config: dict[str, Any]
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    state: dict[str, Any] = field(default_factory=dict)
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file's first bytes are those of a checkpoint, ours or the pickled one of another program."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(9)
+    # a safetensors file begins with the length of its JSON header (8 bytes) and the header's brace
+    return head.startswith(b"PK\x03\x04") or (len(head) == 9 and head[8:] == b"{" and head[4:8] == b"\0\0\0\0")
 
 
 def save_checkpoint(
@@ -78,6 +86,7 @@ def save_checkpoint(
             "dtype": _dtype_name(potential),
             "config": config,
             "state": state or {},
+            "pwmlff_version": pwmlff.__version__,
         }
     )
     named = {_POTENTIAL + name: value for name, value in potential.state_dict().items()}
@@ -88,7 +97,7 @@ def save_checkpoint(
     _replace_file(Path(path), stored, metadata)
 
 
-def load_checkpoint(path: Path | str) -> Checkpoint:
+def load_checkpoint(path: Path | str) -> ModelFile:
     """Read a checkpoint and build its model.
 
     Args:
@@ -102,7 +111,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     network_class = known_models().get(content["model_key"])
     if network_class is None:
         raise ModelFileError(
-            f"'{path}' holds a {content['model_key']} model; this pwmlff has {', '.join(known_models())}"
+            f"'{path}' holds a {content['model_key']} model{_versions(content)}; "
+            f"this pwmlff has {', '.join(known_models())}"
         )
     weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
     try:
@@ -118,13 +128,13 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         if missing or unexpected:
             raise ValueError(
                 f"{len(missing)} weights are missing and {len(unexpected)} unknown (such as "
-                f"'{[*missing, *unexpected][0]}'); another version of pwmlff may have written it"
+                f"'{[*missing, *unexpected][0]}')"
             )
     except (ValueError, KeyError, RuntimeError, ConfigError) as error:
         reason = " ".join(str(error).split())  # torch reports on several lines
-        raise ModelFileError(f"the model in '{path}' cannot be built again: {reason}") from error
+        raise ModelFileError(f"the model in '{path}' cannot be built again{_versions(content)}: {reason}") from error
     run = {k.removeprefix(_RUN): v for k, v in tensors.items() if k.startswith(_RUN)}
-    return Checkpoint(potential, config, run, content["state"])
+    return ModelFile(potential, config, run, content["state"], content.get("pwmlff_version", ""))
 
 
 def load_potential(path: Path | str) -> Potential:
@@ -133,10 +143,10 @@ def load_potential(path: Path | str) -> Potential:
 
 
 def _model_key(potential: Potential) -> str:
-    for key, network_class in known_models().items():
-        if type(potential.network) is network_class:
-            return key
-    raise ModelFileError(f"a {type(potential.network).__name__} has no name in pwmlff.models and cannot be saved")
+    name = name_of(potential.network)
+    if name not in known_models():
+        raise ModelFileError(f"a {name} has no name in pwmlff.models and cannot be saved")
+    return name
 
 
 def _fingerprint(content: str, tensors: dict[str, Tensor]) -> str:
@@ -198,10 +208,25 @@ def _check_format(path: Path, metadata: dict[str, str]) -> int:
     version = metadata.get("format_version", "")
     if not version.isdigit() or not 1 <= int(version) <= FORMAT_VERSION:
         raise ModelFileError(
-            f"'{path}' has checkpoint format version {version or 'none'}, this pwmlff reads 1 to {FORMAT_VERSION}; "
-            "use the version of pwmlff that wrote it, or a newer one"
+            f"'{path}' has checkpoint format version {version or 'none'}, this pwmlff reads 1 to {FORMAT_VERSION}"
+            f"{_versions(_unverified_content(metadata))}; use the version of pwmlff that wrote it, or a newer one"
         )
     return int(version)
+
+
+def _unverified_content(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return what can be read of the content of a file in an unknown format, for messages."""
+    try:
+        content = json.loads(metadata.get("content", ""))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _versions(content: dict[str, Any]) -> str:
+    """Say which program wrote the content and which one reads it."""
+    written = content.get("pwmlff_version", "")
+    return f" (written by pwmlff {written}, this is {pwmlff.__version__})" if written else ""
 
 
 def _guess_content(path: Path) -> str:
@@ -214,7 +239,7 @@ def _guess_content(path: Path) -> str:
 
 
 def _dtype_name(potential: Potential) -> str:
-    dtype = next(potential.network.parameters()).dtype
+    dtype = network_dtype(potential.network)
     return next(name for name, value in DTYPES.items() if value == dtype)
 
 
