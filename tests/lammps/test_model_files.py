@@ -33,7 +33,7 @@ def exported(crystal: Atoms, as_frame: Callable, tmp_path: Path) -> Path:
     torch.manual_seed(1)
     section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [4, 8], "M2": 2}}
     potential = build_potential("DP", MODELS["DP"].Config.model_validate(section), ("Cu", "O"))
-    potential.fit_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["Cu", "O"], CUTOFF), 1))
+    potential.collect_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["Cu", "O"], CUTOFF), 1))
     potential.set_energy_shift(np.array([-5.0, -3.0]))
     return export_potential(potential, tmp_path / "model.pt")
 
