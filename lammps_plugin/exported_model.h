@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The reader of what `pwmlff export` wrote: a TorchScript archive with two more files,
-// metadata.json and the digest. pwmlff/export/metadata.py describes both.
+// metadata.json and the digest. pwmlff/models/files/metadata.py describes both.
 
 #ifndef PWMLFF_EXPORTED_MODEL_H
 #define PWMLFF_EXPORTED_MODEL_H

@@ -64,7 +64,8 @@ std::string ModelSource::read(const std::string &name) const
   int reason = 0;
   if (is_first(world_)) reason = read_file(name.empty() ? path_ : path_ + "/" + name, content);
   MPI_Bcast(&reason, 1, MPI_INT, 0, world_);
-  if (reason != 0) throw CannotRead(std::strerror(reason));
+  if (reason != 0)
+    throw CannotRead((name.empty() ? "" : "'" + name + "': ") + std::strerror(reason));
   bigint size = static_cast<bigint>(content.size());
   MPI_Bcast(&size, 1, MPI_LMP_BIGINT, 0, world_);
   content.resize(static_cast<std::size_t>(size));

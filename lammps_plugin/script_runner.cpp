@@ -15,6 +15,7 @@
 #include <cstring>
 #include <map>
 #include <stdexcept>
+#include <vector>
 
 using namespace LAMMPS_NS;
 
@@ -75,24 +76,6 @@ void check_digest_of(const torch::jit::Module &module, const ScriptModel &script
   check_digest(script.metadata_text, tensors, script.digest);
 }
 
-bool ends_with(const std::string &text, const std::string &tail)
-{
-  return text.size() >= tail.size() &&
-         text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
-}
-
-// an inference form without tables has such a buffer too, and leaves it zero
-std::vector<at::Tensor> overflow_counters(const torch::jit::Module &module, bool has_tables)
-{
-  std::vector<at::Tensor> counters;
-  if (!has_tables) return counters;
-  for (const auto &buffer : module.named_buffers())
-    if (ends_with(buffer.name, "table_overflows") && buffer.value.numel() == 2 &&
-        buffer.value.scalar_type() == at::kLong)
-      counters.push_back(buffer.value);
-  return counters;
-}
-
 }    // namespace
 
 ScriptRunner::ScriptRunner(const ModelInput &input, int cuda)
@@ -103,30 +86,19 @@ ScriptRunner::ScriptRunner(const ModelInput &input, int cuda)
   check_number_of_elements();
   module_.eval();
   module_.to(device_);
-  overflows_ = overflow_counters(module_, metadata().has_tables);
 }
 
-// every exported model shifts the energies of all its elements; an index beyond them would read
-// foreign memory
+// Every exported model shifts the energies of all its elements, see
+// pwmlff/models/files/exported.py; an index beyond them would read foreign memory.
 void ScriptRunner::check_number_of_elements() const
 {
   for (const auto &buffer : module_.named_buffers())
-    if (buffer.name == "energy_shift") {
+    if (buffer.name == "potential.energy_shift") {
       metadata().check_number_of_elements(buffer.value.numel());
       return;
     }
   throw std::runtime_error("it lacks the energy shifts of its elements; export the model again "
                            "with `pwmlff export`");
-}
-
-pwmlff::Overflows ScriptRunner::overflows() const
-{
-  pwmlff::Overflows sum;
-  for (const at::Tensor &counter : overflows_) {
-    const at::Tensor values = counter.cpu();    // no copy when it is there already
-    sum += {values.const_data_ptr<std::int64_t>()[0], values.const_data_ptr<std::int64_t>()[1]};
-  }
-  return sum;
 }
 
 void ScriptRunner::set_threads(int n_threads)

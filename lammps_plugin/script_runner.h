@@ -8,7 +8,6 @@
 #include <torch/script.h>
 
 #include <string>
-#include <vector>
 
 namespace LAMMPS_NS {
 
@@ -20,7 +19,7 @@ class ScriptRunner final : public ModelRunner {
   ScriptRunner(const ModelInput &input, int cuda);
 
   void evaluate(PairBlock &block, BlockResult &result) override;
-  pwmlff::Overflows overflows() const override;
+  pwmlff::Overflows overflows() const override { return {}; }    // tables belong to families
   void set_threads(int n_threads) override;
   std::string backend() const override;
 
@@ -29,7 +28,6 @@ class ScriptRunner final : public ModelRunner {
 
   at::Device device_;
   torch::jit::Module module_;
-  std::vector<at::Tensor> overflows_;    // [2] int64 each, which the model adds to
 };
 
 }    // namespace LAMMPS_NS

@@ -10,7 +10,7 @@ and in LAMMPS takes these and does not touch the code beside them, which is for 
 (after `libpwmlff_ops.so`). Only a model of another author, which has no family, is run as TorchScript.
 
 TorchScript is deprecated upstream: this is the only Python file that touches `torch.jit`, and
-`lammps_plugin/torch_runner.cpp` the only C++ file.
+`lammps_plugin/script_runner.cpp` the only C++ file.
 """
 
 from __future__ import annotations
