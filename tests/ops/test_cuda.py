@@ -80,8 +80,8 @@ def arguments(batch: Batch) -> Arguments:
     return batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types
 
 
-def assert_close(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...], tolerance: float) -> None:
-    for a, b in zip(found, expected, strict=True):
+def assert_close(actual: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...], tolerance: float) -> None:
+    for a, b in zip(actual, expected, strict=True):
         assert a.dtype == b.dtype == torch.float64
         assert (a.cpu() - b).abs().max() <= tolerance * b.abs().max()
 
@@ -192,16 +192,16 @@ def derivatives(operation: Callable[..., torch.Tensor], device: str) -> list[tor
 @pytest.mark.usefixtures("on_host")
 def test_contraction_on_host() -> None:
     operation = torch.ops.pwmlff_cuda_on_host.embedding_contraction
-    for found, expected in zip(
+    for actual, expected in zip(
         derivatives(operation, "cpu"), derivatives(reference.embedding_contraction, "cpu"), strict=True
     ):
-        assert (found - expected).abs().max() <= 1e-12 * expected.abs().max()
+        assert (actual - expected).abs().max() <= 1e-12 * expected.abs().max()
 
 
 @needs_gpu
 def test_contraction_on_gpu() -> None:
-    found, again = (derivatives(ops.embedding_contraction, "cuda") for _ in range(2))
-    for a, b, expected in zip(found, again, derivatives(reference.embedding_contraction, "cpu"), strict=True):
+    actual, again = (derivatives(ops.embedding_contraction, "cuda") for _ in range(2))
+    for a, b, expected in zip(actual, again, derivatives(reference.embedding_contraction, "cpu"), strict=True):
         assert (a.cpu() - expected).abs().max() <= 1e-12 * expected.abs().max()
         assert torch.equal(a, b)
 

@@ -57,8 +57,8 @@ def by_twin(stored: StoredModel, *pairs: torch.Tensor) -> tuple[torch.Tensor, to
     return *reference.evaluate(stored.family, stored.arrays, *pairs, overflows), overflows.tolist()
 
 
-def assert_close(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...], tolerance: float) -> None:
-    for a, b in zip(found, expected, strict=True):
+def assert_close(actual: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...], tolerance: float) -> None:
+    for a, b in zip(actual, expected, strict=True):
         assert a.dtype == b.dtype == torch.float64
         assert (a - b).abs().max() <= tolerance * b.abs().max()
 
@@ -300,8 +300,8 @@ def test_not_a_number_leaves_no_trace(two_element_frames: list[Frame]) -> None:
     try:
         expected = form(*one_atom)
         form(torch.full_like(batch.pair_vectors, float("nan")), *arguments(batch)[1:])
-        found = form(*one_atom)
+        after = form(*one_atom)
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(found[0], expected[0])
-    assert torch.equal(found[1], expected[1])
+    assert torch.equal(after[0], expected[0])
+    assert torch.equal(after[1], expected[1])

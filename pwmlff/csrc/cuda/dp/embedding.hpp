@@ -1,4 +1,4 @@
-// torch.ops.pwmlff.embedding_contraction on a GPU, differentiable as often as wanted; see ops/reference.py.
+// torch.ops.pwmlff.embedding_contraction on a GPU, differentiable as often as wanted; see ops/reference/dp.py.
 #pragma once
 
 #include <ATen/ATen.h>
