@@ -17,10 +17,8 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <utility>
+#include <algorithm>
 #include <vector>
-
-#include "torch/tasks.hpp"
 
 namespace pwmlff {
 
@@ -39,13 +37,14 @@ class Differentiable {
  public:
   using Options = typename Op::Options;
 
-  // Not recorded for derivatives.
+  // The results, not recorded for derivatives.
   static variable_list evaluate(const variable_list &arguments, const Options &options) {
     const variable_list tensors = contiguous(arguments);
     Op::check(tensors, options);
     return Op::forward(tensors, options);
   }
 
+  // The same, recorded.
   static variable_list record(const variable_list &arguments, const Options &options) {
     const variable_list tensors = contiguous(arguments);
     Op::check(tensors, options);

@@ -89,12 +89,9 @@ struct FittingOp {
 
 using Fitting = Differentiable<FittingOp>;
 
-Tensor evaluate(const Tensor &inputs, const Tensor &parameters, at::IntArrayRef widths, std::int64_t activation) {
-  return Fitting::evaluate({inputs, parameters}, {widths.vec(), activation})[0];
-}
-
-Tensor record(const Tensor &inputs, const Tensor &parameters, at::IntArrayRef widths, std::int64_t activation) {
-  return Fitting::record({inputs, parameters}, {widths.vec(), activation})[0];
+template <auto function>
+Tensor energies(const Tensor &inputs, const Tensor &parameters, at::IntArrayRef widths, std::int64_t activation) {
+  return function({inputs, parameters}, {widths.vec(), activation})[0];
 }
 
 }  // namespace
@@ -104,11 +101,11 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
-  library.impl("fitting_net", evaluate);
+  library.impl("fitting_net", energies<Fitting::evaluate>);
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, AutogradCPU, library) {
-  library.impl("fitting_net", record);
+  library.impl("fitting_net", energies<Fitting::record>);
 }
 
 }  // namespace pwmlff

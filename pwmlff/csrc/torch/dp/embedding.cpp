@@ -114,14 +114,10 @@ struct EmbeddingOp {
 
 using Embedding = Differentiable<EmbeddingOp>;
 
-Tensor evaluate(const Tensor &s, const Tensor &rows, const Tensor &start, const Tensor &parameters,
-                at::IntArrayRef widths, std::int64_t activation) {
-  return Embedding::evaluate({s, rows, parameters, start}, {widths.vec(), activation})[0];
-}
-
-Tensor record(const Tensor &s, const Tensor &rows, const Tensor &start, const Tensor &parameters,
-              at::IntArrayRef widths, std::int64_t activation) {
-  return Embedding::record({s, rows, parameters, start}, {widths.vec(), activation})[0];
+template <auto function>
+Tensor contraction(const Tensor &s, const Tensor &rows, const Tensor &start, const Tensor &parameters,
+                   at::IntArrayRef widths, std::int64_t activation) {
+  return function({s, rows, parameters, start}, {widths.vec(), activation})[0];
 }
 
 }  // namespace
@@ -133,11 +129,11 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
-  library.impl("embedding_contraction", evaluate);
+  library.impl("embedding_contraction", contraction<Embedding::evaluate>);
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, AutogradCPU, library) {
-  library.impl("embedding_contraction", record);
+  library.impl("embedding_contraction", contraction<Embedding::record>);
 }
 
 }  // namespace pwmlff::dp

@@ -105,23 +105,12 @@ struct EnvironmentOp {
 
 using Environment = Differentiable<EnvironmentOp>;
 
-EnvironmentOp::Options options(double inner, double outer, bool is_double) {
-  return {inner, outer, is_double ? at::kDouble : at::kFloat};
-}
-
-std::tuple<Tensor, Tensor> evaluate(const Tensor &vectors, const Tensor &order, const Tensor &types, const Tensor &mean,
-                                    const Tensor &scale, const Tensor &n_neighbors, double inner, double outer,
-                                    bool is_double) {
-  const variable_list values =
-      Environment::evaluate({vectors, order, types, mean, scale, n_neighbors}, options(inner, outer, is_double));
-  return {values[0], values[1]};
-}
-
-std::tuple<Tensor, Tensor> record(const Tensor &vectors, const Tensor &order, const Tensor &types, const Tensor &mean,
+template <auto function>
+std::tuple<Tensor, Tensor> matrix(const Tensor &vectors, const Tensor &order, const Tensor &types, const Tensor &mean,
                                   const Tensor &scale, const Tensor &n_neighbors, double inner, double outer,
                                   bool is_double) {
   const variable_list values =
-      Environment::record({vectors, order, types, mean, scale, n_neighbors}, options(inner, outer, is_double));
+      function({vectors, order, types, mean, scale, n_neighbors}, {inner, outer, is_double ? at::kDouble : at::kFloat});
   return {values[0], values[1]};
 }
 
@@ -134,11 +123,11 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
-  library.impl("environment_matrix", evaluate);
+  library.impl("environment_matrix", matrix<Environment::evaluate>);
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, AutogradCPU, library) {
-  library.impl("environment_matrix", record);
+  library.impl("environment_matrix", matrix<Environment::record>);
 }
 
 }  // namespace pwmlff::dp
