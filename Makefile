@@ -16,7 +16,6 @@ SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
 
-# not `python -m pytest`, which would import the sources instead of what was installed
 test: $(VENV)/.installed $(VENV)/.cpp-tests
 	$(BIN)/pytest -m 'not slow'
 
@@ -43,8 +42,8 @@ api: $(VENV)/.linters
 # The kernels need nothing of torch: any CUDA toolkit compiles them. One architecture, to be quick; the build takes all.
 cuda-check:
 	@if command -v nvcc >/dev/null; then \
-	  for kernels in pwmlff/csrc/cuda/*.cu; do \
-	    nvcc -std=c++17 -arch=sm_80 -Xcompiler -Wall,-Wextra -Werror all-warnings -I pwmlff/csrc/core \
+	  for kernels in pwmlff/csrc/cuda/*.cu pwmlff/csrc/cuda/*/*.cu; do \
+	    nvcc -std=c++17 -arch=sm_80 -Xcompiler -Wall,-Wextra -Werror all-warnings -I pwmlff/csrc -I pwmlff/csrc/core \
 	      -c $$kernels -o /dev/null || exit 1; \
 	  done; echo 'CUDA kernels compiled'; \
 	else echo 'CUDA kernels not compiled: no nvcc on PATH'; fi
@@ -74,5 +73,7 @@ $(VENV)/.cpp-tests: | $(VENV)/.system
 	  echo 'tests/cpp will be skipped'
 	touch $@
 
+# what the examples write is listed once, for git and for here
 clean:
-	rm -rf $(VENV) build dist examples/li27/model_record examples/li27/test_result examples/li27/*.pt examples/li27/*.ckpt examples/li27/log.lammps
+	rm -rf $(VENV) build dist
+	cd examples && while read -r name; do rm -rf */$$name; done < .gitignore

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 if TYPE_CHECKING:
-    from pwmlff.compress.tabulate import Order
+    from pwmlff.models.tables import Order
 
 
 def compress(

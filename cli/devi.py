@@ -34,10 +34,10 @@ def devi(
     from pwmlff.device import choose_device
     from pwmlff.errors import ConfigError
     from pwmlff.evaluate.deviation import write_deviation
-    from pwmlff.evaluate.loading import is_model_file
+    from pwmlff.models.files import format_of
 
     *models, trajectory = files
-    if is_model_file(trajectory):
+    if format_of(trajectory):
         raise ConfigError(f"'{trajectory}' is a model, expected a trajectory last: pwmlff devi MODELS... TRAJECTORY")
     summary = write_deviation(
         models,

@@ -25,9 +25,11 @@ def export(
     ] = None,
 ) -> None:
     """Write a model as TorchScript, which LAMMPS and the ASE calculator run."""
-    from pwmlff.export import export_model, load_exported
+    from pwmlff.export import export_model
+    from pwmlff.models.files import read_model
 
     path = export_model(model, output, dtype)
-    metadata = load_exported(path).metadata
+    metadata = read_model(path).metadata
+    assert metadata is not None  # just written
     typer.echo(f"{path}: {metadata.model_type}, {metadata.dtype}, cutoff {metadata.cutoff:g} Å, checked")
     typer.echo(f"LAMMPS: pair_style pwmlff {path}\n        pair_coeff * * {' '.join(metadata.elements)}")

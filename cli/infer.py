@@ -31,16 +31,18 @@ def infer(
     from pwmlff.errors import ConfigError
     from pwmlff.evaluate.evaluator import predict_frames
     from pwmlff.evaluate.inference import as_json, as_text, write_xyz
-    from pwmlff.evaluate.loading import is_model_file, load_model
+    from pwmlff.evaluate.loading import load_model
+    from pwmlff.evaluate.notices import overflow_notices
+    from pwmlff.models.files import format_of
 
-    if is_model_file(structure):
+    if format_of(structure):
         raise ConfigError(f"'{structure}' is a model, expected a structure: pwmlff infer MODEL STRUCTURE")
-    predictor = load_model(model, choose_device(device))
+    potential = load_model(model, choose_device(device))
     names = None if elements is None else elements.replace(",", " ").split()
     frame = read_structure(structure, format=format, elements=names)
-    result: FrameResult = next(predict_frames(predictor, [frame]))
+    result: FrameResult = next(predict_frames(potential, [frame]))
     typer.echo(as_json(result) if json else as_text(result))
     if output is not None:
         write_xyz(result, output)
-    for notice in predictor.notices():
+    for notice in overflow_notices(potential):
         typer.echo(notice, err=True)

@@ -53,20 +53,21 @@ def test(
     from pwmlff.data.readers import ReadReport, read_frames
     from pwmlff.device import choose_device
     from pwmlff.evaluate.loading import load_model
+    from pwmlff.evaluate.notices import overflow_notices
     from pwmlff.evaluate.report import print_report, report_console
     from pwmlff.evaluate.run import evaluate_model
 
     request = _read_request(model, data or [], format, output)
     _check_paths(request)
-    predictor = load_model(request.model, choose_device(device))
+    potential = load_model(request.model, choose_device(device))
     reading = ReadReport()
     frames = read_frames(request.data, format=request.format, skip_bad=skip_bad, report=reading)
     notes = Console(stderr=True)
-    _print_lines(notes, _element_notice(request.elements, predictor.elements))
+    _print_lines(notes, _element_notice(request.elements, potential.elements))
     _print_lines(notes, reading.notes)
     with _progress(notes, len(frames)) as advance:
         summary = evaluate_model(
-            predictor,
+            potential,
             frames,
             request.output,
             model_name=str(request.model),
@@ -76,7 +77,7 @@ def test(
             plots=plots,
             on_frame=advance,
         )
-    _print_lines(notes, [f"dropped: {reason}" for reason in reading.skipped] + predictor.notices())
+    _print_lines(notes, [f"dropped: {reason}" for reason in reading.skipped] + overflow_notices(potential))
     print_report(summary, report_console())
     typer.echo(f"results in {request.output}/ (summary.json, parity plots, PWMLFF's text files)")
 
@@ -104,11 +105,11 @@ def _read_request(model: Path, data: list[Path], format: str | None, output: Pat
 def _check_paths(request: _Request) -> None:
     """Catch swapped and forgotten arguments before anything is loaded."""
     from pwmlff.errors import ConfigError, DataFormatError
-    from pwmlff.evaluate.loading import is_model_file
+    from pwmlff.models.files import format_of
 
     if not request.data:
         raise ConfigError("nothing to test on: name data files after the model, or set `test_data` in test.json")
-    swapped = [path for path in request.data if is_model_file(path)]
+    swapped = [path for path in request.data if format_of(path)]
     if swapped:
         raise ConfigError(f"'{swapped[0]}' is a model, expected data; the model comes first: pwmlff test MODEL DATA...")
     for path in request.data:

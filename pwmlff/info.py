@@ -121,8 +121,8 @@ def _mpich_library() -> Path | None:
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError:
         return None
-    found = [Path(str(file.locate())).resolve() for file in files if file.name == "libmpi.so.12"]
-    return next((path for path in found if path.is_file()), None)
+    paths = [Path(str(file.locate())).resolve() for file in files if file.name == "libmpi.so.12"]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _mpi_version(path: Path) -> str:

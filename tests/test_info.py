@@ -65,9 +65,9 @@ def test_library_is_switched_off_by_the_environment() -> None:
     ],
 )  # fmt: skip
 def test_reason_why_lammps_does_not_know_the_style(tmp_path: Path, text: str, problem: str) -> None:
-    found = info.lammps_problem(program(tmp_path, f"cat > /dev/null\n{text}"))
-    assert problem in found
-    assert bool(found) == bool(problem)
+    reason = info.lammps_problem(program(tmp_path, f"cat > /dev/null\n{text}"))
+    assert problem in reason
+    assert bool(reason) == bool(problem)
 
 
 def test_backend_that_cannot_be_loaded(tmp_path: Path) -> None:

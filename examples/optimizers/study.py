@@ -89,16 +89,16 @@ class Run:
 def find_sets(data: Path | None, names: list[str] | None) -> list[DataSet]:
     """Return the sets of a folder, or those of ../data."""
     if data is None:
-        found = [DataSet(n, SHIPPED / f"{n}_train.xyz", SHIPPED / f"{n}_test.xyz") for n in ("li27", "lih")]
+        sets = [DataSet(n, SHIPPED / f"{n}_train.xyz", SHIPPED / f"{n}_test.xyz") for n in ("li27", "lih")]
     else:
         tests = sorted(data.resolve().glob("*/test.xyz"))
-        found = [DataSet(t.parent.name, t.parent / "train.xyz", t) for t in tests if (t.parent / "train.xyz").exists()]
-    by_name = {each.name: each for each in found}
-    if not found:
+        sets = [DataSet(t.parent.name, t.parent / "train.xyz", t) for t in tests if (t.parent / "train.xyz").exists()]
+    by_name = {each.name: each for each in sets}
+    if not sets:
         raise SystemExit(f"{data}: no folder in it holds train.xyz and test.xyz")
     if unknown := set(names or ()) - set(by_name):
         raise SystemExit(f"no such set: {', '.join(sorted(unknown))}; there are {', '.join(by_name)}")
-    return [by_name[name] for name in names] if names else found
+    return [by_name[name] for name in names] if names else sets
 
 
 def run_file(run: Run, epochs: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -213,9 +213,9 @@ def ratio_table(curves: dict[Run, NDArray[np.float64]]) -> Table:
     table = Table(title="Minutes to Adam's smallest errors on unseen frames")
     for name in ("set", "model", "error", "Adam's best", "Adam min", "LKF min", "ratio"):
         table.add_column(name, justify="left" if name in ("set", "model", "error") else "right")
-    found = {(run.data.name, run.size, run.optimizer): curve for run, curve in curves.items()}
-    for (name, size, optimizer), lkf in found.items():
-        adam = found.get((name, size, "Adam"))
+    curve_of = {(run.data.name, run.size, run.optimizer): curve for run, curve in curves.items()}
+    for (name, size, optimizer), lkf in curve_of.items():
+        adam = curve_of.get((name, size, "Adam"))
         if optimizer != "LKF" or adam is None:
             continue
         for error, column, factor in (("energy, meV/atom", ENERGY, 1e3), ("force, eV/Å", FORCE, 1.0)):

@@ -1,4 +1,4 @@
-"""Compression: embedding nets become tables."""
+"""Compression: nets of one scalar become tables."""
 
 from pwmlff.compress.run import Compression, compress_model
 from pwmlff.compress.tabulate import tabulate

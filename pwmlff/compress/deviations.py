@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pwmlff.data.frame import Frame
-from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.evaluate.errors import ErrorStatistics
 from pwmlff.evaluate.evaluator import predict_frames
 from pwmlff.models import Potential
 
@@ -23,9 +23,9 @@ class Deviations:
 
     n_frames: int = 0
     n_atoms: int = 0
-    energy: ErrorSums = field(default_factory=ErrorSums)
-    forces: ErrorSums = field(default_factory=ErrorSums)
-    virial: ErrorSums = field(default_factory=ErrorSums)
+    energy: ErrorStatistics = field(default_factory=ErrorStatistics)
+    forces: ErrorStatistics = field(default_factory=ErrorStatistics)
+    virial: ErrorStatistics = field(default_factory=ErrorStatistics)
 
     @property
     def force_error(self) -> float:
@@ -48,14 +48,14 @@ def compare(
         DataFormatError: A frame holds an element the models do not know, or two atoms at one place.
         ModelFileError: A prediction is not finite.
     """
-    found = Deviations()
+    deviations = Deviations()
     for expected, result in zip(predict_frames(original, frames), predict_frames(compressed, frames), strict=True):
         n_atoms = len(expected.frame)
-        found.n_frames += 1
-        found.n_atoms += n_atoms
-        found.energy += ErrorSums.of([expected.energy / n_atoms], [result.energy / n_atoms])
-        found.forces += ErrorSums.of(expected.forces, result.forces)
-        found.virial += ErrorSums.of(expected.virial / n_atoms, result.virial / n_atoms)
-        if found.force_error > stop_above:
+        deviations.n_frames += 1
+        deviations.n_atoms += n_atoms
+        deviations.energy += ErrorStatistics.of([expected.energy / n_atoms], [result.energy / n_atoms])
+        deviations.forces += ErrorStatistics.of(expected.forces, result.forces)
+        deviations.virial += ErrorStatistics.of(expected.virial / n_atoms, result.virial / n_atoms)
+        if deviations.force_error > stop_above:
             break
-    return found
+    return deviations

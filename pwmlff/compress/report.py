@@ -8,9 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pwmlff.compress.ranges import compressed_network, table_ranges, table_size
 from pwmlff.compress.run import Compression
-from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.evaluate.errors import ErrorStatistics
 
 FORCE_ERROR_LIMIT = 1e-3  # eV/Å; beyond it tables spoil a good model
 
@@ -36,11 +35,10 @@ def warnings(result: Compression) -> Iterator[str]:
 
 
 def _description(result: Compression) -> str:
-    tables = compressed_network(result.potential).table
-    kind = "(central, neighbour) type" if tables.by_pair else "neighbour type"
+    tables = result.tables
     lines = [
-        f"{len(tables.grids)} table{'s' if len(tables.grids) > 1 else ''}, one per {kind}: "
-        f"order {tables.order}, dx {tables.dx:g}, {table_size(result.potential):.3g} MB",
+        f"{tables.n_tables} table{'s' if tables.n_tables > 1 else ''}, one per {tables.per}: "
+        f"order {tables.order}, dx {tables.dx:g}, {tables.size / 1e6:.3g} MB",
         f"range from {result.range_source}",
         f"measured on {result.measured_on}",
     ]
@@ -54,21 +52,21 @@ def _range_table(result: Compression) -> Table:
     rich = Table(title="range of the tables", title_justify="left")
     for heading in ("central element", "shortest distance Å", "fine to s 1/Å", "coarse to s 1/Å", "MB"):
         rich.add_column(heading, justify="left" if heading == "central element" else "right")
-    for found in table_ranges(result.potential):
-        shortest = f"{result.shortest[found.element]:.4f}"
-        rich.add_row(found.element, shortest, f"{found.fine:.4f}", f"{found.coarse:.4f}", f"{found.size:.3g}")
+    for element, reach in zip(result.potential.elements, result.tables.ranges, strict=True):
+        shortest = f"{result.shortest[element]:.4f}"
+        rich.add_row(element, shortest, f"{reach.fine:.4f}", f"{reach.coarse:.4f}", f"{reach.size / 1e6:.3g}")
     return rich
 
 
 def _deviation_table(result: Compression) -> Table:
-    found = result.deviations
+    deviations = result.deviations
     rich = Table(title="compressed minus uncompressed", title_justify="left")
     for heading in ("quantity", "RMS", "largest", "unit"):
         rich.add_column(heading, justify="left" if heading in ("quantity", "unit") else "right")
-    rows: tuple[tuple[str, ErrorSums, str], ...] = (
-        ("energy per atom", found.energy, "eV"),
-        ("force components", found.forces, "eV/Å"),
-        ("virial per atom", found.virial, "eV"),
+    rows: tuple[tuple[str, ErrorStatistics, str], ...] = (
+        ("energy per atom", deviations.energy, "eV"),
+        ("force components", deviations.forces, "eV/Å"),
+        ("virial per atom", deviations.virial, "eV"),
     )
     for name, sums, unit in rows:
         rich.add_row(name, f"{sums.rmse or 0.0:.2e}", f"{sums.max_absolute:.2e}", unit)

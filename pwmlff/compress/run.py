@@ -12,20 +12,21 @@ from torch import Tensor
 
 from pwmlff.compress.choose import SPACINGS, Choice, choose_spacing
 from pwmlff.compress.deviations import Deviations, compare
-from pwmlff.compress.ranges import compressed_network, shortest_distances
+from pwmlff.compress.ranges import shortest_distances
 from pwmlff.compress.speed import Speed, measure_speed
 from pwmlff.compress.structures import hard_sphere_frames
-from pwmlff.compress.tabulate import Order, tabulate
+from pwmlff.compress.tabulate import tabulate
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.errors import ConfigError, ModelFileError
-from pwmlff.models import Potential
-from pwmlff.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pwmlff.models import Potential, name_of
+from pwmlff.models.files import ModelFile, read_model
+from pwmlff.models.files.checkpoint import save_checkpoint
+from pwmlff.models.tables import Order, TableSummary, Tabulation
 
 SUFFIX = ".ckpt"
 _MOST_TRAINING_FRAMES = 500  # compared on when no data is given
 _N_MADE_UP = 8
-_MODEL_TYPE = "DP_COMPRESSED"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Compression:
     Attributes:
         output: The compressed checkpoint.
         potential: Its model.
+        tables: What these replace nets by.
         choice: Spacing, with those ruled out before it when it was chosen by tolerance.
         shortest: Distance in Å of each element down to which the fine tables reach.
         range_source: Where these distances are from.
@@ -45,6 +47,7 @@ class Compression:
 
     output: Path
     potential: Potential
+    tables: TableSummary
     choice: Choice
     shortest: dict[str, float]
     range_source: str
@@ -83,11 +86,12 @@ def compress_model(
     source, output = Path(checkpoint_path), _output(Path(save))
     if output.resolve() == source.resolve():
         raise ConfigError(f"'{output}' is the model to compress; name another file with -s")
-    checkpoint = load_checkpoint(source)
-    original = checkpoint.potential.eval().requires_grad_(False)
+    model = read_model(source)
+    original = model.potential.frozen()
+    tabulation = original.network.tabulation()
     tabulate(original, SPACINGS[0] if dx is None else dx, order)  # refuses before data is read
     given = read_frames(data, format=format) if data else None
-    shortest = original.get_buffer("network.environment.shortest")
+    shortest = tabulation.shortest
     if given is not None:
         shortest = shortest_distances(given, original, shortest)
     if bool((shortest >= original.cutoff).all()):
@@ -95,15 +99,18 @@ def compress_model(
             f"'{source}' does not know the distances of its training data; name data to scan: "
             f"pwmlff compress {source} DATA"
         )
-    frames, measured_on = _frames(checkpoint, given, shortest)
+    frames, measured_on = _frames(model, tabulation, given, shortest)
 
     def tabulated(spacing: float) -> Potential:
-        return tabulate(original, spacing, order, shortest)
+        return tabulate(original, spacing, order, shortest).frozen()
 
     choice = choose_spacing(original, tabulated, frames, tolerance) if dx is None else Choice(dx, tabulated(dx))
+    tables = choice.compressed.network.table_summary()
+    assert tables is not None  # just made
     result = Compression(
         output=output,
         potential=choice.compressed,
+        tables=tables,
         choice=choice,
         shortest=dict(zip(original.elements, shortest.tolist(), strict=True)),
         range_source="training data (statistics in the checkpoint)" if given is None else _names(data),
@@ -111,15 +118,17 @@ def compress_model(
         measured_on=measured_on,
         speed=measure_speed(original, choice.compressed, frames),
     )
-    save_checkpoint(output, choice.compressed, config=_config(checkpoint, source, result))
+    save_checkpoint(output, choice.compressed, config=_config(model, source, result))
     return result
 
 
-def _frames(checkpoint: Checkpoint, given: Sequence[Frame] | None, shortest: Tensor) -> tuple[Sequence[Frame], str]:
+def _frames(
+    model: ModelFile, tabulation: Tabulation, given: Sequence[Frame] | None, shortest: Tensor
+) -> tuple[Sequence[Frame], str]:
     """Return what to compare on, and its name: data given, otherwise training data, otherwise made-up structures."""
     if given is not None:
         return given, f"the {len(given)} frames given"
-    config = checkpoint.config
+    config = model.config
     paths = [Path(path) for path in config.get("train_data") or ()]
     missing = [path for path in paths if not path.exists()]
     if paths and not missing:
@@ -129,7 +138,7 @@ def _frames(checkpoint: Checkpoint, given: Sequence[Frame] | None, shortest: Ten
         some = [frames[index * len(frames) // _MOST_TRAINING_FRAMES] for index in range(_MOST_TRAINING_FRAMES)]
         return some, f"{len(some)} of the {len(frames)} frames of the training data"
     reason = f"'{missing[0]}' is not there" if missing else "the checkpoint names none"
-    made_up = hard_sphere_frames(checkpoint.potential, shortest.numpy(), _N_MADE_UP)
+    made_up = hard_sphere_frames(model.potential, shortest.numpy(), tabulation.n_neighbors, _N_MADE_UP)
     return made_up, (
         f"{len(made_up)} made-up structures with the density and shortest distances of the training data ({reason}); "
         "name data for a better measure"
@@ -144,23 +153,22 @@ def _names(paths: Sequence[Path]) -> str:
     return ", ".join(str(path) for path in paths)
 
 
-def _config(checkpoint: Checkpoint, source: Path, result: Compression) -> dict[str, Any]:
+def _config(model: ModelFile, source: Path, result: Compression) -> dict[str, Any]:
     """Return the configuration of the compressed checkpoint: that of the training, and how it was compressed."""
-    network = compressed_network(result.potential)
-    found = result.deviations
+    network, deviations = result.potential.network, result.deviations
     record = {
         "source": str(source),
         "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-        "order": network.table.order,
-        "dx": network.table.dx,
+        "order": result.tables.order,
+        "dx": result.tables.dx,
         "shortest": result.shortest,
         "range_source": result.range_source,
         "measured_on": result.measured_on,
         "largest_deviation": {
-            "energy_per_atom": found.energy.max,
-            "force": found.forces.max,
-            "virial_per_atom": found.virial.max,
+            "energy_per_atom": deviations.energy.max,
+            "force": deviations.forces.max,
+            "virial_per_atom": deviations.virial.max,
         },
     }
-    model = network.config.model_dump(mode="json")
-    return {**checkpoint.config, "model_type": _MODEL_TYPE, "model": model, "compression": record}
+    section = network.config.model_dump(mode="json")
+    return {**model.config, "model_type": name_of(network), "model": section, "compression": record}

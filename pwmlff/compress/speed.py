@@ -14,7 +14,6 @@ from pwmlff.data.batch import Batch, Sample, collate
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.models import Potential
-from pwmlff.models.inference import PotentialInference
 
 _N_ROUNDS = 5
 _N_PAIRS = 16384  # of the batch, as many as the LAMMPS plugin gives a model at a time
@@ -46,23 +45,22 @@ def measure_speed(original: Potential, compressed: Potential, frames: Sequence[F
     """Time both models by turns on some of the frames and take the medians.
 
     Args:
-        original: The reference.
-        compressed: Of the same elements and cutoff.
+        original: The reference, frozen by this.
+        compressed: Of the same elements and cutoff, likewise.
         frames: At least one.
     """
     batch = _batch(original, frames)
-    inputs = (batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
-    forms = (PotentialInference(original), PotentialInference(compressed))
-    for form in forms:  # the first call prepares weights
-        form(*inputs)
+    models = original.frozen(), compressed.frozen()
+    for model in models:  # the first call prepares weights
+        model.energies_and_gradients(*batch.pairs)
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(_N_ROUNDS):
-        for form, found in zip(forms, times, strict=True):
+        for model, seconds in zip(models, times, strict=True):
             start = time.perf_counter()
-            form(*inputs)
-            found.append(time.perf_counter() - start)
+            model.energies_and_gradients(*batch.pairs)
+            seconds.append(time.perf_counter() - start)
     n_atoms = len(batch.atom_types)
-    first, second = (1e6 * statistics.median(found) / n_atoms for found in times)
+    first, second = (1e6 * statistics.median(seconds) / n_atoms for seconds in times)
     return Speed(first, second, n_atoms, torch.get_num_threads())
 
 

@@ -21,18 +21,18 @@ _STEP = 0.3  # of a move, in units of the distance between neighbours
 
 
 def hard_sphere_frames(
-    potential: Potential, shortest: NDArray[np.float64], n_frames: int, seed: int = 0
+    potential: Potential, shortest: NDArray[np.float64], n_neighbors: float, n_frames: int, seed: int = 0
 ) -> list[Frame]:
     """Return periodic frames of all elements in equal parts.
 
     Args:
-        potential: Gives elements, cutoff and, in its statistics, the mean number of neighbours.
+        potential: Gives elements and cutoff.
         shortest: [T] shortest distance of each element, Å.
+        n_neighbors: Mean number of neighbours within the cutoff.
         n_frames: How many.
         seed: Of the random numbers.
     """
     rng = np.random.default_rng(seed)
-    n_neighbors = float(potential.get_buffer("network.environment.n_neighbors"))
     density = n_neighbors / (4.0 / 3.0 * math.pi * potential.cutoff**3)  # 1/Å^3
     side = _N_SIDE * (4.0 / density) ** (1.0 / 3.0)
     sites = np.stack(np.meshgrid(*[np.arange(2 * _N_SIDE)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -1,7 +1,8 @@
 """Keys of PWMLFF and MatPL input files that are named differently here, or mean nothing here.
 
 Files written for those programs are taken unchanged. A key without meaning is dropped and leaves one line that says
-why; a key of an older version moves to its present name. A key that starts with an underscore is a comment.
+why; a key of an older version moves to its present name. A key that starts with an underscore is a comment. What only
+one family of models knows, its `RunFile` tells.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pwmlff.models.run_file import RunFileHooks, section_at
 
 _ONE_LAUNCHER = "the launcher (`torchrun` or `mpirun`) says how many processes there are and how they meet"
 _NO_FEATURE_FILES = "descriptors are computed while training, there are no feature files"
@@ -69,10 +72,6 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
         **dict.fromkeys(("feature_type", "1", "2", "3", "4", "5", "6", "7", "8"), _OF_FEATURES),
         **dict.fromkeys(("cheby_order", "radial_num1", "radial_num2"), _OF_FEATURES),
     },
-    ("model", "descriptor", "type_embedding"): dict.fromkeys(
-        ("network_size", "bias", "resnet_dt", "activation"),
-        "element properties enter the embedding net directly, there is no separate type net",
-    ),
     ("optimizer",): {
         **dict.fromkeys(("kalman_lambda", "kalman_nue", "block_size", "nselect", "groupsize", "p0_weight"), _OF_KALMAN),
         **dict.fromkeys(("force_groups", "force_per_atom", "replacement", "joint", "parts"), _OF_KALMAN),
@@ -115,13 +114,16 @@ class Translation:
             self.notices.append(f"'{'.'.join((*path, key))}' is ignored: {reasons[key]}")
 
 
-def translate(data: Mapping[str, Any], known: Collection[str]) -> Translation:
-    """Return a run file in our keys; sections are looked at only as far as the top level needs.
+def ignored_keys(hooks: type[RunFileHooks]) -> dict[tuple[str, ...], dict[str, str]]:
+    """Return the reasons of all keys without meaning in the run files of a model, by the path of their section."""
+    ignored = {(): dict(IGNORED_KEYS), **{path: dict(reasons) for path, reasons in IGNORED_SECTION_KEYS.items()}}
+    for path, reasons in hooks.ignored.items():
+        ignored[path] = {**ignored.get(path, {}), **reasons}
+    return dict(sorted(ignored.items()))
 
-    Args:
-        data: The file as read.
-        known: Top-level keys of `RunConfig`.
-    """
+
+def translate(data: Mapping[str, Any]) -> Translation:
+    """Return a run file, as read, without comments and with our names of the keys every model has."""
     translation = Translation(_without_comments(data))
     values, notices = translation.values, translation.notices
     for old, new in RENAMED_KEYS.items():
@@ -136,24 +138,18 @@ def translate(data: Mapping[str, Any], known: Collection[str]) -> Translation:
     for key in ("train_data", "valid_data", "test_data"):
         if isinstance(values.get(key), str):
             values[key] = _listed(values[key])
-    translation.drop((), IGNORED_KEYS, known)
+    return translation
+
+
+def settle_optimizer(translation: Translation) -> None:
+    """Move `save_step` to the section `optimizer`, and drop that section where nothing is trained."""
+    values, notices = translation.values, translation.notices
     optimizer = values.get("optimizer") or {}
     if "save_step" in values and isinstance(optimizer, dict):
         values["optimizer"] = {"save_step": values.pop("save_step"), **optimizer}
         notices.append("'save_step' is taken as 'optimizer.save_step'")
     if values.get("test_data") and not values.get("train_data") and values.pop("optimizer", None) is not None:
         notices.append("'optimizer' is ignored: this file has no `train_data`, so nothing is optimised")
-    _move_type_embedding(values)
-    return translation
-
-
-def section_at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """Return the section at `path`, or an empty one where there is none."""
-    for key in path:
-        values = values.get(key, {})
-        if not isinstance(values, dict):
-            return {}
-    return values
 
 
 def _listed(value: Any) -> list[Any]:
@@ -166,21 +162,3 @@ def _without_comments(data: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in data.items()
         if not str(key).startswith("_")
     }
-
-
-def _move_type_embedding(values: dict[str, Any]) -> None:
-    """Accept the section `type_embedding` at the top, in `model` and in `descriptor`; the last is where it belongs.
-
-    A section without a word at the top level switches type embedding on, as in MatPL.
-    """
-    model = values.get("model", {})
-    for place in (values, model):
-        if isinstance(place, dict) and isinstance(place.get("type_embedding"), dict):
-            section = place.pop("type_embedding")
-            if isinstance(values.setdefault("model", {}), dict):
-                descriptor = values["model"].setdefault("descriptor", {})
-                if isinstance(descriptor, dict):
-                    descriptor.setdefault("type_embedding", section)
-            values.setdefault("type_embedding", True)
-    if "type_embedding" not in values and section_at(values, ("model", "descriptor", "type_embedding")):
-        values["type_embedding"] = True

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pwmlff.config.compat import IGNORED_KEYS, IGNORED_SECTION_KEYS, RENAMED_KEYS
-from pwmlff.config.fields import bounds_words, class_at, default_of, section_class, type_words
-from pwmlff.config.run import RunConfig
+from pwmlff.config.compat import RENAMED_KEYS
+from pwmlff.config.fields import bounds_words, default_of, section_class, type_words
+from pwmlff.config.ignored import all_ignored_keys
+from pwmlff.config.run import run_class
 from pwmlff.models import MODELS
 from pwmlff.optim import OPTIMIZERS
 
@@ -44,7 +44,7 @@ _HEADER = "| key | type | default | meaning |\n|---|---|---|---|\n"
 
 def configuration_page() -> str:
     """Return the page in Markdown."""
-    parts = [_INTRODUCTION, "## Top level\n", _table(RunConfig, "")]
+    parts = [_INTRODUCTION, "## Top level\n", _table(run_class(*MODELS.values()), "")]
     for title, section, table in (("Model", "model", MODELS), ("Optimizer", "optimizer", OPTIMIZERS)):
         by_class: dict[type[BaseModel], list[str]] = {}
         for name, row in table.items():
@@ -92,15 +92,9 @@ def _shown(default: Any) -> str:
 
 
 def _ignored_table() -> str:
-    by_reason: dict[str, list[str]] = {}
-    for key, reason in IGNORED_KEYS.items():
-        by_reason.setdefault(reason, []).append(key)
-    for path, reasons in IGNORED_SECTION_KEYS.items():
-        rows: Iterable[Any] = (MODELS if path[0] == "model" else OPTIMIZERS).values()
-        owners = [owner for owner in (class_at(row.Config, path[1:]) for row in rows) if owner is not None]
-        for key, reason in reasons.items():
-            if any(key not in owner.model_fields for owner in owners):
-                by_reason.setdefault(reason, []).append(".".join((*path, key)))
+    by_reason: dict[str, dict[str, None]] = {}  # the keys are a set that keeps its order
+    for section, _, name, reason in all_ignored_keys():
+        by_reason.setdefault(reason, {})[".".join((*section, name))] = None
     lines = [f"| {', '.join(f'`{key}`' for key in keys)} | {reason} |\n" for reason, keys in by_reason.items()]
     return "| keys | why |\n|---|---|\n" + "".join(lines)
 

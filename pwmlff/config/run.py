@@ -1,61 +1,56 @@
 """The run file: one JSON object for training and testing, with the keys of PWMLFF and MatPL.
 
-`RunConfig` holds the top-level keys; `model` is checked by the configuration class of the chosen model and `optimizer`
-by that of the chosen optimizer, looked up in `MODELS` and `OPTIMIZERS` when a file is read.
+`RunConfig` holds the top-level keys of every model; a file is read as a subclass of it that has those of the model's
+family as well. `model` is checked by the configuration class of the chosen model and `optimizer` by that of the chosen
+optimizer, looked up in `MODELS` and `OPTIMIZERS` when a file is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
     SerializeAsAny,
     ValidationError,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
 
 from pwmlff.config import compat
+from pwmlff.config.choice import choose_model, choose_optimizer, drop_foreign_keys, row_chosen_by
 from pwmlff.config.fields import class_at
 from pwmlff.config.jsonc import read_json
 from pwmlff.config.problems import known_places, lines_of, raise_all
-from pwmlff.descriptors.properties import check_properties
-from pwmlff.elements import atomic_number_of, symbol_of
-from pwmlff.errors import ConfigError, did_you_mean
-from pwmlff.models import DERIVED_MODELS, MODELS
-from pwmlff.models.base import NetworkConfig
-from pwmlff.models.zbl import ZBLConfig
-from pwmlff.optim import OPTIMIZERS, OptimizerConfig
-
-DEFAULT_OPTIMIZER = "ADAM"
-TYPE_EMBEDDING_SUFFIX = "_TYPE_EMBEDDING"
+from pwmlff.errors import ConfigError
+from pwmlff.models import MODELS, Network, NetworkConfig, ZBLConfig
+from pwmlff.models.run_file import Reasons, TopLevelKeys
+from pwmlff.optim import OptimizerConfig
 
 
-class RunConfig(BaseModel):
+class RunConfig(TopLevelKeys):
     """A run file, checked and complete.
 
     Raises:
         ConfigError: Lists every problem of the file, each with the path of its key.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    def __new__(cls, **values: Any) -> RunConfig:
+        """Let `RunConfig(...)` give an instance of the class for its model, as reading a file does."""
+        return super().__new__(type(cls.model_validate(values)) if values else cls)
 
-    model_type: str = Field(description="model to train, for instance DP; upper or lower case")
-    atom_type: tuple[str, ...] = Field(
-        default=(),
-        description="elements by symbol or atomic number, in type order; may be left out with `model_load_file`",
-    )
-    type_embedding: bool = Field(
-        default=False, description="one embedding net fed with element properties instead of one net per pair of types"
-    )
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was read; the class for a model has no name to be found by."""
+        return _read_again, (self.model_dump(mode="json"), self._notices)
+
     precision: Literal["float64", "float32"] = Field(
         default="float64", description="number format of the network; geometry and sums are always float64"
     )
@@ -120,24 +115,7 @@ class RunConfig(BaseModel):
     @property
     def model_key(self) -> str:
         """Name of the model in `MODELS`."""
-        return _model_key(self.model_type, self.type_embedding)
-
-    @field_validator("atom_type", mode="before")
-    @classmethod
-    def _symbols(cls, value: Any) -> tuple[str, ...]:
-        entries = [value] if isinstance(value, (str, int)) else value
-        if not isinstance(entries, (list, tuple)):
-            raise ValueError(f'expected a list of elements such as [29] or ["Cu", "O"], got {value!r}')
-        symbols, problems = [], []
-        for entry in entries:
-            try:
-                symbols.append(symbol_of(atomic_number_of(entry)))
-            except ConfigError as error:
-                problems.append(str(error))
-        problems += [f"{symbol} is given twice" for symbol in dict.fromkeys(symbols) if symbols.count(symbol) > 1]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return tuple(symbols)
+        return row_chosen_by(dict(self)) or self.model_type
 
     @field_validator("format")
     @classmethod
@@ -148,18 +126,27 @@ class RunConfig(BaseModel):
     @classmethod
     def _read(cls, data: Any, handler: ModelWrapValidatorHandler[RunConfig], info: ValidationInfo) -> RunConfig:
         """Translate the keys of MatPL, check every section, and raise all problems at once."""
-        if isinstance(data, cls):
+        if isinstance(data, RunConfig):
             return data
+        if isinstance(data, compat.Translation):  # by the lines below, for the class of its model
+            return handler(data.values)
         where = (info.context or {}).get("where", "the configuration")
         if not isinstance(data, Mapping):
             raise ConfigError(f"{where} is a {type(data).__name__}, expected a JSON object")
-        translation = compat.translate(data, cls.model_fields)
-        values = translation.values
-        model_class, optimizer_class, problems = _choose_classes(translation)
-        places = known_places({(): cls, ("model",): model_class, ("optimizer",): optimizer_class})
-        for name, section_class in (("model", model_class), ("optimizer", optimizer_class)):
+        translation = compat.translate(data)
+        values, choice = translation.values, choose_model(translation)
+        config_class = run_class(choice.network)
+        ignored = compat.ignored_keys(choice.network.RunFile)
+        translation.drop((), ignored[()], config_class.model_fields)
+        drop_foreign_keys(values, choice, config_class.model_fields)
+        compat.settle_optimizer(translation)
+        optimizer_class, optimizer_problems = choose_optimizer(translation)
+        problems = choice.problems + optimizer_problems
+        sections = {"model": choice.network.Config, "optimizer": optimizer_class}
+        places = known_places({(): config_class, **{(name,): section for name, section in sections.items()}})
+        for name, section_class in sections.items():
             try:
-                values[name] = _validated_section(translation, name, section_class)
+                values[name] = _validated_section(translation, name, section_class, ignored)
             except ValidationError as error:
                 problems += lines_of(error, section_class, (name,), places)
                 # the rest of the file is still checked
@@ -167,10 +154,11 @@ class RunConfig(BaseModel):
         if not values.get("atom_type") and not values.get("model_load_file"):
             problems.append('atom_type: missing; give the elements of the model, for instance ["Cu", "O"] or [29, 8]')
         try:
-            config = handler(values)
-            problems += _property_problems(config)
+            config = handler(values) if config_class is cls else config_class.model_validate(translation)
+            hooks = MODELS.get(config.model_key, choice.network).RunFile
+            problems += [f"model.{line}" for line in hooks.element_problems(config.model, config.elements)]
         except ValidationError as error:
-            problems += lines_of(error, cls, (), places)
+            problems += lines_of(error, config_class, (), places)
         raise_all(problems, where)
         config._notices = tuple(translation.notices)
         return config
@@ -186,72 +174,36 @@ def load_config(path: Path | str) -> RunConfig:
     return RunConfig.model_validate(read_json(path), context={"where": f"'{path}'"})
 
 
-def _choose_classes(
+def run_class(*networks: type[Network]) -> type[RunConfig]:
+    """Return `RunConfig` with the top-level keys of these models; it is `RunConfig` itself where they have none."""
+    keys = dict.fromkeys(network.RunFile.TopLevel for network in networks)
+    # a class whose keys another one extends says nothing new
+    last = tuple(key for key in keys if not any(key is not other and issubclass(other, key) for other in keys))
+    return RunConfig if last in ((), (TopLevelKeys,)) else _assembled(*last)
+
+
+def _read_again(values: dict[str, Any], notices: tuple[str, ...]) -> RunConfig:
+    config = RunConfig.model_validate(values)
+    config._notices = notices
+    return config
+
+
+@cache
+def _assembled(*keys: type[TopLevelKeys]) -> type[RunConfig]:
+    bases: tuple[Any, ...] = (RunConfig, *keys)  # the fields of a family come between the base's and those of RunConfig
+    return create_model(RunConfig.__name__, __base__=bases, __module__=__name__, __doc__=RunConfig.__doc__)
+
+
+def _validated_section(
     translation: compat.Translation,
-) -> tuple[type[NetworkConfig], type[OptimizerConfig], list[str]]:
-    """Return the classes of `model` and `optimizer`, and what is wrong with the choice.
-
-    After a wrong choice the first model or optimizer stands in, so that the rest of the file is checked as well.
-    """
-    values, problems = translation.values, []
-    model_type = str(values.get("model_type", "")).strip().upper()
-    if model_type.endswith(TYPE_EMBEDDING_SUFFIX):
-        model_type, values["type_embedding"] = model_type.removesuffix(TYPE_EMBEDDING_SUFFIX), True
-    wants_embedding = values.get("type_embedding") is True
-    key = _model_key(model_type, wants_embedding)
-    if key in DERIVED_MODELS:
-        problems.append(
-            f"model_type: a {key} model is not trained; `pwmlff compress` makes it from a trained one; "
-            f"choose from: {', '.join(sorted(MODELS))}"
-        )
-    elif model_type and key not in MODELS:
-        problems.append(f"model_type: there is no model '{values['model_type']}'; {did_you_mean(key, MODELS)}")
-    elif model_type:
-        values["model_type"] = model_type
-        values["model_name"] = values.get("model_name") or f"{model_type.lower()}_model.ckpt"
-        if wants_embedding and not key.endswith(TYPE_EMBEDDING_SUFFIX):
-            problems.append(f"type_embedding: {model_type} has no type embedding, expected false")
-    chosen = MODELS.get(key) or next(iter(MODELS.values()))
-
-    section = values.get("optimizer") or {}
-    name = DEFAULT_OPTIMIZER
-    if isinstance(section, dict):
-        if section and "optimizer" not in section:
-            translation.notices.append(f"'optimizer.optimizer' is not given: {DEFAULT_OPTIMIZER} is used")
-        name = str(section.get("optimizer", DEFAULT_OPTIMIZER)).strip().upper()
-        if name not in OPTIMIZERS:
-            problems.append(
-                f"optimizer.optimizer: there is no optimizer '{section['optimizer']}'; "
-                f"choose from: {', '.join(sorted(OPTIMIZERS))}"
-            )
-            name = DEFAULT_OPTIMIZER
-        values["optimizer"] = {**section, "optimizer": name}
-    return chosen.Config, OPTIMIZERS[name].Config, problems
-
-
-def _validated_section(translation: compat.Translation, name: str, section_class: type[BaseModel]) -> Any:
+    name: str,
+    section_class: type[BaseModel],
+    ignored: Mapping[tuple[str, ...], Reasons],
+) -> Any:
     """Drop keys without meaning from the section `name` and validate it."""
-    for path, reasons in compat.IGNORED_SECTION_KEYS.items():
-        owner = class_at(section_class, path[1:]) if path[0] == name else None
+    for path, reasons in ignored.items():
+        owner = class_at(section_class, path[1:]) if path[:1] == (name,) else None
         if owner is not None:
             translation.drop(path, reasons, owner.model_fields)
     value = translation.values.get(name)
     return section_class.model_validate({} if value is None else value)
-
-
-def _property_problems(config: RunConfig) -> list[str]:
-    """Return what is wrong with the element properties of a type embedding."""
-    section = getattr(getattr(config.model, "descriptor", None), "type_embedding", None)
-    if not config.type_embedding or section is None:
-        return []
-    try:
-        check_properties(config.elements, section.physical_property)
-    except ConfigError as error:
-        return [f"model.descriptor.type_embedding.{error}"]
-    return []
-
-
-def _model_key(model_type: str, type_embedding: bool) -> str:
-    key = model_type.upper()
-    embedded = key + TYPE_EMBEDDING_SUFFIX
-    return embedded if type_embedding and embedded in MODELS else key

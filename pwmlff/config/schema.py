@@ -6,13 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pwmlff.config.compat import IGNORED_KEYS, IGNORED_SECTION_KEYS, RENAMED_KEYS
-from pwmlff.config.fields import class_at
-from pwmlff.config.run import TYPE_EMBEDDING_SUFFIX, RunConfig
+from pwmlff.config.choice import chosen_by
+from pwmlff.config.compat import RENAMED_KEYS
+from pwmlff.config.ignored import all_ignored_keys
+from pwmlff.config.run import run_class
 from pwmlff.models import MODELS, NetworkConfig
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
 
 _DEFS = "#/$defs/{model}"
+_ABOUT = ("default", "description", "title")  # words that say nothing about what is allowed
 
 
 def run_schema() -> dict[str, Any]:
@@ -21,26 +23,27 @@ def run_schema() -> dict[str, Any]:
     It accepts what `load_config` accepts, up to the rules between keys: keys of PWMLFF and MatPL without meaning are
     marked deprecated, and keys that start with an underscore are comments.
     """
-    schema = RunConfig.model_json_schema(ref_template=_DEFS)
+    schema = run_class(*MODELS.values()).model_json_schema(ref_template=_DEFS)
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
     properties = schema["properties"]
     for base in (NetworkConfig, OptimizerConfig):
         # the sections refer to the classes of each model and optimizer instead
         definitions.pop(base.__name__, None)
     for name, table in (("model", MODELS), ("optimizer", OPTIMIZERS)):
-        classes = {row.Config.__name__: row.Config for row in table.values()}
-        for section in classes.values():
+        classes: dict[type[BaseModel], None] = dict.fromkeys(row.Config for row in table.values())
+        for section in classes:
             _add_definition(definitions, section)
-            _allow_ignored(definitions, section, name)
-        references = [{"$ref": _DEFS.format(model=title)} for title in classes]
+        references = [{"$ref": _DEFS.format(model=section.__name__)} for section in classes]
         properties[name] = {"anyOf": references, "description": properties[name]["description"]}
     for row in OPTIMIZERS.values():
         own = definitions[row.Config.__name__]["properties"]
         own["optimizer"] = {**_any_case(list(OPTIMIZERS)), "description": own["optimizer"]["description"]}
     properties["model_type"] = {
-        **_any_case([key for key in MODELS if not key.endswith(TYPE_EMBEDDING_SUFFIX)]),
+        **_any_case(list(dict.fromkeys(chosen_by(name)["model_type"] for name in MODELS))),
         "description": properties["model_type"]["description"],
     }
+    _allow_sections(definitions, properties)
+    _allow_ignored(schema)
     _loosen_top_level(properties)
     schema["required"] = ["model_type"]
     for definition in (schema, *definitions.values()):
@@ -51,8 +54,10 @@ def run_schema() -> dict[str, Any]:
 
 def _add_definition(definitions: dict[str, Any], section: type[BaseModel]) -> None:
     own = section.model_json_schema(ref_template=_DEFS)
-    definitions.update(own.pop("$defs", {}))
-    definitions[section.__name__] = own
+    for title, definition in {**own.pop("$defs", {}), section.__name__: own}.items():
+        if definitions.setdefault(title, definition) != definition:
+            raise ValueError(f"two different sections are called {title}; give one of the classes another name")
+    own = definitions[section.__name__]
     for name, field in section.model_fields.items():
         # other spellings of a key, where its class accepts them
         for alias in getattr(field.validation_alias, "choices", ()):
@@ -60,13 +65,11 @@ def _add_definition(definitions: dict[str, Any], section: type[BaseModel]) -> No
                 own["properties"][alias] = dict(own["properties"].get(name, {}))
 
 
-def _allow_ignored(definitions: dict[str, Any], section: type[BaseModel], name: str) -> None:
-    for path, reasons in IGNORED_SECTION_KEYS.items():
-        owner = class_at(section, path[1:]) if path[0] == name else None
-        if owner is not None:
-            properties = definitions[owner.__name__].setdefault("properties", {})
-            for key, reason in reasons.items():
-                properties.setdefault(key, {"deprecated": True, "description": f"ignored: {reason}"})
+def _allow_ignored(schema: dict[str, Any]) -> None:
+    for section, owner, name, reason in all_ignored_keys():
+        place = schema["$defs"][owner.__name__] if section else schema
+        ignored = {"deprecated": True, "description": f"ignored: {reason}"}
+        place.setdefault("properties", {}).setdefault(name, ignored)
 
 
 def _loosen_top_level(properties: dict[str, Any]) -> None:
@@ -76,14 +79,19 @@ def _loosen_top_level(properties: dict[str, Any]) -> None:
         listed = {word: properties[key].pop(word) for word in ("type", "items")}
         listed["items"] = {"type": "string"}
         properties[key]["anyOf"] = [listed, {"type": "string"}]
-    for key, reason in IGNORED_KEYS.items():
-        properties.setdefault(key, {"deprecated": True, "description": f"ignored: {reason}"})
     for old, new in RENAMED_KEYS.items():
         properties[old] = {**properties[new], "deprecated": True, "description": f"older name of {new}"}
     properties["train_valid_ratio"] = {"type": "number", "deprecated": True, "description": "older: 1 - valid_ratio"}
     properties["save_step"] = {"type": ["integer", "null"], "description": "taken as optimizer.save_step"}
-    switch = properties["type_embedding"]
-    switch["anyOf"] = [{"type": switch.pop("type")}, {"$ref": _DEFS.format(model="TypeEmbeddingConfig")}]
+
+
+def _allow_sections(definitions: dict[str, Any], properties: dict[str, Any]) -> None:
+    sections = {key: section for row in MODELS.values() for key, section in row.RunFile.sections.items()}
+    for key, section in sections.items():
+        if section.__name__ not in definitions:
+            _add_definition(definitions, section)
+        rules = {word: properties[key].pop(word) for word in list(properties[key]) if word not in _ABOUT}
+        properties[key]["anyOf"] = [rules, {"$ref": _DEFS.format(model=section.__name__)}]
 
 
 def _any_case(names: list[str]) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from pwmlff.config.choice import DEFAULT_OPTIMIZER, chosen_by
 from pwmlff.config.fields import bounds_words, default_of, section_class
-from pwmlff.config.run import DEFAULT_OPTIMIZER, TYPE_EMBEDDING_SUFFIX, RunConfig
+from pwmlff.config.run import run_class
 from pwmlff.errors import ConfigError, did_you_mean
 from pwmlff.models import MODELS
 from pwmlff.optim import OPTIMIZERS
@@ -49,19 +50,14 @@ def starting_file(model: str, elements: Sequence[str], data: Sequence[str]) -> s
     key = model.strip().upper().replace("-", "_")
     if key not in MODELS:
         raise ConfigError(f"there is no model '{model}'; {did_you_mean(key, MODELS)}")
-    fields = RunConfig.model_fields
-    lines = [
-        _member("model_type", key.removesuffix(TYPE_EMBEDDING_SUFFIX), fields["model_type"]),
-        _member("atom_type", list(elements), fields["atom_type"]),
-    ]
-    if key.endswith(TYPE_EMBEDDING_SUFFIX):
-        lines.append(_member("type_embedding", True, fields["type_embedding"]))
-    values = {"train_data": list(data)}
-    lines += [_member(name, values.get(name, default_of(fields[name])), fields[name]) for name in _TOP_KEYS]
-    skipped = () if key.endswith(TYPE_EMBEDDING_SUFFIX) else ("type_embedding",)
-    lines.append(
-        _section("model", MODELS[key].Config, depth=1, skipped=skipped, description=fields["model"].description)
-    )
+    row = MODELS[key]
+    fields = run_class(row).model_fields
+    choice = {name: value for name, value in chosen_by(key).items() if value != default_of(fields[name])}
+    values = {"model_type": choice.pop("model_type"), "atom_type": list(elements), **choice, "train_data": list(data)}
+    names = dict.fromkeys((*values, *_TOP_KEYS))
+    lines = [_member(name, values.get(name, default_of(fields[name])), fields[name]) for name in names]
+    description = fields["model"].description
+    lines.append(_section("model", row.Config, depth=1, skipped=row.RunFile.unused, description=description))
     optimizer = OPTIMIZERS[DEFAULT_OPTIMIZER].Config
     description = fields["optimizer"].description
     lines.append(_section("optimizer", optimizer, _OPTIMIZER_KEYS, depth=1, description=description))
@@ -75,10 +71,13 @@ def _section(
     keys: Sequence[str] = (),
     *,
     depth: int,
-    skipped: Sequence[str] = (),
+    skipped: Collection[str] = (),
     description: str | None = None,
 ) -> tuple[str, str]:
-    """Return a section with its comment; `keys` limits it to these keys, without any it holds all but `skipped`."""
+    """Return a section with its comment; `keys` limits it to these keys, without any it holds all but `skipped`.
+
+    A key of a section below this one is `skipped` by its dotted path.
+    """
     members = []
     for key, field in section.model_fields.items():
         if key in skipped or (keys and key not in keys):
@@ -86,7 +85,8 @@ def _section(
         value = _OVERRIDES.get(key, default_of(field))
         nested = section_class(field.annotation)
         if nested is not None and value is not None:
-            members.append(_section(key, nested, depth=depth + 1, skipped=skipped, description=field.description))
+            below = [path.removeprefix(f"{key}.") for path in skipped if path.startswith(f"{key}.")]
+            members.append(_section(key, nested, depth=depth + 1, skipped=below, description=field.description))
         elif value is not PydanticUndefined:
             members.append(_member(key, value, field))
     comment = f"  // {description}" if description else ""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pwmlff.data.batch_fields import Entries, FrameTexts, Offsets, Per, Whole, declare, role_of
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import NeighborList, neighbor_list
 from pwmlff.elements import symbol_of
 from pwmlff.errors import DataFormatError
+
+_FRAME_FLAG = declare(Entries(Per.FRAME, dtype=torch.bool))
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,29 @@ class Batch:
     Letters: `F` frames, `N` atoms, `E` pairs. Labels of frames that lack them are zero and masked out.
     """
 
-    pair_vectors: Tensor  # [E, 3] float64, Å
-    pair_start: Tensor  # [N + 1] int64
-    pair_types: Tensor  # [E] int64
-    atom_types: Tensor  # [N] int64
-    pair_neighbors: Tensor  # [E] int64, atom j in the batch
-    frame_start: Tensor  # [F + 1] int64
-    energy: Tensor  # [F] float64, eV
-    forces: Tensor  # [N, 3] float64, eV/Å
-    virial: Tensor  # [F, 3, 3] float64, eV
-    atomic_energies: Tensor  # [N] float64, eV
-    has_energy: Tensor  # [F] bool
-    has_forces: Tensor  # [F] bool
-    has_virial: Tensor  # [F] bool
-    has_atomic_energies: Tensor  # [F] bool
-    volume: Tensor  # [F] float64, Å^3
-    cutoff: float  # Å, of all pairs
-    where: tuple[str, ...] = ()  # place of each frame, for messages
+    pair_vectors: Tensor = field(metadata=declare(Entries(Per.PAIR, (3,))))  # [E, 3] float64, Å
+    pair_start: Tensor = field(metadata=declare(Offsets(Per.ATOM)))  # [N + 1] int64
+    pair_types: Tensor = field(metadata=declare(Entries(Per.PAIR, dtype=torch.int64)))  # [E] int64
+    atom_types: Tensor = field(metadata=declare(Entries(Per.ATOM, dtype=torch.int64)))  # [N] int64
+    # [E] int64, atom j in the batch
+    pair_neighbors: Tensor = field(metadata=declare(Entries(Per.PAIR, dtype=torch.int64, index_of=Per.ATOM)))
+    frame_start: Tensor = field(metadata=declare(Offsets(Per.FRAME)))  # [F + 1] int64
+    energy: Tensor = field(metadata=declare(Entries(Per.FRAME)))  # [F] float64, eV
+    forces: Tensor = field(metadata=declare(Entries(Per.ATOM, (3,))))  # [N, 3] float64, eV/Å
+    virial: Tensor = field(metadata=declare(Entries(Per.FRAME, (3, 3))))  # [F, 3, 3] float64, eV
+    atomic_energies: Tensor = field(metadata=declare(Entries(Per.ATOM)))  # [N] float64, eV
+    has_energy: Tensor = field(metadata=_FRAME_FLAG)  # [F] bool
+    has_forces: Tensor = field(metadata=_FRAME_FLAG)  # [F] bool
+    has_virial: Tensor = field(metadata=_FRAME_FLAG)  # [F] bool
+    has_atomic_energies: Tensor = field(metadata=_FRAME_FLAG)  # [F] bool
+    volume: Tensor = field(metadata=declare(Entries(Per.FRAME)))  # [F] float64, Å^3
+    cutoff: float = field(metadata=declare(Whole(0.0)))  # Å, of all pairs
+    where: tuple[str, ...] = field(metadata=declare(FrameTexts()))  # place of each frame, for messages
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What a model is given: pair vectors, start, pair types, atom types."""
+        return self.pair_vectors, self.pair_start, self.pair_types, self.atom_types
 
     @property
     def n_frames(self) -> int:
@@ -77,6 +86,17 @@ class Batch:
         moved: dict[str, Any] = {name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 
+    def select(self, frames: Sequence[int]) -> Batch:
+        """Return the batch of some frames of this one, in the given order."""
+        device = self.frame_start.device
+        rows = {
+            Per.FRAME: torch.tensor(frames, dtype=torch.int64, device=device),
+            Per.ATOM: _ranges(self.frame_start, frames),
+            Per.PAIR: _ranges(self.pair_start[self.frame_start], frames),
+        }
+        taken: dict[str, Any] = {f.name: role_of(f).take(getattr(self, f.name), rows) for f in fields(self)}
+        return replace(self, **taken)
+
 
 def make_sample(frame: Frame, type_of: dict[int, int], cutoff: float) -> Sample:
     """Assign types and find neighbours.
@@ -104,7 +124,8 @@ def make_sample(frame: Frame, type_of: dict[int, int], cutoff: float) -> Sample:
 def collate(samples: Sequence[Sample]) -> Batch:
     """Concatenate samples; atom and pair indices are shifted to those of the batch. No samples make an empty batch."""
     if not samples:
-        return _empty_batch()
+        nothing: dict[str, Any] = {f.name: role_of(f).none() for f in fields(Batch)}
+        return Batch(**nothing)
     frames = [sample.frame for sample in samples]
     n_atoms = np.array([len(frame) for frame in frames])
     frame_start = np.concatenate([[0], np.cumsum(n_atoms)])
@@ -135,27 +156,11 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def _empty_batch() -> Batch:
-    start, indices = torch.zeros(1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
-    numbers, flags = torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.bool)
-    return Batch(
-        pair_vectors=numbers.new_zeros(0, 3),
-        pair_start=start,
-        pair_types=indices,
-        atom_types=indices,
-        pair_neighbors=indices,
-        frame_start=start,
-        energy=numbers,
-        forces=numbers.new_zeros(0, 3),
-        virial=numbers.new_zeros(0, 3, 3),
-        atomic_energies=numbers,
-        has_energy=flags,
-        has_forces=flags,
-        has_virial=flags,
-        has_atomic_energies=flags,
-        volume=numbers,
-        cutoff=0.0,
-    )
+def _ranges(start: Tensor, chosen: Sequence[int]) -> Tensor:
+    """Return all numbers from `start[i]` to before `start[i + 1]`, for each i chosen."""
+    bounds = start.tolist()
+    pieces = [torch.arange(bounds[i], bounds[i + 1], device=start.device) for i in chosen]
+    return torch.cat(pieces) if pieces else start.new_zeros(0)
 
 
 def _or_zeros(value: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:

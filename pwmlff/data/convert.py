@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, iterate_frames
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.data.store import StoredFrames, write_store
 from pwmlff.data.writers import check_suffix, write_frames
 from pwmlff.errors import ConfigError, DataFormatError
+
+_RATIO_DIGITS = 12  # 1 - 0.9 is to be 0.1, as a run file has it
 
 
 def convert(
@@ -35,7 +35,8 @@ def convert(
         paths: Files and folders to read, in this order.
         output: `.h5` or `.xyz`; with `split`, the two files are named `<stem>_train` and `<stem>_valid`.
         format: Of the input; guessed when None.
-        split: Fraction of the frames for training, between 0 and 1.
+        split: Fraction of the frames for training, between 0 and 1; the frames are those that training with
+            `valid_ratio` 1 - split, the same rule and the same seed would take.
         by: TIME takes the first part of each source file, so that validation frames are the farthest in time;
             RANDOM draws from all frames.
         seed: Of the random split.
@@ -47,7 +48,7 @@ def convert(
         Frames written to each file.
 
     Raises:
-        ConfigError: The suffix, the fraction or the combination of options is wrong.
+        ConfigError: The suffix, the fraction or the combination of options is wrong, or no frame is left to validate.
         DataFormatError: An input file is faulty, or nothing is left of it.
     """
     report = ReadReport() if report is None else report
@@ -65,10 +66,16 @@ def convert(
         store = Path(folder) / "all.h5"
         write_store(store, frames)
         stored = StoredFrames(store)
-        is_train = split_frames(stored.source_index, split, by, seed)
-        parts = {"train": np.flatnonzero(is_train), "valid": np.flatnonzero(~is_train)}
+        sources = stored.source_index
+        valid_ratio = round(1.0 - split, _RATIO_DIGITS)
+        train, valid = split_frames(len(stored), valid_ratio, by, seed=seed, source_of=lambda k: int(sources[k]))
+        if len(valid) == 0:
+            raise ConfigError(
+                f"a training fraction of {split} leaves none of the {len(stored)} frames for validation; take a "
+                "smaller one, or draw from all frames (--by random)"
+            )
         written = {}
-        for name, chosen in parts.items():
+        for name, chosen in (("train", train), ("valid", valid)):
             file = output.with_name(f"{output.stem}_{name}{output.suffix}")
             write_frames(file, (stored[int(index)] for index in chosen))
             written[file] = len(chosen)

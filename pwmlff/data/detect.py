@@ -31,10 +31,10 @@ def guess_format(path: Path) -> str:
     """
     if not path.exists():
         raise DataFormatError(f"{path} does not exist")
-    found = _guess_folder(path) if path.is_dir() else _guess_file(path)
-    if found is None:
+    guess = _guess_folder(path) if path.is_dir() else _guess_file(path)
+    if guess is None:
         raise DataFormatError(f"{path}: the format is not recognised; name it with `format`")
-    return found
+    return guess
 
 
 def data_files(path: Path) -> list[Path]:

@@ -46,8 +46,8 @@ def read_dump(path: Path, elements: Sequence[str] | None = None) -> Iterator[tup
         ConfigError: An element does not exist, or elements are needed and not given.
     """
     with closing(_DumpReader(path, elements)) as reader:
-        while (found := reader.read_frame()) is not None:
-            yield found
+        while (step_and_frame := reader.read_frame()) is not None:
+            yield step_and_frame
 
 
 def _open(path: Path) -> TextIO:

@@ -174,18 +174,18 @@ class _Collector:
         energies = np.array(self.scalars["energy (eV/atom)"])
         forces = np.array(self.scalars["largest |F| of a frame (eV/Å)"])
         formulas = np.array(self.formulas)
-        found = []
+        outliers = []
         for formula in dict.fromkeys(self.formulas):
             members = np.flatnonzero(formulas == formula)
             for k, z in zip(members, _robust_z(energies[members]), strict=True):
                 if abs(z) > _OUTLIER_Z:
-                    found.append(
+                    outliers.append(
                         f"{self.places[k]}: energy {energies[k]:.4f} eV/atom is {z:+.0f} sigma off ({formula})"
                     )
             for k, z in zip(members, _robust_z(np.log(forces[members] + 0.01)), strict=True):
                 if z > _OUTLIER_Z:
-                    found.append(f"{self.places[k]}: force {forces[k]:.2f} eV/Å is {z:+.0f} sigma off ({formula})")
-        return found
+                    outliers.append(f"{self.places[k]}: force {forces[k]:.2f} eV/Å is {z:+.0f} sigma off ({formula})")
+        return outliers
 
 
 def _range(values: Iterable[float]) -> Range:

@@ -79,15 +79,14 @@ class EnvironmentMatrix(nn.Module):
         )
 
     @torch.no_grad()
-    def fit(self, batches: Iterable[Batch]) -> None:
+    def collect_statistics(self, batches: Iterable[Batch]) -> None:
         """Take mean and spread of the rows and the mean neighbour count from all frames."""
         n_atoms = 0
         count = torch.zeros(self.n_types, dtype=torch.float64)
         sums = torch.zeros(self.n_types, 3, dtype=torch.float64)  # s, s^2, angular squares
         shortest = torch.full((self.n_types,), self.outer, dtype=torch.float64)
         for batch in batches:
-            degree = batch.pair_start[1:] - batch.pair_start[:-1]
-            center_types = torch.repeat_interleave(batch.atom_types, degree)
+            center_types = batch.atom_types[batch.pair_centers]
             rows = environment_rows(batch.pair_vectors, self.inner, self.outer)
             values = torch.stack([rows[:, 0], rows[:, 0] ** 2, (rows[:, 1:] ** 2).sum(-1)], dim=-1)
             sums.index_add_(0, center_types, values)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.evaluate.errors import ErrorStatistics
 from pwmlff.evaluate.evaluator import FrameResult, predict_frames
-from pwmlff.evaluate.predictor import Predictor
 from pwmlff.evaluate.run import evaluate_model
 from pwmlff.evaluate.summary import ErrorSummary
 
-__all__ = ["ErrorSummary", "ErrorSums", "FrameResult", "Predictor", "evaluate_model", "predict_frames"]
+__all__ = ["ErrorStatistics", "ErrorSummary", "FrameResult", "evaluate_model", "predict_frames"]

@@ -66,7 +66,7 @@ class Committee:
     """Two or more models of the same elements; their cutoffs may differ.
 
     Args:
-        paths: Checkpoints or exported models.
+        paths: Model files of any kind.
         device: Where to put them.
 
     Raises:
@@ -115,7 +115,7 @@ class Committee:
         return [
             notice
             for path, model in self.members.items()
-            for notice in overflow_notices(model.module, f"the model '{path}'")
+            for notice in overflow_notices(model.potential, f"the model '{path}'")
         ]
 
 
@@ -132,7 +132,7 @@ def write_deviation(
     """Write the model deviation of a committee along a trajectory, one row per frame as it is read.
 
     Args:
-        models: Checkpoints or exported models.
+        models: Model files of any kind.
         trajectory: LAMMPS dump, extended XYZ, or another file ASE reads.
         output: File to write, replaced when it is there.
         format: A key of `COLUMNS`.

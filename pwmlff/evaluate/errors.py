@@ -1,4 +1,4 @@
-"""Error measures that can be streamed: add frames one by one, or add the sums of two parts, and get the same answer.
+"""Error measures that can be streamed: add frames one by one, or add the statistics of two parts: the same answer.
 
 Nothing but counts, sums and means is kept, so memory does not grow with the data. Means and squared deviations
 are combined by the pairwise update of Chan, Golub and LeVeque (1983); the textbook `sum(x^2) - sum(x)^2 / n` would
@@ -46,7 +46,7 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class ErrorSums:
+class ErrorStatistics:
     """Everything the error measures of one quantity need; `+` joins two parts.
 
     Attributes:
@@ -62,8 +62,8 @@ class ErrorSums:
     max_absolute: float = 0.0
 
     @classmethod
-    def of(cls, reference: ArrayLike, predicted: ArrayLike) -> ErrorSums:
-        """Sums over all entries of two arrays of one shape."""
+    def of(cls, reference: ArrayLike, predicted: ArrayLike) -> ErrorStatistics:
+        """Statistics of all entries of two arrays of one shape."""
         labels = np.asarray(reference, dtype=np.float64)
         errors = np.asarray(predicted, dtype=np.float64) - labels
         if errors.size == 0:
@@ -71,9 +71,9 @@ class ErrorSums:
         absolute = np.abs(errors)
         return cls(Moments.of(labels), Moments.of(errors), float(absolute.sum()), float(absolute.max()))
 
-    def __add__(self, other: ErrorSums) -> ErrorSums:
-        """Sums over the union of two sets."""
-        return ErrorSums(
+    def __add__(self, other: ErrorStatistics) -> ErrorStatistics:
+        """Statistics of the union of two sets."""
+        return ErrorStatistics(
             self.reference + other.reference,
             self.error + other.error,
             self.sum_absolute + other.sum_absolute,

@@ -15,8 +15,7 @@ from pwmlff.data.batch import Sample, collate
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError, ModelFileError
-from pwmlff.evaluate.predictor import Predictor
-from pwmlff.models.potential import Potential
+from pwmlff.models import Potential, predict
 
 # of one batch; about 0.5 GB of intermediates where a DP of 100 embedding functions is differentiated automatically
 MAX_PAIRS = 40_000
@@ -42,7 +41,7 @@ class FrameResult:
 
 
 def predict_frames(
-    model: Potential | Predictor,
+    model: Potential,
     frames: Sequence[Frame],
     *,
     batch_size: int | None = None,
@@ -62,10 +61,9 @@ def predict_frames(
         DataFormatError: A frame holds an element the model does not know, or two atoms at one place.
         ModelFileError: The model's prediction is not a finite number.
     """
-    predictor = model if isinstance(model, Predictor) else Predictor.of_potential(model)
-    dataset = FrameDataset(frames, predictor.elements, predictor.cutoff, cache_bytes=0)
+    dataset = FrameDataset(frames, model.elements, model.cutoff, cache_bytes=0)
     for samples in _batches(_samples(dataset, skipped), batch_size, max_pairs):
-        yield from _predict_batch(predictor, samples)
+        yield from _predict_batch(model, samples)
 
 
 def _samples(dataset: FrameDataset, skipped: list[str] | None) -> Iterator[Sample]:
@@ -95,10 +93,10 @@ def _batches(samples: Iterator[Sample], batch_size: int | None, max_pairs: int) 
         yield batch
 
 
-def _predict_batch(predictor: Predictor, samples: Sequence[Sample]) -> Iterator[FrameResult]:
-    batch = collate(samples).to(predictor.device)
-    prediction = predictor.predict(batch)
-    assert prediction.forces is not None  # a predictor is asked for everything
+def _predict_batch(model: Potential, samples: Sequence[Sample]) -> Iterator[FrameResult]:
+    batch = collate(samples).to(model.device)
+    prediction = predict(model, batch)
+    assert prediction.forces is not None  # asked for by default
     assert prediction.virial is not None
     energy = prediction.energy.detach().cpu().numpy()
     forces = prediction.forces.detach().cpu().numpy()

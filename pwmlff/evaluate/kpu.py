@@ -22,8 +22,8 @@ from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.evaluate.rows import check_output, write_rows
-from pwmlff.models.checkpoint import load_checkpoint
 from pwmlff.models.derivatives import predict
+from pwmlff.models.files import read_model
 from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.kalman_filter import KalmanFilter
 
@@ -55,7 +55,7 @@ class KalmanUncertainty:
         """
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"the part of the atoms is {self.fraction}, expected a number in (0, 1]")
-        checkpoint = load_checkpoint(self.path)
+        checkpoint = read_model(self.path)
         state = checkpoint.state.get("optimizer", {}).get("filter")
         if state is None:
             name = checkpoint.config.get("optimizer", {}).get("optimizer", "another optimizer")
@@ -89,14 +89,14 @@ class KalmanUncertainty:
 
     def _variances(self, values: list[Tensor], *, keeps_graph: bool = False) -> list[float]:
         """Return u of each scalar; their graph is used up unless it is to be kept."""
-        found: list[float] = []
+        variances: list[float] = []
         for first in range(0, len(values), _AT_ONCE):
             several = values[first : first + _AT_ONCE]
             is_last = first + _AT_ONCE >= len(values)
             gradients = torch.empty(len(several), len(self._vector), dtype=torch.float64)
             self._vector.write_gradients(several, gradients, keeps_graph=keeps_graph or not is_last)
-            found += self._filter.quadratic_form(gradients.T).diagonal().tolist()
-        return found
+            variances += self._filter.quadratic_form(gradients.T).diagonal().tolist()
+        return variances
 
 
 def write_kpu(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from pwmlff.models.inference import table_overflows
+from pwmlff.models import Potential
 
 
-def overflow_notices(module: nn.Module, name: str = "the model") -> list[str]:
+def overflow_notices(potential: Potential, name: str = "the model") -> list[str]:
     """Say which distances, in all predictions so far, the tables of a compressed model were not made for.
 
     Args:
-        module: An inference form or an exported model.
+        potential: The model.
         name: What the notice calls it.
 
     Returns:
         One line, or none where all was well.
     """
-    nearer, beyond = table_overflows(module)
+    nearer, beyond = potential.network.overflows()
     if nearer == 0:
         return []
     tail = f" ({beyond} of them beyond its tables, which straight lines continue)" if beyond else ""

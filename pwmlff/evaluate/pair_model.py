@@ -21,17 +21,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from pwmlff.data.batch import Sample
-from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ModelFileError
 from pwmlff.evaluate.evaluator import MAX_PAIRS
-from pwmlff.evaluate.loading import is_torchscript
-from pwmlff.export.torchscript import load_exported
-from pwmlff.models.checkpoint import load_potential
-from pwmlff.models.inference import PotentialInference
-from pwmlff.models.potential import Potential
+from pwmlff.evaluate.loading import load_model
+from pwmlff.models import Potential
+from pwmlff.ops.pairs import pair_centers
 
 
 @dataclass(frozen=True)
@@ -51,47 +48,42 @@ class AtomResult:
 
 @dataclass(frozen=True)
 class PairModel:
-    """A model that gives atomic energies and their derivatives by pair vector.
+    """A potential evaluated on one structure at a time.
 
     Attributes:
-        elements: Symbols in type order.
-        cutoff: Å.
-        device: Where the model is.
-        module: Called as `PotentialInference.forward` is.
+        potential: Frozen, on its device.
     """
 
-    elements: list[str]
-    cutoff: float
-    device: torch.device
-    module: nn.Module
+    potential: Potential
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device) -> PairModel:
-        """Load a checkpoint or an exported model.
+        """Load a model file of any kind.
 
         Raises:
-            ModelFileError: The file is missing, damaged, or neither of the two.
+            ModelFileError: The file is missing, damaged, or no model.
         """
-        path = Path(path)
-        if not (path.is_file() and is_torchscript(path)):
-            return cls._of_own(load_potential(path), device)
-        exported = load_exported(path)
-        return cls(list(exported.metadata.elements), exported.metadata.cutoff, device, exported.module.to(device))
+        return cls(load_model(path, device))
 
     @classmethod
     def of_potential(cls, potential: Potential, device: torch.device) -> PairModel:
         """Copy a potential as it is now: training that goes on does not change the copy."""
-        return cls._of_own(copy.deepcopy(potential), device)
+        return cls(copy.deepcopy(potential).to(device).frozen())
 
-    @classmethod
-    def _of_own(cls, potential: Potential, device: torch.device) -> PairModel:
-        frozen = potential.to(device).eval().requires_grad_(False)
-        return cls(frozen.elements, frozen.cutoff, device, PotentialInference(frozen))
+    @property
+    def elements(self) -> list[str]:
+        """Symbols in type order."""
+        return self.potential.elements
+
+    @property
+    def cutoff(self) -> float:
+        """Å."""
+        return self.potential.cutoff
 
     @property
     def type_of(self) -> dict[int, int]:
         """Type index of each atomic number."""
-        return {atomic_number_of(symbol): index for index, symbol in enumerate(self.elements)}
+        return self.potential.type_of
 
     def evaluate(self, sample: Sample, max_pairs: int = MAX_PAIRS) -> AtomResult:
         """Evaluate one structure.
@@ -104,16 +96,13 @@ class PairModel:
             ModelFileError: The prediction is not a finite number.
         """
         n_atoms = len(sample.atom_types)
-        energies = torch.zeros(n_atoms, dtype=torch.float64, device=self.device)
+        energies = torch.zeros(n_atoms, dtype=torch.float64, device=self.potential.device)
         forces = energies.new_zeros(n_atoms, 3)
         virials = energies.new_zeros(n_atoms, 3, 3)
         for atoms in _blocks(sample.neighbors.pair_start, max_pairs):
             vectors, start, neighbors, neighbor_types, types = self._block(sample, atoms)
-            with torch.enable_grad():  # a caller's `no_grad` would make all forces zero
-                block_energies, gradients = self.module(vectors, start, neighbor_types, types)
-            centers = torch.repeat_interleave(
-                torch.arange(atoms.start, atoms.stop, device=self.device), start[1:] - start[:-1]
-            )
+            block_energies, gradients = self.potential.energies_and_gradients(vectors, start, neighbor_types, types)
+            centers = pair_centers(start) + atoms.start
             energies[atoms] = block_energies
             forces.index_add_(0, centers, gradients).index_add_(0, neighbors, gradients, alpha=-1)
             virials.index_add_(0, neighbors, vectors.unsqueeze(2) * gradients.unsqueeze(1), alpha=-1)
@@ -137,7 +126,7 @@ class PairModel:
             sample.atom_types[neighbors],
             sample.atom_types[atoms],
         )
-        return tuple(torch.from_numpy(array).to(self.device) for array in arrays)
+        return tuple(torch.from_numpy(array).to(self.potential.device) for array in arrays)
 
 
 def _blocks(pair_start: NDArray[np.int64], max_pairs: int) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pwmlff import keys
-from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.evaluate.errors import ErrorStatistics
 from pwmlff.evaluate.summary import ErrorSummary, ErrorTable
 
 # label -> (name, unit shown, factor from internal units)
@@ -59,12 +59,12 @@ def _quantity_table(table: ErrorTable) -> Table:
     for heading in ("quantity", "RMSE", "MAE", "max", "R²", "unit", "frames"):
         rich.add_column(heading, justify="left" if heading in ("quantity", "unit") else "right")
     for label, (name, unit, factor) in _ROWS.items():
-        sums = table.sums[label]
-        if sums.count == 0:
+        errors = table.errors[label]
+        if errors.count == 0:
             if label != keys.ATOMIC_ENERGIES:  # few data sets have them; their absence is no news
                 rich.add_row(name, *["-"] * 4, unit, "no labels")
             continue
-        rich.add_row(name, *_errors(sums, factor), unit, str(table.labelled[label]))
+        rich.add_row(name, *_errors(errors, factor), unit, str(table.labelled[label]))
     return rich
 
 
@@ -72,8 +72,8 @@ def _element_table(summary: ErrorSummary) -> Table:
     rich = Table(title="force components per element, eV/Å", title_justify="left")
     for heading in ("element", "RMSE", "MAE", "max", "R²", "atoms"):
         rich.add_column(heading, justify="left" if heading == "element" else "right")
-    for symbol, sums in sorted(summary.per_element.items()):
-        rich.add_row(symbol, *_errors(sums, 1.0), str(summary.atoms_of[symbol]))
+    for symbol, errors in sorted(summary.per_element.items()):
+        rich.add_row(symbol, *_errors(errors, 1.0), str(summary.atoms_of[symbol]))
     return rich
 
 
@@ -83,14 +83,16 @@ def _source_table(summary: ErrorSummary) -> Table:
     for heading in ("energy meV/atom", "force eV/Å", "virial meV/atom", "frames"):
         rich.add_column(heading, justify="right")
     for source, table in summary.per_source.items():
-        values = [_number(table.sums[label].rmse, _ROWS[label][2]) for label in (keys.ENERGY, keys.FORCES, keys.VIRIAL)]
+        values = [
+            _number(table.errors[label].rmse, _ROWS[label][2]) for label in (keys.ENERGY, keys.FORCES, keys.VIRIAL)
+        ]
         rich.add_row(source, *values, str(table.n_frames))
     return rich
 
 
-def _errors(sums: ErrorSums, factor: float) -> list[str]:
-    r2 = "-" if sums.r2 is None else f"{sums.r2:.5f}" if abs(sums.r2) < 100 else f"{sums.r2:.2g}"
-    return [_number(sums.rmse, factor), _number(sums.mae, factor), _number(sums.max, factor), r2]
+def _errors(errors: ErrorStatistics, factor: float) -> list[str]:
+    r2 = "-" if errors.r2 is None else f"{errors.r2:.5f}" if abs(errors.r2) < 100 else f"{errors.r2:.2g}"
+    return [_number(errors.rmse, factor), _number(errors.mae, factor), _number(errors.max, factor), r2]
 
 
 def _number(value: float | None, factor: float) -> str:

@@ -10,14 +10,14 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError
 from pwmlff.evaluate.evaluator import predict_frames
 from pwmlff.evaluate.files import ResultFiles
-from pwmlff.evaluate.predictor import Predictor
 from pwmlff.evaluate.report import write_report
 from pwmlff.evaluate.summary import ErrorSummary, label_pairs
 from pwmlff.models.potential import Potential
+from pwmlff.plots.parity import ParityErrors, ParityPoints, draw_parity_plots
 
 
 def evaluate_model(
-    model: Potential | Predictor,
+    model: Potential,
     frames: Sequence[Frame],
     folder: Path,
     *,
@@ -48,8 +48,6 @@ def evaluate_model(
         DataFormatError: No frame is left to test on, or a frame cannot be used and `skipped` is None.
         ModelFileError: A prediction is not finite.
     """
-    from pwmlff.plots.parity import ParityPoints, draw_parity_plots
-
     summary = ErrorSummary()
     points = ParityPoints()
     results = predict_frames(model, frames, batch_size=batch_size, skipped=skipped)
@@ -70,5 +68,6 @@ def evaluate_model(
     text = json.dumps({**summary.as_dict(), **about}, indent=2, allow_nan=False)
     (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
     if plots:
-        draw_parity_plots(points, summary.total.sums, folder)
+        errors = {k: ParityErrors(e.count, e.rmse, e.mae, e.r2) for k, e in summary.total.errors.items()}
+        draw_parity_plots(points, errors, folder)
     return summary

@@ -9,7 +9,7 @@ import numpy as np
 
 from pwmlff import keys
 from pwmlff.elements import symbol_of
-from pwmlff.evaluate.errors import ErrorSums
+from pwmlff.evaluate.errors import ErrorStatistics
 from pwmlff.evaluate.evaluator import FrameResult
 
 # label -> (name in summary.json, tail of the names of its errors)
@@ -27,34 +27,34 @@ class ErrorTable:
     Energies and virials are compared per atom, forces per component.
 
     Attributes:
-        sums: Error sums of each label of `keys.LABELS`.
+        errors: Statistics of the errors of each label of `keys.LABELS`.
         labelled: Number of frames that have the label.
     """
 
     def __init__(self) -> None:
         self.n_frames = 0
         self.n_atoms = 0
-        self.sums: dict[str, ErrorSums] = {label: ErrorSums() for label in keys.LABELS}
+        self.errors: dict[str, ErrorStatistics] = {label: ErrorStatistics() for label in keys.LABELS}
         self.labelled: dict[str, int] = dict.fromkeys(keys.LABELS, 0)
 
-    def add(self, n_atoms: int, errors: dict[str, ErrorSums]) -> None:
+    def add(self, n_atoms: int, errors: dict[str, ErrorStatistics]) -> None:
         """Count one frame and add the errors of the labels it has."""
         self.n_frames += 1
         self.n_atoms += n_atoms
-        for label, sums in errors.items():
-            self.sums[label] += sums
+        for label, statistics in errors.items():
+            self.errors[label] += statistics
             self.labelled[label] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """Errors and counts under the names of `summary.json`; None where a label is absent everywhere."""
         values: dict[str, Any] = {}
         for label, (name, tail) in JSON_NAMES.items():
-            sums = self.sums[label]
-            values[f"{name}_rmse{tail}"] = sums.rmse
-            values[f"{name}_mae{tail}"] = sums.mae
-            values[f"{name}_max{tail}"] = sums.max
-            values[f"{name}_r2"] = sums.r2
-        values["energy_shift_per_atom"] = self.sums[keys.ENERGY].shift
+            statistics = self.errors[label]
+            values[f"{name}_rmse{tail}"] = statistics.rmse
+            values[f"{name}_mae{tail}"] = statistics.mae
+            values[f"{name}_max{tail}"] = statistics.max
+            values[f"{name}_r2"] = statistics.r2
+        values["energy_shift_per_atom"] = self.errors[keys.ENERGY].shift
         values["n_frames"] = self.n_frames
         values["n_atoms"] = self.n_atoms
         values["n_labelled_frames"] = dict(self.labelled)
@@ -74,7 +74,7 @@ class ErrorSummary:
     def __init__(self) -> None:
         self.total = ErrorTable()
         self.per_source: dict[str, ErrorTable] = defaultdict(ErrorTable)
-        self.per_element: dict[str, ErrorSums] = defaultdict(ErrorSums)
+        self.per_element: dict[str, ErrorStatistics] = defaultdict(ErrorStatistics)
         self.atoms_of: Counter[str] = Counter()
 
     def add(self, result: FrameResult) -> None:
@@ -88,17 +88,17 @@ class ErrorSummary:
         for number in np.unique(frame.atomic_numbers):
             chosen = frame.atomic_numbers == number
             symbol = symbol_of(int(number))
-            self.per_element[symbol] += ErrorSums.of(frame.forces[chosen], result.forces[chosen])
+            self.per_element[symbol] += ErrorStatistics.of(frame.forces[chosen], result.forces[chosen])
             self.atoms_of[symbol] += int(chosen.sum())
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `summary.json`, without what was tested on what."""
         elements = {
             symbol: {
-                **{f"force_{name}": value for name, value in sums.as_dict().items() if name != "count"},
+                **{f"force_{name}": value for name, value in statistics.as_dict().items() if name != "count"},
                 "n_atoms": self.atoms_of[symbol],
             }
-            for symbol, sums in self.per_element.items()
+            for symbol, statistics in self.per_element.items()
         }
         sources = {source: table.as_dict() for source, table in self.per_source.items()}
         return {**self.total.as_dict(), "per_element": elements, "per_source": sources}
@@ -107,7 +107,7 @@ class ErrorSummary:
         """Advice on what the errors look like: energies that differ by a constant are a matter of their zero."""
         lines = []
         for source, table in self.per_source.items():
-            energy = table.sums[keys.ENERGY]
+            energy = table.errors[keys.ENERGY]
             if energy.is_rigid_shift:
                 lines.append(
                     f"{source or 'the data'}: predicted energies differ from the labels by a constant "
@@ -117,10 +117,10 @@ class ErrorSummary:
         return lines
 
 
-def frame_errors(result: FrameResult) -> dict[str, ErrorSums]:
+def frame_errors(result: FrameResult) -> dict[str, ErrorStatistics]:
     """Errors of one frame for each label it has; energy and virial per atom."""
     pairs = label_pairs(result)
-    return {label: ErrorSums.of(reference, predicted) for label, (reference, predicted) in pairs.items()}
+    return {label: ErrorStatistics.of(reference, predicted) for label, (reference, predicted) in pairs.items()}
 
 
 def label_pairs(result: FrameResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -1,5 +1,5 @@
 """Exported models: one file that runs without Python, in LAMMPS and elsewhere."""
 
-from pwmlff.export.torchscript import ExportedFile, export_model, export_potential, load_exported
+from pwmlff.export.run import export_model, export_potential
 
-__all__ = ["ExportedFile", "export_model", "export_potential", "load_exported"]
+__all__ = ["export_model", "export_potential"]

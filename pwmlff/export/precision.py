@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from pwmlff.errors import ModelFileError, did_you_mean
-from pwmlff.models import NetworkConfig, Potential
+from pwmlff.models import Potential
+from pwmlff.models.base import network_dtype
 
 
 @dataclass(frozen=True)
@@ -40,38 +41,33 @@ def choose_precision(potential: Potential, name: str | None) -> str:
         ModelFileError: There is no such precision.
     """
     if name is None:
-        return "float64" if _network_dtype(potential) == torch.float64 else "mixed"
+        return "float64" if network_dtype(potential.network) == torch.float64 else "mixed"
     if name not in PRECISIONS:
         raise ModelFileError(f"dtype '{name}' is unknown; {did_you_mean(name, PRECISIONS)}")
     return name
 
 
-def in_precision(potential: Potential, name: str, config: NetworkConfig | None = None) -> Potential:
-    """Return a copy with the network in another precision; what is float64 by design stays so.
+def in_precision(potential: Potential, name: str) -> Potential:
+    """Return a copy on the CPU with the network in another precision; what is float64 by design stays so.
 
     Args:
         potential: The model.
         name: A key of `PRECISIONS`.
-        config: Of its network; None for that which the network remembers.
 
     Raises:
         ModelFileError: The network would have to be built anew and its configuration is not known.
     """
     dtype, network = PRECISIONS[name].network, potential.network
-    if _network_dtype(potential) == dtype:
+    if network_dtype(network) == dtype:
         return copy.deepcopy(potential).cpu()
-    config = config or getattr(network, "config", None)
-    if config is None:
+    if network.config is None:
         raise ModelFileError(
             f"the configuration of this {type(network).__name__} is not known, so it cannot be exported as {name}; "
             "export its checkpoint"
         )
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
-        new = Potential(type(network).from_config(config, potential.elements, dtype), potential.elements)
-    new.repulsion = copy.deepcopy(potential.repulsion).cpu()
+        new = (
+            copy.deepcopy(potential).cpu().with_network(network.from_config(network.config, potential.elements, dtype))
+        )
     new.load_state_dict(potential.state_dict())
     return new
-
-
-def _network_dtype(potential: Potential) -> torch.dtype:
-    return next((p.dtype for p in potential.network.parameters()), torch.float64)

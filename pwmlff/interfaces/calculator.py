@@ -31,7 +31,6 @@ from pwmlff.data.frame import Frame
 from pwmlff.device import choose_device
 from pwmlff.errors import ConfigError
 from pwmlff.evaluate.pair_model import AtomResult, PairModel
-from pwmlff.models.inference import table_overflows
 from pwmlff.models.potential import Potential
 
 
@@ -71,8 +70,8 @@ class PwmlffCalculator(Calculator):
 
     @property
     def table_overflows(self) -> tuple[int, int]:
-        """Pairs met so far that a compressed model was not made for; see `models.inference.table_overflows`."""
-        return table_overflows(self._model.module)
+        """Pairs met so far that a compressed model was not made for; see `Network.overflows`."""
+        return self._model.potential.network.overflows()
 
     def calculate(
         self,

@@ -1,6 +1,6 @@
 """Models: functions from neighbour vectors to atomic energies.
 
-`MODELS` names those that can be trained. A new model is a descriptor file, a model file and one row here.
+`MODELS` names those that can be trained. A new model is a folder beside this file and one row here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ def known_models() -> dict[str, type[Network]]:
     return {**MODELS, **DERIVED_MODELS}
 
 
+def name_of(network: Network) -> str:
+    """Return the key of a network in `known_models()`, or its class name when it has none."""
+    return next((key for key, row in known_models().items() if row is type(network)), type(network).__name__)
+
+
 def build_potential(
     model_type: str,
     config: NetworkConfig,
@@ -42,7 +47,9 @@ def build_potential(
         dtype: Of the weights, a key of `DTYPES`; geometry and sums stay float64.
         zbl: Range of the short-range repulsion; None for none.
     """
-    return Potential(known_models()[model_type].from_config(config, elements, DTYPES[dtype]), elements, zbl)
+    network = known_models()[model_type].from_config(config, elements, DTYPES[dtype])
+    network.config = config
+    return Potential(network, elements, zbl)
 
 
 __all__ = [
@@ -56,5 +63,6 @@ __all__ = [
     "ZBLConfig",
     "build_potential",
     "known_models",
+    "name_of",
     "predict",
 ]

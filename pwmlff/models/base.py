@@ -1,24 +1,28 @@
 """The one contract: a model is a function from neighbour vectors to atomic energies.
 
-A new model is a descriptor file, a model file holding a `Network` with its configuration, and one row in
+A new model is a folder of `pwmlff/models` with a `Network` and its configuration, and one row in
 `pwmlff.models.MODELS`. Forces, virials, energy shifts, short-range repulsion, training and export are common code.
+What is special to a family (keys of the run file, tables, statistics, kernels) is asked of its class here.
 
 Letters: `N` atoms, `E` directed pairs i -> j, `T` types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from pwmlff.models.inference import AutogradInference
+from pwmlff.errors import ModelFileError
+from pwmlff.models.run_file import RunFileHooks
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
+    from pwmlff.models.tables import TableSummary, Tabulation
+    from pwmlff.ops import StoredModel
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -30,16 +34,26 @@ class NetworkConfig(BaseModel):
 
 
 class Network(nn.Module):
-    """What the author of a model writes.
+    """What the author of a model writes: `from_config` and `forward`; all else has defaults.
 
     Attributes:
         Config: Class of its configuration, the `model` section of the input file.
+        RunFile: What else it says about its input file: keys, translations, checks.
         cutoff: Å; pairs at or beyond it have no influence.
+        config: What it was built of, set by `build_potential`; None where that is not known.
+        untrainable: What a network is called that cannot be trained, such as "a compressed model"; empty for others.
     """
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         Config: ClassVar[type[NetworkConfig]]
+        RunFile: ClassVar[type[RunFileHooks]] = RunFileHooks
         cutoff: float
+        config: Any
+        untrainable: ClassVar[str]
+    else:
+        RunFile = RunFileHooks
+        config = None
+        untrainable = ""
 
     @classmethod
     def from_config(cls, config: Any, elements: Sequence[str], dtype: torch.dtype) -> Network:
@@ -52,21 +66,11 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
-        """Return a module that gives atomic energies and pair gradients at once, with the present weights.
-
-        A network with a native kernel for this returns a form of its own.
-
-        Args:
-            geometry: Precision of distances and of sums over neighbours; here always float64.
-        """
-        return AutogradInference(self)
-
-    def fit_statistics(self, batches: Iterable[Batch]) -> None:
-        """Set normalising constants from one pass over all training frames."""
-
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N] in eV, without the energy shift.
+
+        The result can be differentiated by the pair vectors, twice, and by the weights. A network that has no stored
+        form is exported as TorchScript, so its `forward` has to be such.
 
         Args:
             pair_vectors: [E, 3] float64, Å, r_j - r_i.
@@ -75,3 +79,98 @@ class Network(nn.Module):
             atom_types: [N] int64, type of i.
         """
         raise NotImplementedError
+
+    def energies_and_gradients(
+        self,
+        pair_vectors: Tensor,
+        pair_start: Tensor,
+        pair_types: Tensor,
+        atom_types: Tensor,
+        *,
+        differentiable: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Return atomic energies [N] in eV and their derivatives by pair vector [E, 3] in eV/Å.
+
+        Everything goes through this call: training, validation, testing, ASE, export. Here it differentiates `forward`
+        automatically; a family with kernels overrides it.
+
+        Args:
+            pair_vectors: As in `forward`, as the next three.
+            pair_start: [N + 1].
+            pair_types: [E].
+            atom_types: [N].
+            differentiable: Whether the results will be differentiated once more, by the weights, as training does. A
+                family whose kernels cannot do that leaves such a call to this default.
+        """
+        return differentiate(self, pair_vectors, pair_start, pair_types, atom_types, differentiable=differentiable)
+
+    def freeze(self) -> None:
+        """Be told that the weights stay as they are, so that what is prepared from them can be kept."""
+
+    def collect_statistics(self, batches: Iterable[Batch]) -> None:
+        """Set normalising constants from one pass over all training frames."""
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
+        """Return the network as arrays for the kernels of its family; None where the family has no kernels.
+
+        Args:
+            geometry: Precision of distances and of sums over neighbours.
+        """
+        return None
+
+    def overflows(self) -> tuple[int, int]:
+        """Count the pairs met so far that the network was not made for, see `TableSummary`; here there are none.
+
+        Returns:
+            Pairs nearer than any the tables' fine part covers, and those of them beyond the tables; each (i, j) counts
+            once per evaluation.
+        """
+        return 0, 0
+
+    def tabulation(self) -> Tabulation:
+        """Return what `pwmlff compress` needs to replace nets by tables.
+
+        Raises:
+            ModelFileError: There is nothing that tables could replace.
+        """
+        raise ModelFileError(f"a {type(self).__name__} has no embedding nets that could be compressed")
+
+    def table_summary(self) -> TableSummary | None:
+        """Describe the tables that `pwmlff compress` made; None of a network without."""
+        return None
+
+
+def differentiate(
+    energies_of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    pair_vectors: Tensor,
+    pair_start: Tensor,
+    pair_types: Tensor,
+    atom_types: Tensor,
+    *,
+    differentiable: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return atomic energies [N] and their derivatives by pair vector [E, 3], by automatic differentiation.
+
+    Args:
+        energies_of: Called as `Network.forward` is.
+        pair_vectors: As in `Network.forward`, as the next three.
+        pair_start: [N + 1].
+        pair_types: [E].
+        atom_types: [N].
+        differentiable: Whether the results keep their graph.
+    """
+    with torch.enable_grad():  # a caller's `no_grad` would make all derivatives zero
+        vectors = pair_vectors.detach().requires_grad_(True)
+        energies = energies_of(vectors, pair_start, pair_types, atom_types)
+        if energies.requires_grad:
+            (gradients,) = torch.autograd.grad(
+                energies.sum(), vectors, create_graph=differentiable, allow_unused=True, materialize_grads=True
+            )
+        else:  # no atom has a neighbour, or the model is constant
+            gradients = torch.zeros_like(vectors)
+    return (energies, gradients) if differentiable else (energies.detach(), gradients)
+
+
+def network_dtype(network: Network) -> torch.dtype:
+    """Return the dtype of the weights."""
+    return next((parameter.dtype for parameter in network.parameters()), torch.float64)

@@ -50,16 +50,15 @@ def predict(
         forces: Whether forces are wanted.
         virial: Whether virials are wanted.
         groups: Whether group energies are wanted.
-        create_graph: Whether the result will be differentiated, as in training.
+        create_graph: Whether the result will be differentiated by the weights, as in training.
     """
-    needs_pairs = forces or virial
-    with torch.set_grad_enabled(create_graph or needs_pairs):
-        vectors = batch.pair_vectors.detach().requires_grad_(needs_pairs)
-        atomic_energies = potential(vectors, batch.pair_start, batch.pair_types, batch.atom_types)
-        gradients = _gradients(atomic_energies, vectors, create_graph) if needs_pairs else None
+    gradients: Tensor | None = None
+    if forces or virial:
+        atomic_energies, gradients = potential.energies_and_gradients(*batch.pairs, differentiable=create_graph)
+    else:
+        with torch.set_grad_enabled(create_graph):
+            atomic_energies = potential(*batch.pairs)
     with torch.set_grad_enabled(create_graph):
-        if not create_graph:
-            atomic_energies = atomic_energies.detach()
         energy = torch.zeros_like(batch.energy).index_add(0, batch.atom_frame, atomic_energies)
         return Prediction(
             energy=energy,
@@ -68,15 +67,6 @@ def predict(
             virial=virial_from_gradients(gradients, batch) if virial and gradients is not None else None,
             group_energies=group_energies(atomic_energies, batch) if groups else None,
         )
-
-
-def _gradients(atomic_energies: Tensor, vectors: Tensor, create_graph: bool) -> Tensor:
-    if not atomic_energies.requires_grad:  # no atom has a neighbour, or the model is constant
-        return torch.zeros_like(vectors)
-    (gradients,) = torch.autograd.grad(
-        atomic_energies.sum(), vectors, create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
-    return gradients
 
 
 def forces_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pwmlff.elements import atomic_number_of
-from pwmlff.models.base import Network
+from pwmlff.models.base import Network, differentiate
 from pwmlff.models.zbl import ZBL, ZBLConfig
+from pwmlff.ops import StoredModel
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -27,8 +29,9 @@ class Potential(nn.Module):
         zbl: Range of the short-range repulsion; None for none.
     """
 
-    __jit_unused_properties__ = ("type_of",)
+    __jit_unused_properties__ = ("type_of", "device")
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
+        network: Network
         energy_shift: Tensor
 
     def __init__(self, network: Network, elements: Sequence[str], zbl: ZBLConfig | None = None) -> None:
@@ -45,13 +48,18 @@ class Potential(nn.Module):
         """Type index of each atomic number."""
         return {atomic_number_of(symbol): index for index, symbol in enumerate(self.elements)}
 
+    @property
+    def device(self) -> torch.device:
+        """Where batches have to be."""
+        return self.energy_shift.device
+
     def set_energy_shift(self, shift: NDArray[np.float64]) -> None:
         """Set the energy per atom of each element, [T] eV."""
         self.energy_shift.copy_(torch.as_tensor(shift))
 
-    def fit_statistics(self, batches: Iterable[Batch]) -> None:
+    def collect_statistics(self, batches: Iterable[Batch]) -> None:
         """Set the network's normalising constants from one pass over the training frames."""
-        self.network.fit_statistics(batches)
+        self.network.collect_statistics(batches)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N] in eV, float64; arguments as in `Network.forward`."""
@@ -60,3 +68,44 @@ class Potential(nn.Module):
         for repulsion in self.repulsion:
             energies = energies + repulsion(pair_vectors, pair_start, pair_types, atom_types)
         return energies
+
+    def energies_and_gradients(
+        self,
+        pair_vectors: Tensor,
+        pair_start: Tensor,
+        pair_types: Tensor,
+        atom_types: Tensor,
+        *,
+        differentiable: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Return atomic energies [N] in eV and pair gradients [E, 3] in eV/Å, see `Network.energies_and_gradients`."""
+        pairs = (pair_vectors, pair_start, pair_types, atom_types)
+        energies, gradients = self.network.energies_and_gradients(*pairs, differentiable=differentiable)
+        energies = energies.to(torch.float64) + self.energy_shift.index_select(0, atom_types)
+        for repulsion in self.repulsion:  # has no weights to differentiate by
+            more_energies, more_gradients = differentiate(repulsion, *pairs)
+            energies, gradients = energies + more_energies, gradients + more_gradients
+        return energies, gradients
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
+        """Return the whole potential as arrays for the kernels, see `Network.stored`."""
+        stored = self.network.stored(geometry)
+        if stored is None:
+            return None
+        common = {"energy_shift": self.energy_shift}
+        for repulsion in self.repulsion:
+            common |= repulsion.arrays()
+        return StoredModel(stored.family, {**stored.arrays, **common})
+
+    def frozen(self) -> Potential:
+        """Make this potential one for evaluation only, and return it: its weights ask for no gradients any more."""
+        self.eval().requires_grad_(False)
+        self.network.freeze()
+        return self
+
+    def with_network(self, network: Network) -> Potential:
+        """Return a potential of another network with a copy of all else."""
+        new = Potential(network, self.elements)
+        new.repulsion = copy.deepcopy(self.repulsion)
+        new.energy_shift.copy_(self.energy_shift)
+        return new.to(self.device)

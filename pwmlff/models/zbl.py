@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pwmlff import units
 from pwmlff.elements import atomic_number_of
+from pwmlff.ops.pairs import pair_centers
 
 _AMPLITUDES = (0.18175, 0.50986, 0.28022, 0.02817)
 _DECAYS = (3.1998, 0.94229, 0.4029, 0.20162)
@@ -58,12 +59,18 @@ class ZBL(nn.Module):
         self.decays = list(_DECAYS)
         self.strength = units.COULOMB
 
+    def arrays(self) -> dict[str, Tensor]:
+        """Return what the kernels need to know, by the names of `csrc/core/families.hpp`."""
+        return {
+            "repulsion.range": torch.tensor([self.inner, self.outer], dtype=torch.float64),
+            "repulsion.strength": torch.tensor(self.strength, dtype=torch.float64),
+            "repulsion.charges": self.charges,
+        }
+
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return [N] eV; arguments as in `Network.forward`."""
         n_atoms = atom_types.shape[0]
-        centers = torch.repeat_interleave(
-            torch.arange(n_atoms, device=atom_types.device), pair_start[1:] - pair_start[:-1]
-        )
+        centers = pair_centers(pair_start)
         energies = torch.zeros(n_atoms, dtype=pair_vectors.dtype, device=pair_vectors.device)
         near = torch.nonzero((pair_vectors * pair_vectors).sum(-1) < self.outer * self.outer).squeeze(-1)
         centers = centers.index_select(0, near)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pwmlff.ops import library, reference
-from pwmlff.ops.reference import DpModel
+from pwmlff.ops.pairs import pair_centers
+from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, make_evaluator
 
 if library.load():
 
@@ -44,35 +45,6 @@ if library.load():
             return torch.ops.pwmlff.fitting_net(inputs, parameters, widths, activation)
         return reference.fitting_net(inputs, parameters, widths, activation)
 
-    def dp_evaluate(
-        pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor, model: DpModel
-    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006 - TorchScript
-        """Evaluate a whole Deep Potential; see `reference.dp_evaluate`."""
-        if torch.ops.pwmlff.has_kernels(pair_vectors):
-            return torch.ops.pwmlff.dp_evaluate(
-                pair_vectors,
-                pair_start,
-                pair_types,
-                atom_types,
-                model.embedding,
-                model.grids,
-                model.fitting,
-                model.mean,
-                model.scale,
-                model.overflows,
-                model.embedding_widths,
-                model.fitting_widths,
-                model.embedding_activation,
-                model.fitting_activation,
-                model.inner,
-                model.outer,
-                model.n_neighbors,
-                model.dx,
-                model.n_axis,
-                model.has_double_geometry,
-            )
-        return reference.dp_evaluate(pair_vectors, pair_start, pair_types, atom_types, model)
-
     def kalman_sweep(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
         """Downdate a symmetric matrix in tiles and multiply it; see `reference.kalman_sweep`."""
         if tiles.device.type == "cpu":
@@ -80,19 +52,20 @@ if library.load():
         return reference.kalman_sweep(tiles, downdate, directions)
 
 else:
-    dp_evaluate = reference.dp_evaluate
     embedding_contraction = reference.embedding_contraction
     environment_matrix = reference.environment_matrix
     fitting_net = reference.fitting_net
     kalman_sweep = reference.kalman_sweep
 
 __all__ = [
-    "DpModel",
-    "dp_evaluate",
+    "StoredEvaluator",
+    "StoredModel",
     "embedding_contraction",
     "environment_matrix",
     "fitting_net",
     "kalman_sweep",
     "library",
+    "make_evaluator",
+    "pair_centers",
     "reference",
 ]

@@ -159,9 +159,9 @@ class KalmanUpdate(UpdateStrategy):
         kinds = self._kinds()
         values = ErrorSums.zero(batch.energy.device).values
         for taken in [kinds] if self.config.joint else [[kind] for kind in kinds]:
-            directions, residuals, found = self._measure(parts, taken)
+            directions, residuals, errors = self._measure(parts, taken)
             is_new = values[:, -1:] == 0  # no labels of the quantity so far
-            values = torch.where(is_new, found.values, values)
+            values = torch.where(is_new, errors.values, values)
             if len(residuals):
                 self._change_weights(self.filter.step(directions, residuals))
         return ErrorSums(values)
@@ -170,9 +170,9 @@ class KalmanUpdate(UpdateStrategy):
         """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""
         table = self._empty_table(len(parts) * len(kinds))
         sums = ErrorSums.zero(table.device)
-        for part, found in zip(parts, table.view(len(parts), len(kinds), -1), strict=True):
+        for part, rows in zip(parts, table.view(len(parts), len(kinds), -1), strict=True):
             if part.n_frames == 0:
-                found.zero_()
+                rows.zero_()
                 continue
             prediction = predict(
                 self.potential,
@@ -184,8 +184,8 @@ class KalmanUpdate(UpdateStrategy):
             )
             sums = sums + sum_errors(prediction, part).detached()
             measured = [kind.measure(prediction, part) for kind in kinds]
-            found[:, :2] = torch.stack([m.sums for m in measured])
-            self._vector.write_gradients([m.value for m in measured], found[:, 2:])
+            rows[:, :2] = torch.stack([m.sums for m in measured])
+            self._vector.write_gradients([m.value for m in measured], rows[:, 2:])
         distributed.sum_(table)
         has_labels = table[:, 1] > 0
         if not has_labels.all():

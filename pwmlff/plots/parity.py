@@ -6,6 +6,7 @@ The error panel is there because a parity line of total energies looks perfect l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff import keys
-from pwmlff.evaluate.errors import ErrorSums
 from pwmlff.plots.style import COLOR_MAP, COLORS, plot_style, save_figure
 
 if TYPE_CHECKING:
@@ -38,6 +38,23 @@ _LOOKS = {
     keys.VIRIAL: _Look("Virial.png", "virial per atom", "eV/atom", "meV/atom", 1000.0),
     keys.ATOMIC_ENERGIES: _Look("AtomicEnergy.png", "atomic energy", "eV", "meV", 1000.0),
 }
+
+
+@dataclass(frozen=True)
+class ParityErrors:
+    """The errors that the legend of a plot tells, in internal units; None where one has no value.
+
+    Attributes:
+        count: Compared values, of which not all need be drawn.
+        rmse: Root mean square error.
+        mae: Mean absolute error.
+        r2: Coefficient of determination.
+    """
+
+    count: int
+    rmse: float | None
+    mae: float | None
+    r2: float | None
 
 
 class ParityPoints:
@@ -77,12 +94,12 @@ class ParityPoints:
         return self._kept[label] / max(self._seen[label], 1)
 
 
-def draw_parity_plots(points: ParityPoints, sums: Mapping[str, ErrorSums], folder: Path) -> list[Path]:
+def draw_parity_plots(points: ParityPoints, errors: Mapping[str, ParityErrors], folder: Path) -> list[Path]:
     """Draw one plot per labelled quantity; plots of an earlier test that no longer apply are removed.
 
     Args:
         points: What to draw.
-        sums: The exact errors, for the legends.
+        errors: Those over all points, for the legends, by label name.
         folder: Gets Energy.png, Force.png, Virial.png, AtomicEnergy.png.
 
     Returns:
@@ -91,15 +108,15 @@ def draw_parity_plots(points: ParityPoints, sums: Mapping[str, ErrorSums], folde
     written = []
     for label, look in _LOOKS.items():
         path = folder / look.file
-        if sums[label].count == 0:
+        if errors[label].count == 0:
             path.unlink(missing_ok=True)
             continue
-        _draw(points.of(label), points.fraction(label), sums[label], look, path)
+        _draw(points.of(label), points.fraction(label), errors[label], look, path)
         written.append(path)
     return written
 
 
-def _draw(points: NDArray[np.float64], fraction: float, sums: ErrorSums, look: _Look, path: Path) -> None:
+def _draw(points: NDArray[np.float64], fraction: float, summary: ParityErrors, look: _Look, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -112,7 +129,7 @@ def _draw(points: NDArray[np.float64], fraction: float, sums: ErrorSums, look: _
         upper.plot(span, span, color="#444444", linewidth=0.9, linestyle="--", zorder=1)
         lower.axhline(0.0, color="#444444", linewidth=0.9, linestyle="--", zorder=1)
         errors = (points[:, 1] - points[:, 0]) * look.error_factor
-        _scatter(upper, points[:, 0], points[:, 1], _legend(sums, look))
+        _scatter(upper, points[:, 0], points[:, 1], _legend(summary, look))
         _scatter(lower, points[:, 0], errors)
         upper.set(xlim=span, ylim=span, ylabel=f"predicted {look.name} ({look.unit})")
         lower.set(xlabel=f"reference {look.name} ({look.unit})", ylabel=f"error ({look.error_unit})")
@@ -121,7 +138,7 @@ def _draw(points: NDArray[np.float64], fraction: float, sums: ErrorSums, look: _
             axes.xaxis.set_major_locator(MaxNLocator(5))
         upper.legend(loc="upper left", handlelength=0.8)
         shown = "" if fraction == 1.0 else f", {len(points)} shown"
-        upper.set_title(f"{look.name}: {sums.count} values{shown}", loc="left")
+        upper.set_title(f"{look.name}: {summary.count} values{shown}", loc="left")
         save_figure(figure, path)
 
 
@@ -143,11 +160,11 @@ def _point_density(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np
     return np.log1p(counts[x_bin, y_bin])
 
 
-def _legend(sums: ErrorSums, look: _Look) -> str:
+def _legend(errors: ParityErrors, look: _Look) -> str:
     lines = []
-    for name, value in (("RMSE", sums.rmse), ("MAE", sums.mae)):
+    for name, value in (("RMSE", errors.rmse), ("MAE", errors.mae)):
         if value is not None:
             lines.append(f"{name} {value * look.error_factor:.4g} {look.error_unit}")
-    if sums.r2 is not None:
-        lines.append(f"R² {sums.r2:.5f}")
+    if errors.r2 is not None:
+        lines.append(f"R² {errors.r2:.5f}")
     return "\n".join(lines)

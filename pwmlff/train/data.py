@@ -13,6 +13,7 @@ from pwmlff import keys
 from pwmlff.config import RunConfig
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.errors import ConfigError
 from pwmlff.optim import OptimizerConfig
 
@@ -47,8 +48,8 @@ class FrameSubset(Sequence[Frame]):
 
 
 @dataclass
-class DataSummary:
-    """What is in a set of frames, found in one pass.
+class FrameCounts:
+    """How many frames, atoms and labels a run has, counted in one pass.
 
     Attributes:
         n_frames: Frames.
@@ -84,58 +85,34 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Fra
     if config.valid_data:
         valid = read_frames(config.valid_data, format=config.format, skip_bad=config.skip_bad, report=report)
         return frames, valid
-    train, held_out = split_frames(frames, config.valid_ratio, by_time=config.valid_split == "time", seed=config.seed)
+    train, held_out = split_frames(
+        len(frames),
+        config.valid_ratio,
+        SplitBy(config.valid_split),
+        seed=config.seed,
+        source_of=lambda index: frames[index].source,
+    )
     return FrameSubset(frames, train), FrameSubset(frames, held_out)
 
 
-def split_frames(
-    frames: Sequence[Frame], ratio: float, *, by_time: bool, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose the frames to hold out for validation.
-
-    Args:
-        frames: All frames.
-        ratio: Fraction to hold out, rounded to whole frames; at least one frame is left for training.
-        by_time: Hold out the last frames of each source; else draw them at random.
-        seed: Of the drawing.
-
-    Returns:
-        Indices of the training and of the validation frames, each in ascending order.
-    """
-    held_out: list[int] = []
-    if by_time:
-        members: dict[str, list[int]] = {}
-        for index, frame in enumerate(frames):
-            members.setdefault(frame.source, []).append(index)
-        for indices in members.values():
-            n_kept = max(1, len(indices) - round(ratio * len(indices)))
-            held_out += indices[n_kept:]
-    else:
-        n_held_out = min(round(ratio * len(frames)), len(frames) - 1)
-        held_out = np.random.default_rng(seed).permutation(len(frames))[:n_held_out].tolist()
-    is_held_out = np.zeros(len(frames), dtype=bool)
-    is_held_out[held_out] = True
-    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
-
-
-def summarize(frames: Sequence[Frame]) -> DataSummary:
+def count_frames(frames: Sequence[Frame]) -> FrameCounts:
     """Count frames, atoms and labels, and fingerprint them."""
-    summary, digest, sizes = DataSummary(), hashlib.sha256(), []
+    counts, digest, sizes = FrameCounts(), hashlib.sha256(), []
     for frame in frames:
         sizes.append(len(frame))
         for label in keys.LABELS:
-            summary.n_labelled[label] += getattr(frame, label) is not None
+            counts.n_labelled[label] += getattr(frame, label) is not None
         for array in (frame.atomic_numbers, frame.positions, frame.cell):
             digest.update(array.tobytes())
         digest.update(repr(frame.energy).encode())
-    summary.n_labelled[keys.GROUP_ENERGIES] = summary.n_labelled[keys.ATOMIC_ENERGIES]
-    summary.sizes = np.array(sizes, dtype=np.int64)
-    summary.n_frames, summary.n_atoms = len(sizes), sum(sizes)
-    summary.fingerprint = digest.hexdigest()
-    return summary
+    counts.n_labelled[keys.GROUP_ENERGIES] = counts.n_labelled[keys.ATOMIC_ENERGIES]
+    counts.sizes = np.array(sizes, dtype=np.int64)
+    counts.n_frames, counts.n_atoms = len(sizes), sum(sizes)
+    counts.fingerprint = digest.hexdigest()
+    return counts
 
 
-def describe_labels(summary: DataSummary, optimizer: OptimizerConfig) -> list[str]:
+def describe_labels(counts: FrameCounts, optimizer: OptimizerConfig) -> list[str]:
     """Say which labels are trained and on how many frames.
 
     Raises:
@@ -143,10 +120,10 @@ def describe_labels(summary: DataSummary, optimizer: OptimizerConfig) -> list[st
     """
     used, lines = [], []
     for label, flag in _FLAG_OF.items():
-        n_labelled, is_trained = summary.n_labelled[label], getattr(optimizer, flag)
+        n_labelled, is_trained = counts.n_labelled[label], getattr(optimizer, flag)
         name = label.replace("_", " ")
         if is_trained and n_labelled:
-            used.append(f"{name} on {n_labelled} of {summary.n_frames} frames")
+            used.append(f"{name} on {n_labelled} of {counts.n_frames} frames")
         elif is_trained:
             lines.append(f"no training frame has {name}: `{flag}` has no effect")
         elif n_labelled and label in keys.LABELS:

@@ -34,9 +34,9 @@ def describe_bad_frames(
         device: Where the potential is.
     """
     chosen = [int(index) for index in indices]
-    found = [dataset[i].frame.where for i in chosen if not _is_finite(potential, dataset, i, weights, device)]
+    faulty = [dataset[i].frame.where for i in chosen if not _is_finite(potential, dataset, i, weights, device)]
     first = [dataset[i].frame.where for i in chosen[:_N_SHOWN]]
-    everywhere = distributed.gather((found, first, len(chosen)))
+    everywhere = distributed.gather((faulty, first, len(chosen)))
     bad = [where for places, _, _ in everywhere for where in places]
     advice = "look at the structure and labels there"
     if len(bad) == sum(n_frames for _, _, n_frames in everywhere) > 1:

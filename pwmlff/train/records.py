@@ -1,10 +1,9 @@
-"""The files of a run's folder: columns of numbers per epoch, the learning curve, TensorBoard."""
+"""The files of a run's folder: columns of numbers per epoch, TensorBoard, and which records can be kept."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwmlff import keys
+from pwmlff.train.curve import CurveFile
 from pwmlff.train.metrics import EpochResult, Metrics
 from pwmlff.train.observers import StepReport, TrainingObserver
 
@@ -27,7 +27,6 @@ COLUMNS = {
     keys.VIRIAL: "RMSE_virial(eV/atom)",
 }
 _WIDTH = 22
-_CURVE_INTERVAL = 60.0  # s between two drawings of the learning curve
 
 
 @dataclass(frozen=True)
@@ -103,38 +102,6 @@ class EpochTables(TrainingObserver):
 
     def _numbers(self, metrics: Metrics) -> list[float]:
         return [metrics.loss, *(metrics.rmse.get(name, math.nan) for name in self._quantities)]
-
-
-class CurveFile(TrainingObserver):
-    """Draws `learning_curve.png` now and then and at the end."""
-
-    def __init__(self, path: Path, quantities: Sequence[str]) -> None:
-        """Choose the file and the quantities shown."""
-        self._path = path
-        self._quantities = quantities
-        self._history: list[EpochResult] = []
-        self._drawn = time.monotonic()
-
-    def begin(self, history: Sequence[EpochResult]) -> None:
-        """Take the epochs done before."""
-        self._history = list(history)
-
-    def on_epoch(self, result: EpochResult) -> None:
-        """Draw, unless it was done a moment ago."""
-        self._history.append(result)
-        if time.monotonic() - self._drawn > _CURVE_INTERVAL:
-            self._draw()
-
-    def end(self) -> None:
-        """Draw the last state."""
-        self._draw()
-
-    def _draw(self) -> None:
-        from pwmlff.plots.learning_curve import plot_learning_curve
-
-        if self._history:
-            plot_learning_curve(self._history, self._path, self._quantities)
-        self._drawn = time.monotonic()
 
 
 class TensorBoardLog(TrainingObserver):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pwmlff.models.checkpoint import Checkpoint
+from pwmlff.models.files import ModelFile
 
 # keys that may change between the parts of one run
 _MAY_CHANGE = frozenset(
@@ -19,7 +19,6 @@ _MAY_CHANGE = frozenset(
         "format",
         "test_data",
         "test_dir_name",
-        "valid_shuffle",
         "recover_train",
         "model_load_file",
         "model_store_dir",
@@ -42,7 +41,7 @@ class ResumeDecision:
     lines: list[str] = field(default_factory=list)
 
 
-def decide(checkpoint: Checkpoint, config: Mapping[str, Any], fingerprint: str) -> ResumeDecision:
+def decide(checkpoint: ModelFile, config: Mapping[str, Any], fingerprint: str) -> ResumeDecision:
     """Compare a checkpoint with the run that is about to start.
 
     Args:

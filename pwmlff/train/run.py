@@ -22,11 +22,12 @@ from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
 from pwmlff.launch import is_restart
-from pwmlff.models import DERIVED_MODELS, Potential, build_potential
-from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.models import Potential, build_potential
+from pwmlff.models.files import ModelFile, read_model
+from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
-from pwmlff.train.data import DataSummary, describe_labels, read_run_frames, summarize
+from pwmlff.train.data import FrameCounts, count_frames, describe_labels, read_run_frames
 from pwmlff.train.observers import TrainingObserver
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
@@ -65,14 +66,14 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     if not config.elements and start is not None:
         config = config.model_copy(update={"atom_type": tuple(start.potential.elements)})
     files = RunFiles(config.model_store_dir, config.model_name)
-    train_frames, valid_frames, summary = _read(config, console)
-    settings = _settings(config, files, device, summary)
-    found = _resumable(config, settings, files, fresh, console)
-    potential, train_data = _prepare(config, train_frames, start if found is None else found, console)
+    train_frames, valid_frames, counts = _read(config, console)
+    settings = _settings(config, files, device, counts)
+    checkpoint = _resumable(config, settings, files, fresh, console)
+    potential, train_data = _prepare(config, train_frames, start if checkpoint is None else checkpoint, console)
     potential.to(device)
-    trainer = _trainer(config, potential, train_data, valid_frames, settings, files, summary, console)
-    if found is not None:
-        trainer.restore(found)
+    trainer = _trainer(config, potential, train_data, valid_frames, settings, files, counts, console)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
     if distributed.is_first():
         files.write_config(settings.config)
     if trainer.epoch > settings.n_epochs:
@@ -83,12 +84,13 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     return files.last
 
 
-def _start_model(path: Path) -> Checkpoint:
-    checkpoint = load_checkpoint(path)
-    if type(checkpoint.potential.network) in DERIVED_MODELS.values():
-        source = checkpoint.config.get("compression", {}).get("source", "the checkpoint it was made from")
-        raise ModelFileError(f"'{path}' is a compressed model, which cannot be trained; start from {source}")
-    return checkpoint
+def _start_model(path: Path) -> ModelFile:
+    model = read_model(path)
+    kind = model.potential.network.untrainable
+    if kind:
+        source = model.config.get("compression", {}).get("source", "the checkpoint it was made from")
+        raise ModelFileError(f"'{path}' is {kind}, which cannot be trained; start from {source}")
+    return model
 
 
 def _device(config: RunConfig, console: Console) -> torch.device:
@@ -105,29 +107,29 @@ def _device(config: RunConfig, console: Console) -> torch.device:
     return device
 
 
-def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], DataSummary]:
+def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], FrameCounts]:
     report = ReadReport()
     train_frames, valid_frames = read_run_frames(config, report)
     _say(console, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
-    summary = summarize(train_frames)
+    counts = count_frames(train_frames)
     _say(
         console,
-        f"{summary.n_frames} training frames ({summary.n_atoms} atoms), {len(valid_frames)} validation frames",
-        *describe_labels(summary, config.optimizer),
+        f"{counts.n_frames} training frames ({counts.n_atoms} atoms), {len(valid_frames)} validation frames",
+        *describe_labels(counts, config.optimizer),
     )
-    return train_frames, valid_frames, summary
+    return train_frames, valid_frames, counts
 
 
-def _settings(config: RunConfig, files: RunFiles, device: torch.device, summary: DataSummary) -> TrainerSettings:
+def _settings(config: RunConfig, files: RunFiles, device: torch.device, counts: FrameCounts) -> TrainerSettings:
     return TrainerSettings(
         last=files.last,
         best=files.best,
         snapshots=files.snapshots,
         n_epochs=config.optimizer.epochs,
         config=config.model_dump(mode="json"),
-        data={"n_frames": summary.n_frames, "n_atoms": summary.n_atoms, "fingerprint": summary.fingerprint},
+        data={"n_frames": counts.n_frames, "n_atoms": counts.n_atoms, "fingerprint": counts.fingerprint},
         print_freq=config.optimizer.print_freq,
         save_step=config.optimizer.save_step,
         ema_decay=OPTIMIZERS[config.optimizer.optimizer].default_ema_decay
@@ -139,16 +141,16 @@ def _settings(config: RunConfig, files: RunFiles, device: torch.device, summary:
 
 def _resumable(
     config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
-) -> Checkpoint | None:
+) -> ModelFile | None:
     """Return the checkpoint to go on from; one of another run is renamed and None returned."""
-    found = _find(config, settings, files, fresh, console) if distributed.is_first() else None
-    is_found = distributed.from_first(lambda: found is not None)
-    return load_checkpoint(files.last) if is_found and found is None else found
+    checkpoint = _find(config, settings, files, fresh, console) if distributed.is_first() else None
+    can_resume = distributed.from_first(lambda: checkpoint is not None)
+    return load_checkpoint(files.last) if can_resume and checkpoint is None else checkpoint
 
 
 def _find(
     config: RunConfig, settings: TrainerSettings, files: RunFiles, fresh: bool, console: Console
-) -> Checkpoint | None:
+) -> ModelFile | None:
     if not files.last.exists():
         return None
     # a run that torchrun started again is not a new one: what it found at its start has been set aside by then
@@ -166,7 +168,7 @@ def _find(
 
 
 def _prepare(
-    config: RunConfig, train_frames: Sequence[Frame], start: Checkpoint | None, console: Console
+    config: RunConfig, train_frames: Sequence[Frame], start: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
     """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
@@ -183,7 +185,7 @@ def _prepare(
         return potential, train_data
     if distributed.is_first():
         potential.set_energy_shift(fit_energy_shift(train_frames, config.elements))
-        potential.fit_statistics(iterate_batches(train_data, config.optimizer.batch_size))
+        potential.collect_statistics(iterate_batches(train_data, config.optimizer.batch_size))
     for tensor in potential.state_dict().values():
         distributed.broadcast_(tensor)
     shift = potential.energy_shift.tolist()
@@ -199,17 +201,17 @@ def _trainer(
     valid_frames: Sequence[Frame],
     settings: TrainerSettings,
     files: RunFiles,
-    summary: DataSummary,
+    counts: FrameCounts,
     console: Console,
 ) -> Trainer:
     optimizer = config.optimizer
     sampler = BatchSampler(
-        len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed, work=summary.sizes
+        len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed, work=counts.sizes
     )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
     update.say = lambda line: _say(console, line)
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
-    trained = [name for name, weight in weights if weight > 0 and summary.n_labelled[name]]
+    trained = [name for name, weight in weights if weight > 0 and counts.n_labelled[name]]
     observers: list[TrainingObserver] = []
     if distributed.is_first():
         records, missing = optional_records(files, trained)

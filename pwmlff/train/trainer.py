@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,20 +28,20 @@ from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.errors import TrainingError
-from pwmlff.models.checkpoint import Checkpoint, save_checkpoint
 from pwmlff.models.derivatives import predict
+from pwmlff.models.files import ModelFile
+from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.potential import Potential
 from pwmlff.optim.base import NonFiniteError, UpdateStrategy
-from pwmlff.optim.ema import WeightAverage
 from pwmlff.optim.loss import ErrorSums, sum_errors
 from pwmlff.train.diagnosis import describe_bad_frames
+from pwmlff.train.final_weights import FinalWeights
 from pwmlff.train.metrics import EpochResult, Metrics, RunningErrors
 from pwmlff.train.observers import StepReport, TrainingObserver
 from pwmlff.train.prefetch import load_batches
 from pwmlff.train.sampler import BatchSampler
 from pwmlff.train.signals import StopRequest, TrainingStopped
 
-_N_CALIBRATION = 64  # frames that give averaged weights their zero of energy
 # A checkpoint that took longer than this, s, is not written after every epoch (P of a Kalman filter has gigabytes), but
 # when so many times as long has passed since.
 _LONG_SAVE = 0.5
@@ -110,10 +110,9 @@ class Trainer:
         self.sampler = sampler
         self.settings = settings
         self.observers = observers
-        self.average = (
-            WeightAverage(potential, settings.ema_decay, own=["energy_shift"]) if settings.ema_decay else None
+        self.final_weights = FinalWeights(
+            potential, settings.ema_decay, train_data, sampler.batch_size, settings.device
         )
-        self._calibrated_at = -1  # number of updates of the average
         self._saved_at, self._save_seconds = -math.inf, 0.0
         self.epoch = 1
         self.batch = 0  # batches done in this epoch
@@ -212,8 +211,9 @@ class Trainer:
             "optimizer": optimizer_state,
             "data": self.settings.data,
         }
-        if self.average is not None:
-            trained, state["average"] = self.average.state()
+        trained, average = self.final_weights.state()
+        if average:
+            state["average"] = average
             tensors |= {f"trained/{name}": value for name, value in trained.items()}
         tensors["running/sums"], tensors["running/losses"] = self.running.sums.values, self.running.losses
         if self.history:
@@ -226,13 +226,12 @@ class Trainer:
         self._saved_at = time.perf_counter()
         self._save_seconds = self._saved_at - started
 
-    def restore(self, checkpoint: Checkpoint) -> None:
+    def restore(self, checkpoint: ModelFile) -> None:
         """Go back to the state in which a checkpoint was saved."""
         tensors, state = checkpoint.tensors, checkpoint.state
         self.potential.load_state_dict(checkpoint.potential.state_dict())
         self.update.load_state(_below("optimizer/", tensors), state["optimizer"])
-        if self.average is not None:
-            self.average.load_state(_below("trained/", tensors), state["average"])
+        self.final_weights.load_state(_below("trained/", tensors), state.get("average", {}))
         device = self.settings.device
         self.running = RunningErrors(
             ErrorSums(tensors["running/sums"].to(device)), tensors["running/losses"].to(device)
@@ -253,8 +252,7 @@ class Trainer:
             raise TrainingError(f"step {self.update.n_steps + 1}: {message}") from error
         sums, n_frames = self._over_processes(sums, batch.n_frames)
         self.running.add(sums, sums.loss(weights), n_frames)
-        if self.average is not None:
-            self.average.update()
+        self.final_weights.update()
         self.batch += 1
 
     def _after_step(self) -> None:
@@ -313,37 +311,9 @@ class Trainer:
         with self._final_weights():
             save_checkpoint(path, self.potential, config=self.settings.config, state={"data": self.settings.data})
 
-    @contextmanager
-    def _final_weights(self) -> Iterator[None]:
+    def _final_weights(self) -> AbstractContextManager[None]:
         """Give the potential the weights that are tested and kept, for the length of a `with` block."""
-        if self.average is None:
-            yield
-            return
-        trained_shift = self.potential.energy_shift.clone()
-        with self.average.applied():
-            if self._calibrated_at != self.average.n_updates:
-                self._calibrated_at = self.average.n_updates
-                self.potential.energy_shift.copy_(trained_shift)
-                if self.update.weights.energy > 0:
-                    self._calibrate()
-            yield
-
-    def _calibrate(self) -> None:
-        """Shift all energies per atom so that their mean error on some training frames, spread over all, is zero.
-
-        An average of weights is no average of energies: along the path of the weights it is off by a constant, tens of
-        meV per atom where they still move fast.
-        """
-        frames = np.unique(np.linspace(0, len(self.train_data) - 1, _N_CALIBRATION).round().astype(np.int64))
-        n_at_once = self.sampler.batch_size
-        errors = []
-        for first in range(0, len(frames), n_at_once):
-            batch = self.train_data.batch(frames[first : first + n_at_once]).to(self.settings.device)
-            energy = predict(self.potential, batch, forces=False, virial=False).energy
-            errors.append(((batch.energy - energy) / batch.n_atoms)[batch.has_energy])
-        error = torch.cat(errors).mean()
-        if torch.isfinite(error):  # no label, or weights that are lost
-            self.potential.energy_shift.add_(error)
+        return self.final_weights.applied(shifted=self.update.weights.energy > 0)
 
     def _seconds_in_epoch(self) -> float:
         return self._seconds_before + time.perf_counter() - self._epoch_started

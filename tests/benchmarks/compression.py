@@ -22,18 +22,19 @@ import numpy as np
 import torch
 from bench_tools import Spread, describe_machine, print_table, say
 
+from pwmlff.compress import tabulate
 from pwmlff.compress.deviations import Deviations, compare
-from pwmlff.compress.tabulate import Order, tabulate
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.export.precision import in_precision
 from pwmlff.models import Potential
-from pwmlff.models.checkpoint import load_potential
 from pwmlff.models.dp.compressed import CompressedDeepPotential
 from pwmlff.models.dp.network import DeepPotentialBase
+from pwmlff.models.files.checkpoint import load_potential
 from pwmlff.models.inference import PotentialInference
+from pwmlff.models.tables import Order
 from pwmlff.plots.style import COLORS, plot_style, save_figure
 
 ORDERS: tuple[Order, ...] = (3, 5)
@@ -99,10 +100,10 @@ def time_in_turns(forms: Sequence[PotentialInference], times: Sequence[list[floa
     for form in forms:  # the first call prepares weights
         form(*inputs)
     for _ in range(rounds):
-        for form, found in zip(forms, times, strict=True):
+        for form, kept in zip(forms, times, strict=True):
             start = time.perf_counter()
             form(*inputs)
-            found.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
+            kept.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
 
 
 def describe_range(potential: Potential, batch: Batch) -> str:
@@ -110,7 +111,7 @@ def describe_range(potential: Potential, batch: Batch) -> str:
     network = potential.network
     if not isinstance(network, DeepPotentialBase):
         raise SystemExit(f"a {type(network).__name__} has no embedding nets to tabulate")
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start.diff())
+    centers = batch.atom_types[batch.pair_centers]
     n_near = int((batch.pair_vectors.norm(dim=-1) < network.environment.shortest[centers]).sum())
     return f"{n_near} of {len(centers)} pairs are nearer than any in the training data: they are on the outer intervals"
 

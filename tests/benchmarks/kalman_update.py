@@ -65,13 +65,13 @@ def measure(n: int, rank: int, dtype: torch.dtype, rounds: int) -> tuple[Spread,
     array = torch.ones(ours.tiles.numel(), dtype=dtype)
     times: list[list[float]] = [[], [], []]
     for turn in range(rounds + 1):
-        found = [
+        latest = [
             seconds(lambda: straightforward(matrix, directions)),
             seconds(lambda: ours(directions)),
             seconds(lambda: array.mul_(1.0)),
         ]
         if turn > 0:  # the first round fetches pages
-            for kept, value in zip(times, found, strict=True):
+            for kept, value in zip(times, latest, strict=True):
                 kept.append(value)
     n_bytes = 2 * array.numel() * array.element_size()
     return Spread.of(times[0]), Spread.of(times[1]), Spread.of(times[2]).median, n_bytes / min(times[2])

@@ -101,13 +101,13 @@ def contenders_of(options: argparse.Namespace, models: list[tuple[str, str, Path
     coefficients = f"pair_coeff * * {' '.join(ELEMENTS[options.system])}"
     python = Path(sys.executable)
     environment = lammps_environment(python, options.threads)
-    found = []
+    contenders = []
     for form, dtype, path in models:
         order = options.order if form == "compressed" else None
         style = f"pair_style pwmlff {path}\n{coefficients}"
-        found.append(Contender(f"pwmlff {form} {dtype}", python, style, environment, dtype, order))
+        contenders.append(Contender(f"pwmlff {form} {dtype}", python, style, environment, dtype, order))
     if options.peer is None:
-        return found
+        return contenders
     python = peer_python(options.peer)
     environment = preload_torch(lammps_environment(python, options.threads), options.peer)
     if options.tune_peer_malloc:
@@ -117,10 +117,10 @@ def contenders_of(options: argparse.Namespace, models: list[tuple[str, str, Path
         if path.is_file():
             order = PEER_TABLE_ORDER if name.endswith("compressed") else None
             style = f"pair_style deepmd {path}\n{coefficients}"
-            found.append(Contender(f"deepmd-kit {name}", python, style, environment, table_order=order))
+            contenders.append(Contender(f"deepmd-kit {name}", python, style, environment, table_order=order))
         else:
             say(f"deepmd-kit {name} is left out: no '{path}'; make it with deepmd_peer.py")
-    return found
+    return contenders
 
 
 def measure(

@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.build import bulk
 from deepmd_peer import ELEMENTS, NETS, water_folders
 
-from pwmlff.compress.tabulate import Order, tabulate
+from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import neighbor_list
@@ -22,6 +22,7 @@ from pwmlff.data.readers import read_frames
 from pwmlff.elements import symbol_of
 from pwmlff.export import export_potential
 from pwmlff.models import MODELS, Potential, build_potential
+from pwmlff.models.tables import Order
 
 CUTOFF = 6.0  # Å, where the weights of neighbours reach zero; they begin to fall at 0.5 Å
 
@@ -83,7 +84,7 @@ def _untrained(system: str, cell: Atoms, net: str) -> Potential:
     if system == "copper":  # a perfect crystal has no spread
         cell = cell * (3, 3, 3)
         cell.rattle(0.1, seed=1)
-    potential.fit_statistics(iterate_batches(FrameDataset([_frame_of(cell)], elements, CUTOFF), 1))
+    potential.collect_statistics(iterate_batches(FrameDataset([_frame_of(cell)], elements, CUTOFF), 1))
     return potential
 
 

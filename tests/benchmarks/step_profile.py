@@ -99,12 +99,12 @@ class Watch:
 
     def parts(self) -> dict[str, float]:
         """Return the ms per step of each part, under the profiler."""
-        found: dict[str, float] = defaultdict(float)
+        milliseconds: dict[str, float] = defaultdict(float)
         for event in self.profiler.key_averages():
             name = next((name for name, pattern in PARTS if re.search(pattern, event.key)), PYTORCH)
-            found[name] += 1e-3 * event.self_cpu_time_total / self.n_steps
-        found[REST] = 1e3 * self.profiled_seconds / self.n_steps - sum(found.values())
-        return found
+            milliseconds[name] += 1e-3 * event.self_cpu_time_total / self.n_steps
+        milliseconds[REST] = 1e3 * self.profiled_seconds / self.n_steps - sum(milliseconds.values())
+        return milliseconds
 
 
 def watch_steps(config_path: Path, options: argparse.Namespace) -> tuple[float, dict[str, float]]:

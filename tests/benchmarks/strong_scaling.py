@@ -26,7 +26,7 @@ from torch import Tensor
 from pwmlff import distributed
 from pwmlff.config import load_config
 from pwmlff.data.readers import read_frames
-from pwmlff.models.checkpoint import load_potential
+from pwmlff.models.files.checkpoint import load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums
 from pwmlff.optim.base import UpdateStrategy
 from pwmlff.train import train_from_config
@@ -102,9 +102,9 @@ def child(path: Path, n_warm: int) -> None:
 def measure(options: argparse.Namespace, folder: Path) -> dict[int, list[list[float]]]:
     """Return, by number of processes, the times of steps and of the sums in them, of all rounds."""
     n_frames = len(read_frames(options.data))
-    found: dict[int, list[list[float]]] = {n: [[], []] for n in options.processes}
+    times: dict[int, list[list[float]]] = {n: [[], []] for n in options.processes}
     for number in range(options.rounds):
-        for n, lists in found.items():
+        for n, lists in times.items():
             path = folder / f"run{n}.json"
             path.write_text(json.dumps(run_config(options, n_frames, str(folder / f"run{n}"))))
             launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", n]
@@ -113,7 +113,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[int, list[list[fl
             for kept, new in zip(lists, json.loads(path.with_suffix(".times").read_text()), strict=True):
                 kept += new
             say(f"round {number + 1}, {n} processes: {1e3 * Spread.of(lists[0]).median:.1f} ms")
-    return found
+    return times
 
 
 def deviation(folder: Path, n: int, reference: int) -> float:
@@ -147,11 +147,11 @@ def main() -> None:
     say(describe_machine())
     with tempfile.TemporaryDirectory(prefix="pwmlff-scaling-") as name:
         folder = Path(name)
-        found = measure(options, folder)
+        times = measure(options, folder)
         first = options.processes[0]
-        base = Spread.of(found[first][0]).median
+        base = Spread.of(times[first][0]).median
         rows = []
-        for n, (steps, sums) in found.items():
+        for n, (steps, sums) in times.items():
             spread, gain = Spread.of([1e3 * s for s in steps]), base / Spread.of(steps).median
             figures = [spread.median, spread.p10, spread.p90, 1e3 * Spread.of(sums).median]
             shown = [f"{value:.1f}" for value in figures]

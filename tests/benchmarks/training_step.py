@@ -75,31 +75,32 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[dict[st
         command = [peer_python(options.peer), HERE / "deepmd_steps.py", "peer.json", *counts]
         malloc = TUNED_MALLOC if options.tune_peer_malloc else {}
         contenders[PEER] = (command, {**environment, **malloc})
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
+    rounds_of: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
     for number in range(options.rounds):
         for name, (command, variables) in contenders.items():
             lines = run_child(command, variables, folder).splitlines()
             figures = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
-            found[name].append(figures)
+            rounds_of[name].append(figures)
             median = Spread.of(figures["seconds"]).median
             say(f"round {number + 1}, {name}: {1e3 * median:.1f} ms, {figures['threads']} threads")
-    return found
+    return rounds_of
 
 
-def report(found: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> None:
+def report(rounds_of: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> None:
     """Print the table and the roofline."""
     spreads = {
-        name: Spread.of([1e3 * s for figures in rounds for s in figures["seconds"]]) for name, rounds in found.items()
+        name: Spread.of([1e3 * s for figures in rounds for s in figures["seconds"]])
+        for name, rounds in rounds_of.items()
     }
     reference = spreads.get(PEER)
     rows = []
     for name, spread in spreads.items():
-        peak = max(figures["peak_bytes"] for figures in found[name]) / 2**20
+        peak = max(figures["peak_bytes"] for figures in rounds_of[name]) / 2**20
         ratio = f"{spread.median / reference.median:.2f}" if reference else "-"
         rows.append([name, f"{spread.median:.1f}", f"{spread.p10:.1f}", f"{spread.p90:.1f}", ratio, f"{peak:.0f}"])
     title = f"training step, water, {options.precision}, {options.threads} threads, {options.rounds} rounds in turns"
     columns = ["", "median ms", "p10", "p90", "time / peer's", "peak MiB"]
-    notes = [roofline(found[OURS], spreads[OURS]), describe_machine()]
+    notes = [roofline(rounds_of[OURS], spreads[OURS]), describe_machine()]
     if reference is None:
         notes.append("deepmd-kit was not measured: give --peer WORK, a folder made by deepmd_peer.py")
     print_table(title, columns, rows, notes)
@@ -136,8 +137,8 @@ def main() -> None:
     pin_to_cores(options.threads)
     say(describe_machine())
     with tempfile.TemporaryDirectory(prefix="pwmlff-steps-") as folder:
-        found = measure(options, Path(folder))
-    report(found, options)
+        rounds_of = measure(options, Path(folder))
+    report(rounds_of, options)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from pwmlff.cli.main import app
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, build_potential
-from pwmlff.models.checkpoint import save_checkpoint
+from pwmlff.models.files.checkpoint import save_checkpoint
 
 MODEL = {
     "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 4},

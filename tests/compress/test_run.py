@@ -22,9 +22,9 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError
 from pwmlff.evaluate import predict_frames
 from pwmlff.models import Potential, build_potential, predict
-from pwmlff.models.checkpoint import load_checkpoint, load_potential, save_checkpoint
 from pwmlff.models.dp import DPConfig
 from pwmlff.models.dp.compressed import CompressedDeepPotential
+from pwmlff.models.files.checkpoint import load_checkpoint, load_potential, save_checkpoint
 from pwmlff.train import train_from_config
 
 
@@ -128,10 +128,10 @@ def test_made_up_structures(trained: Callable) -> None:
     """They have the neighbours of the training data, no shorter distances, and almost as short ones."""
     potential: Potential = trained("DP")
     environment = potential.network.environment
-    frames = hard_sphere_frames(potential, environment.shortest.numpy(), 3)
+    frames = hard_sphere_frames(potential, environment.shortest.numpy(), float(environment.n_neighbors), 3)
     dataset = FrameDataset(frames, potential.elements, potential.cutoff)
     batch = dataset.batch(range(3))
-    centers = torch.repeat_interleave(batch.atom_types, batch.pair_start[1:] - batch.pair_start[:-1])
+    centers = batch.atom_types[batch.pair_centers]
     distances = torch.linalg.vector_norm(batch.pair_vectors, dim=-1)
     for element, shortest in enumerate(environment.shortest.tolist()):
         assert shortest <= distances[centers == element].min() < shortest + 0.1

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pwmlff.compress import tabulate
 from pwmlff.compress.deviations import compare
-from pwmlff.compress.ranges import compressed_network, table_ranges
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
 from pwmlff.models import Potential
@@ -27,7 +26,7 @@ def net_features(potential: Potential, index: int, x: Tensor) -> Tensor:
 
 
 def table_of(potential: Potential, dx: float, order: int, index: int = 1) -> EmbeddingTable:
-    return compressed_network(tabulate(potential, dx, order)).tables[index]
+    return tabulate(potential, dx, order).network.tables[index]
 
 
 def slopes(table: EmbeddingTable, x: Tensor) -> Tensor:
@@ -39,10 +38,10 @@ def slopes(table: EmbeddingTable, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", MODELS_TO_COMPRESS)
 def test_forces_of_the_default_grid(trained: Callable, two_element_frames: list[Frame], name: str, order: int) -> None:
     original = trained(name)
-    found = compare(original, tabulate(original, 0.01, order), two_element_frames)
-    assert 0 < found.force_error < {3: 1e-4, 5: 1e-6}[order]
-    assert found.energy.max_absolute < 1e-6
-    assert found.virial.max_absolute < 1e-4
+    deviations = compare(original, tabulate(original, 0.01, order), two_element_frames)
+    assert 0 < deviations.force_error < {3: 1e-4, 5: 1e-6}[order]
+    assert deviations.energy.max_absolute < 1e-6
+    assert deviations.virial.max_absolute < 1e-4
 
 
 @pytest.mark.parametrize(("order", "coarsest", "factor"), [(3, 0.1, 16), (5, 0.2, 64)])
@@ -52,7 +51,7 @@ def test_order_of_convergence(trained: Callable, name: str, order: int, coarsest
     potential = trained(name)
     tables = [table_of(potential, dx, order) for dx in (coarsest, coarsest / 2, coarsest / 4)]
     finest = tables[2]
-    x = torch.linspace(finest.lower, finest.lower + finest.dx * finest.inner, 2001, dtype=torch.float64)
+    x = torch.linspace(finest.grid.lower, finest.grid.lower + finest.dx * finest.grid.fine, 2001, dtype=torch.float64)
     expected = net_features(potential, 1, x)
     errors = [float((table(x) - expected).abs().max()) for table in tables]
     assert errors[-1] > 1e-13  # not yet rounding
@@ -62,12 +61,13 @@ def test_order_of_convergence(trained: Callable, name: str, order: int, coarsest
 
 @pytest.mark.parametrize("order", [3, 5])
 def test_exact_at_nodes_and_smooth_everywhere(trained: Callable, order: int) -> None:
-    """Features and slopes agree from both sides of inner nodes, of the two grids' boundary, and of both ends."""
+    """Features and slopes agree from both sides of fine nodes, of the two grids' boundary, and of both ends."""
     potential, dx = trained("DP"), 0.1
     table = table_of(potential, dx, order)
-    inner_end, end = table.lower + dx * table.inner, table.lower + dx * (table.inner + 10 * table.outer)
-    assert table.outer > 0
-    places = [table.lower, table.lower + dx, table.lower + 7 * dx, inner_end, inner_end + 10 * dx, end]
+    grid = table.grid
+    fine_end, end = grid.lower + dx * grid.fine, grid.lower + dx * (grid.fine + 10 * grid.coarse)
+    assert grid.coarse > 0
+    places = [grid.lower, grid.lower + dx, grid.lower + 7 * dx, fine_end, fine_end + 10 * dx, end]
     nodes = torch.tensor(places, dtype=torch.float64)
     assert (table(nodes) - net_features(potential, 1, nodes)).abs().max() < 1e-12
     step = 1e-9
@@ -77,7 +77,8 @@ def test_exact_at_nodes_and_smooth_everywhere(trained: Callable, order: int) -> 
 
 def test_straight_lines_beyond_both_ends(trained: Callable) -> None:
     table = table_of(trained("DP"), 0.1, 5)
-    for end, away in ((table.lower, -1.0), (table.lower + 0.1 * (table.inner + 10 * table.outer), 1.0)):
+    grid = table.grid
+    for end, away in ((grid.lower, -1.0), (grid.lower + 0.1 * (grid.fine + 10 * grid.coarse), 1.0)):
         x = end + away * torch.tensor([0.0, 1.0, 2.0, 700.0], dtype=torch.float64)
         expected = table(x[:1]) + (x - end).unsqueeze(-1) * slopes(table, x[:1])
         torch.testing.assert_close(table(x), expected, rtol=1e-12, atol=1e-12)
@@ -86,11 +87,12 @@ def test_straight_lines_beyond_both_ends(trained: Callable) -> None:
 def test_range_covers_the_shortest_distances(trained: Callable) -> None:
     potential = trained("DP")
     shortest = potential.network.environment.shortest
-    for found, distance in zip(table_ranges(tabulate(potential, 0.05, 3)), shortest.tolist(), strict=True):
+    ranges = tabulate(potential, 0.05, 3).network.table_summary().ranges
+    for reach, distance in zip(ranges, shortest.tolist(), strict=True):
         u = (distance - 1.0) / (4.5 - 1.0)
         s = (1 + u**3 * (-6 * u**2 + 15 * u - 10)) / distance
-        assert s <= found.fine < 1.2 * s
-        assert found.coarse >= 10 * s
+        assert s <= reach.fine < 1.2 * s
+        assert reach.coarse >= 10 * s
 
 
 def test_source_is_unchanged(trained: Callable) -> None:

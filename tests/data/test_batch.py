@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pytest
 import torch
 
-from pwmlff.data.batch import collate, make_sample
+from pwmlff.data.batch import Batch, collate, make_sample
+from pwmlff.data.batch_fields import Entries, Per, declare
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError
@@ -66,11 +67,46 @@ def test_no_frame_is_dropped(two_element_frames: list[Frame]) -> None:
 
 
 def test_batch_of_no_frame_has_the_types_and_shapes_of_any_other(two_element_frames: list[Frame]) -> None:
-    empty, full = collate([]), collate([make_sample(two_element_frames[0], TYPE_OF, 4.0)])
-    assert (empty.n_frames, len(empty.atom_frame)) == (0, 0)
-    for name, value in vars(full).items():
-        if isinstance(value, torch.Tensor):
-            other = getattr(empty, name)
-            assert other.dtype == value.dtype, name
-            assert other.shape[1:] == value.shape[1:], name
-    assert empty.pair_start.tolist() == empty.frame_start.tolist() == [0]
+    full = collate([make_sample(frame, TYPE_OF, 4.0) for frame in two_element_frames])
+    for empty in (collate([]), full.select([])):
+        assert (empty.n_frames, len(empty.atom_frame), empty.where) == (0, 0, ())
+        for name, value in vars(full).items():
+            if isinstance(value, torch.Tensor):
+                other = getattr(empty, name)
+                assert other.dtype == value.dtype, name
+                assert other.shape[1:] == value.shape[1:], name
+        assert empty.pair_start.tolist() == empty.frame_start.tolist() == [0]
+
+
+@pytest.mark.parametrize("frames", [[0], [3, 1], [5, 4, 3, 2, 1, 0]])
+def test_selected_frames_are_the_batch_of_these_frames(two_element_frames: list[Frame], frames: list[int]) -> None:
+    labelled = [replace(f, atomic_energies=np.arange(len(f)) + 0.5 * i) for i, f in enumerate(two_element_frames)]
+    samples = [make_sample(frame, TYPE_OF, 4.0) for frame in labelled]
+    selected, expected = collate(samples).select(frames), collate([samples[frame] for frame in frames])
+    for each in fields(Batch):
+        first, second = getattr(selected, each.name), getattr(expected, each.name)
+        assert torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second, each.name
+
+
+def test_every_field_is_selected_as_it_declares(two_element_frames: list[Frame]) -> None:
+    @dataclass(frozen=True)
+    class ChargedBatch(Batch):
+        charges: torch.Tensor = field(metadata=declare(Entries(Per.ATOM)))
+        partners: torch.Tensor = field(metadata=declare(Entries(Per.ATOM, dtype=torch.int64, index_of=Per.ATOM)))
+
+    batch = collate([make_sample(frame, TYPE_OF, 4.0) for frame in two_element_frames])
+    n_atoms = len(batch.atom_types)
+    selected = ChargedBatch(**vars(batch), charges=torch.rand(n_atoms), partners=torch.arange(n_atoms)).select([2, 0])
+    assert isinstance(selected, ChargedBatch)
+    assert len(selected.charges) == len(selected.atom_types)
+    assert selected.partners.tolist() == list(range(len(selected.atom_types)))
+
+
+def test_field_without_a_role_is_noticed(two_element_frames: list[Frame]) -> None:
+    @dataclass(frozen=True)
+    class Forgetful(Batch):
+        charges: torch.Tensor
+
+    batch = collate([make_sample(frame, TYPE_OF, 4.0) for frame in two_element_frames])
+    with pytest.raises(AssertionError, match="`charges` does not say what it holds"):
+        Forgetful(**vars(batch), charges=batch.energy).select([0])

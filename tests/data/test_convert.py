@@ -48,9 +48,9 @@ def energies(path: Path) -> list[float]:
 def test_whole(tmp_path: Path, two_files: list[Path], suffix: str) -> None:
     output = tmp_path / f"all{suffix}"
     assert convert(two_files, output) == {output: 15}
-    for found, expected in zip(read_frames([output]), read_frames(two_files), strict=True):
+    for written, expected in zip(read_frames([output]), read_frames(two_files), strict=True):
         for name in ("atomic_numbers", "positions", "cell", "energy", "forces", "virial"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            np.testing.assert_array_equal(getattr(written, name), getattr(expected, name))
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".xyz"])
@@ -99,6 +99,7 @@ def test_skipped_frames_are_listed(tmp_path: Path, two_files: list[Path]) -> Non
         ("all.xyz", {"append": True}, "only HDF5 stores"),
         ("all.h5", {"append": True, "split": 0.5}, "a split cannot be appended"),
         ("all.h5", {"split": 1.0}, "between 0 and 1"),
+        ("all.h5", {"split": 0.99}, "leaves none of the 15 frames for validation"),
         ("a.xyz", {}, "also an input"),
         ("nowhere/all.h5", {}, "does not exist"),
     ],

@@ -77,8 +77,8 @@ def test_every_digit_survives(tmp_path: Path) -> None:
         for k in range(6)
     ]
     write_extxyz(tmp_path / "a.xyz", frames)
-    found, _ = load(tmp_path / "a.xyz", (tmp_path / "a.xyz").read_text())
-    for a, b in zip(found, frames, strict=True):
+    loaded, _ = load(tmp_path / "a.xyz", (tmp_path / "a.xyz").read_text())
+    for a, b in zip(loaded, frames, strict=True):
         for name in ("atomic_numbers", "positions", "cell", "pbc", "energy", "forces", "virial", "atomic_energies"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     from ase.io import read

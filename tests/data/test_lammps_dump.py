@@ -57,8 +57,8 @@ def write(tmp_path: Path) -> WriteDump:
 
 
 def read_one(path: Path, elements: tuple[str, ...] | None = ("Cu", "O")) -> tuple[int, Frame]:
-    (found,) = read_dump(path, elements)
-    return found
+    (step_and_frame,) = read_dump(path, elements)
+    return step_and_frame
 
 
 def distances(frame: Frame) -> np.ndarray:
@@ -132,10 +132,10 @@ def test_frames_come_with_their_steps_also_gzipped(write: WriteDump, tmp_path: P
     packed.write_bytes(gzip.compress(text.encode()))
     for path in (write(text), packed):
         assert is_dump(path)
-        found = list(iterate_trajectory(path, ["Cu", "O"]))
-        assert [step for step, _ in found] == [0, 50, 100]
-        assert [frame.index for _, frame in found] == [0, 1, 2]
-        np.testing.assert_allclose(found[2][1].positions, POSITIONS + 0.2)
+        trajectory = list(iterate_trajectory(path, ["Cu", "O"]))
+        assert [step for step, _ in trajectory] == [0, 50, 100]
+        assert [frame.index for _, frame in trajectory] == [0, 1, 2]
+        np.testing.assert_allclose(trajectory[2][1].positions, POSITIONS + 0.2)
 
 
 def test_frames_before_a_fault_are_read(write: WriteDump) -> None:
@@ -185,9 +185,9 @@ def test_other_trajectories(tmp_path: Path) -> None:
     atoms = [Atoms("CuO", [[0, 0, 0], [0, 0, 2 + 0.1 * k]], cell=[9, 9, 9], pbc=True) for k in range(3)]
     for name in ("frames.xyz", "frames.traj", "XDATCAR"):
         ase.io.write(tmp_path / name, atoms)
-        found = list(iterate_trajectory(tmp_path / name))
-        assert [step for step, _ in found] == [0, 1, 2]
-        np.testing.assert_allclose(found[2][1].positions[1], [0, 0, 2.2], atol=1e-6)
+        trajectory = list(iterate_trajectory(tmp_path / name))
+        assert [step for step, _ in trajectory] == [0, 1, 2]
+        np.testing.assert_allclose(trajectory[2][1].positions[1], [0, 0, 2.2], atol=1e-6)
     with pytest.raises(ConfigError, match="is none; leave it out"):
         next(iterate_trajectory(tmp_path / "frames.xyz", ["Cu", "O"]))
     with pytest.raises(DataFormatError, match="no trajectory"):

@@ -136,8 +136,8 @@ def test_energies_along_a_strain_overrule_all_else(
 ) -> None:
     """Blocks that only PWmat writes are no match for the energies."""
     text = "".join(movement_text(frame, stress=sign * _virial(frame)) for frame in strained_copper)
-    found, report = load(tmp_path / "MOVEMENT", text)
-    for frame, expected in zip(found, strained_copper, strict=True):
+    frames, report = load(tmp_path / "MOVEMENT", text)
+    for frame, expected in zip(frames, strained_copper, strict=True):
         np.testing.assert_allclose(frame.virial, expected.virial, atol=1e-8)
     assert any("follow the strain" in note for note in report.notes)
 

@@ -51,9 +51,9 @@ def sorted_pairs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def compare(frame: Frame, cutoff: float) -> int:
-    found = neighbor_list(frame, cutoff)
-    center = np.repeat(np.arange(len(frame)), np.diff(found.pair_start))
-    rows = sorted_pairs(np.column_stack([center, found.pair_neighbors, found.pair_vectors]))
+    neighbors = neighbor_list(frame, cutoff)
+    center = np.repeat(np.arange(len(frame)), np.diff(neighbors.pair_start))
+    rows = sorted_pairs(np.column_stack([center, neighbors.pair_neighbors, neighbors.pair_vectors]))
     expected = brute_force(frame, cutoff)
     assert rows.shape == expected.shape
     np.testing.assert_allclose(rows, expected, atol=1e-10)
@@ -110,10 +110,10 @@ def test_random_cells(seed: int, pbc: tuple[bool, bool, bool], n_atoms: int, cut
 
 
 def test_pairs_are_sorted_and_symmetric() -> None:
-    found = neighbor_list(random_frame(4, SKEWED, (True, True, True), 5), 4.0)
-    assert found.pair_start[0] == 0
-    assert found.pair_start[-1] == len(found.pair_neighbors)
-    np.testing.assert_allclose(found.pair_vectors.sum(axis=0), 0.0, atol=1e-9)
+    neighbors = neighbor_list(random_frame(4, SKEWED, (True, True, True), 5), 4.0)
+    assert neighbors.pair_start[0] == 0
+    assert neighbors.pair_start[-1] == len(neighbors.pair_neighbors)
+    np.testing.assert_allclose(neighbors.pair_vectors.sum(axis=0), 0.0, atol=1e-9)
 
 
 def test_atoms_at_one_place_are_an_error() -> None:

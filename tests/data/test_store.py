@@ -46,9 +46,9 @@ def frames() -> list[Frame]:
     return made
 
 
-def assert_same(found: Frame, expected: Frame) -> None:
+def assert_same(actual: Frame, expected: Frame) -> None:
     for name in FIELDS:
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name), err_msg=name)
 
 
 def test_round_trip_is_exact(tmp_path: Path, frames: list[Frame]) -> None:
@@ -69,8 +69,8 @@ def test_appending_equals_writing_at_once(tmp_path: Path, frames: list[Frame], m
     monkeypatch.setattr(store, "_SEGMENT", 3)
     write_store(tmp_path / "a.h5", frames[:5])
     write_store(tmp_path / "a.h5", frames[5:], append=True)
-    for found, frame in zip(StoredFrames(tmp_path / "a.h5"), frames, strict=True):
-        assert_same(found, frame)
+    for stored, frame in zip(StoredFrames(tmp_path / "a.h5"), frames, strict=True):
+        assert_same(stored, frame)
     assert verify_store(tmp_path / "a.h5") == 4
     write_store(tmp_path / "a.h5", frames[:2])
     assert len(StoredFrames(tmp_path / "a.h5")) == 2
@@ -93,8 +93,8 @@ def test_an_interrupted_append_leaves_the_store_as_it_was(
     assert path.read_bytes() == before
     (tmp_path / "a.h5.part").write_text("what a killed process leaves behind")
     write_store(path, frames[4:], append=True)
-    for found, frame in zip(StoredFrames(path, verify=True), frames, strict=True):
-        assert_same(found, frame)
+    for stored, frame in zip(StoredFrames(path, verify=True), frames, strict=True):
+        assert_same(stored, frame)
 
 
 def test_a_fault_while_writing_keeps_the_old_file(tmp_path: Path, frames: list[Frame]) -> None:

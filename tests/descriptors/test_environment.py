@@ -41,7 +41,7 @@ def test_exactly_at_the_inner_radius() -> None:
 def test_statistics_use_all_frames(two_element_frames: list[Frame]) -> None:
     dataset = FrameDataset(two_element_frames, ["Cu", "Au"], 4.0)
     environment = EnvironmentMatrix(1.0, 4.0, 2, torch.float64)
-    environment.fit(iterate_batches(dataset, 4))
+    environment.collect_statistics(iterate_batches(dataset, 4))
     rows: dict[int, list[np.ndarray]] = {0: [], 1: []}
     n_pairs = n_atoms = 0
     for index in range(len(dataset)):
@@ -63,6 +63,6 @@ def test_statistics_use_all_frames(two_element_frames: list[Frame]) -> None:
 def test_an_element_without_neighbours_stays_neutral() -> None:
     lone = Frame(atomic_numbers=[29], positions=[[0, 0, 0]], cell=np.zeros((3, 3)), pbc=[False] * 3)
     environment = EnvironmentMatrix(1.0, 4.0, 2, torch.float64)
-    environment.fit(iterate_batches(FrameDataset([lone], ["Cu", "Au"], 4.0), 1))
+    environment.collect_statistics(iterate_batches(FrameDataset([lone], ["Cu", "Au"], 4.0), 1))
     assert environment.scale.tolist() == [[1.0] * 4] * 2
     assert environment.n_neighbors.item() == 1.0

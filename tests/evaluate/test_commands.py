@@ -23,7 +23,7 @@ from pwmlff.errors import PwmlffError
 from pwmlff.evaluate import predict_frames
 from pwmlff.export import export_model
 from pwmlff.models import MODELS, Potential, build_potential
-from pwmlff.models.checkpoint import save_checkpoint
+from pwmlff.models.files.checkpoint import save_checkpoint
 
 MODEL = {
     "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 4},

@@ -17,7 +17,7 @@ from pwmlff.errors import ConfigError, DataFormatError, ModelFileError
 from pwmlff.evaluate.deviation import COLUMNS, Committee, write_deviation
 from pwmlff.export import export_potential
 from pwmlff.models import MODELS, Potential, build_potential, predict
-from pwmlff.models.checkpoint import save_checkpoint
+from pwmlff.models.files.checkpoint import save_checkpoint
 
 CPU = torch.device("cpu")
 # type orders and cutoffs differ: a committee may come from different runs
@@ -46,11 +46,11 @@ def models(potentials: list[Potential], tmp_path: Path) -> list[Path]:
 
 def expected(potentials: list[Potential], frame: Frame) -> dict[str, float]:
     """The definition, atom by atom and component by component."""
-    found = [predict(p, collate([make_sample(frame, p.type_of, p.cutoff)])) for p in potentials]
+    predictions = [predict(p, collate([make_sample(frame, p.type_of, p.cutoff)])) for p in potentials]
     n_models, n_atoms = len(potentials), len(frame)
-    forces = np.array([prediction.forces.numpy() for prediction in found])
-    energies = np.array([prediction.atomic_energies.numpy() for prediction in found])
-    virials = np.array([prediction.virial[0].numpy() for prediction in found])
+    forces = np.array([prediction.forces.numpy() for prediction in predictions])
+    energies = np.array([prediction.atomic_energies.numpy() for prediction in predictions])
+    virials = np.array([prediction.virial[0].numpy() for prediction in predictions])
     sigma_f = np.zeros(n_atoms)
     for i in range(n_atoms):
         mean = sum(forces[k, i] for k in range(n_models)) / n_models
@@ -73,10 +73,10 @@ def write_xyz(path: Path, frames: list[Frame]) -> Path:
 def test_definition(potentials: list[Potential], models: list[Path], two_element_frames: list[Frame]) -> None:
     committee = Committee(models, CPU)
     for frame in two_element_frames:
-        found, wanted = committee.deviation(frame), expected(potentials, frame)
-        assert found.keys() == wanted.keys()
-        assert found == pytest.approx(wanted, abs=1e-12)
-        assert found["max_devi_f"] > 1e-4
+        deviation, wanted = committee.deviation(frame), expected(potentials, frame)
+        assert deviation.keys() == wanted.keys()
+        assert deviation == pytest.approx(wanted, abs=1e-12)
+        assert deviation["max_devi_f"] > 1e-4
 
 
 def test_two_models_are_half_their_difference_apart(models: list[Path], cu_frames: list[Frame]) -> None:

@@ -133,7 +133,7 @@ def test_absent_labels_are_null_and_masked(
     for name in ("virial_rmse_per_atom", "virial_mae_per_atom", "virial_r2", "atomic_energy_rmse"):
         assert written[name] is None, name
     assert written["n_labelled_frames"] == {"energy": 2, "forces": 2, "virial": 0, "atomic_energies": 0}
-    assert summary.total.sums[keys.FORCES] == labelled.total.sums[keys.FORCES]
+    assert summary.total.errors[keys.FORCES] == labelled.total.errors[keys.FORCES]
     assert (tmp_path / "Force.png").exists()
     assert not (tmp_path / "Virial.png").exists()
 
@@ -148,8 +148,8 @@ def test_atomic_energies_are_compared_when_labelled(potential: Potential, two_el
 def test_sources_and_elements_add_up(potential: Potential, two_element_frames: list[Frame], tmp_path: Path) -> None:
     frames = [replace(frame, source=f"part{index % 2}.xyz") for index, frame in enumerate(two_element_frames)]
     summary = evaluate_model(potential, frames, tmp_path, plots=False)
-    total = summary.total.sums
-    first, second = (summary.per_source[name].sums for name in ("part0.xyz", "part1.xyz"))
+    total = summary.total.errors
+    first, second = (summary.per_source[name].errors for name in ("part0.xyz", "part1.xyz"))
     for label in (keys.ENERGY, keys.FORCES, keys.VIRIAL):
         joined = first[label] + second[label]
         assert joined.count == total[label].count

@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> 
 
 def test_definition(folder: Path, cu_frames: list[Frame]) -> None:
     model = KalmanUncertainty(folder / "LKF" / "dp_model.ckpt", fraction=1.0)
-    found = model.of_frame(cu_frames[3])
+    uncertainty = model.of_frame(cu_frames[3])
     batch = collate([make_sample(cu_frames[3], {29: 0}, 4.0)])
     prediction = predict(model.potential, batch, virial=False, create_graph=True)
     n = len(model._vector)
@@ -73,7 +73,7 @@ def test_definition(folder: Path, cu_frames: list[Frame]) -> None:
     assert prediction.forces is not None
     forces = [variance(value) for value in prediction.forces.flatten()]
     expected = [variance(prediction.energy[0] / 32), np.mean(forces), max(forces), min(forces)]
-    np.testing.assert_allclose([found[name] for name in COLUMNS], expected, rtol=1e-8)
+    np.testing.assert_allclose([uncertainty[name] for name in COLUMNS], expected, rtol=1e-8)
 
 
 def test_command(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
-from pwmlff.export import export_model, export_potential, load_exported
+from pwmlff.export import export_model, export_potential
 from pwmlff.models import MODELS, NetworkConfig, Potential, ZBLConfig, build_potential
 from pwmlff.models.base import Network
-from pwmlff.models.checkpoint import save_checkpoint
-from pwmlff.models.inference import PotentialInference
+from pwmlff.models.files.checkpoint import save_checkpoint
+from pwmlff.models.files.exported import load_exported
 
 ELEMENTS = ("Cu", "Au")
 MODEL = {
@@ -41,30 +41,27 @@ def make(two_element_frames: list[Frame]) -> Callable[..., Potential]:
     def build(name: str, dtype: str = "float64", zbl: ZBLConfig | None = None) -> Potential:
         key, _, tables = name.partition("+")
         potential = build_potential(key, MODELS[key].Config.model_validate(MODEL), ELEMENTS, dtype, zbl)
-        potential.fit_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, 4.5), 4))
+        potential.collect_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, 4.5), 4))
         potential.set_energy_shift(np.array([-3000.1234567, -5000.7654321]))  # float32 would lose 1e-4 of it
         return tabulate(potential, 0.05, 5) if tables else potential
 
     return build
 
 
-def evaluate(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, ...]:
-    return module(batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
-
-
 @pytest.mark.parametrize("dtype", ["float64", "mixed", "float32"])
 @pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING", "DP+tables", "DP_TYPE_EMBEDDING+tables"])
 def test_all_precisions(make: Callable, batch: Batch, tmp_path: Path, name: str, dtype: str) -> None:
     potential = make(name, zbl=ZBLConfig(inner=1.5, outer=3.0))
-    expected = evaluate(PotentialInference(potential), batch)
+    expected = potential.energies_and_gradients(*batch.pairs)
     exported = load_exported(export_potential(potential, tmp_path / "model.pt", dtype))
     assert exported.metadata.dtype == dtype
-    weights = {name: value.dtype for name, value in exported.module.named_buffers()}
-    assert weights["energy_shift"] == torch.float64
-    for found, reference in zip(evaluate(exported.module, batch), expected, strict=True):
-        assert found.dtype == torch.float64
-        assert (found - reference).abs().max() < TOLERANCE[dtype]
-        assert dtype == "float64" or (found != reference).any()
+    arrays = exported.potential.network.stored().arrays
+    assert arrays["energy_shift"].dtype == torch.float64
+    assert arrays["fitting"].dtype == (torch.float64 if dtype == "float64" else torch.float32)
+    for values, reference in zip(exported.potential.energies_and_gradients(*batch.pairs), expected, strict=True):
+        assert values.dtype == torch.float64
+        assert (values - reference).abs().max() < TOLERANCE[dtype]
+        assert dtype == "float64" or (values != reference).any()
     assert next(potential.network.parameters()).dtype == torch.float64
 
 
@@ -85,8 +82,8 @@ def test_float32_weights_in_float64(make: Callable, batch: Batch, tmp_path: Path
     potential = make("DP+tables", "float32")
     results = {}
     for dtype in ("float64", "mixed"):
-        module = load_exported(export_potential(potential, tmp_path / f"{dtype}.pt", dtype)).module
-        results[dtype] = evaluate(module, batch)[1]
+        exported = load_exported(export_potential(potential, tmp_path / f"{dtype}.pt", dtype)).potential
+        results[dtype] = exported.energies_and_gradients(*batch.pairs)[1]
     assert 0 < (results["float64"] - results["mixed"]).abs().max() < TOLERANCE["mixed"]
 
 

@@ -11,7 +11,7 @@ from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.export import export_model
 from pwmlff.models import MODELS, Potential, build_potential
-from pwmlff.models.checkpoint import save_checkpoint
+from pwmlff.models.files.checkpoint import save_checkpoint
 
 CUTOFF = 4.5  # Å
 ELEMENTS = ["Cu", "Au"]
@@ -25,7 +25,7 @@ MODEL = {
 def potential(two_element_frames: list[Frame]) -> Potential:
     torch.manual_seed(11)
     model = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ELEMENTS)
-    model.fit_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, CUTOFF), 4))
+    model.collect_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, CUTOFF), 4))
     return model
 
 

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from pwmlff.data.batch import collate, make_sample
 from pwmlff.data.frame import Frame
-from pwmlff.elements import atomic_number_of
-from pwmlff.export import export_potential, load_exported
+from pwmlff.export import export_potential
 from pwmlff.lammps import plugin_directory
 from pwmlff.models.base import Network
 from pwmlff.models.derivatives import forces_from_gradients, virial_from_gradients
+from pwmlff.models.files import read_model
 from pwmlff.models.potential import Potential
 
 ELEMENTS = ("Cu", "O")
@@ -288,10 +288,9 @@ def expect(as_frame: Callable[[Atoms], Frame]) -> Callable[..., Expected]:
     """Return a function that evaluates an exported model in Python."""
 
     def evaluate(atoms: Atoms, path: Path) -> Expected:
-        exported = load_exported(path)
-        type_of = {atomic_number_of(symbol): index for index, symbol in enumerate(exported.metadata.elements)}
-        batch = collate([make_sample(as_frame(atoms), type_of, exported.metadata.cutoff)])
-        energies, gradients = exported.module(batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
+        potential = read_model(path).potential
+        batch = collate([make_sample(as_frame(atoms), potential.type_of, potential.cutoff)])
+        energies, gradients = potential.energies_and_gradients(*batch.pairs)
         virial = virial_from_gradients(gradients, batch)[0].numpy()
         return Expected(
             forces=forces_from_gradients(gradients, batch).numpy(),

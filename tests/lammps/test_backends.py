@@ -34,7 +34,7 @@ def potential(crystal: Atoms, as_frame: Callable) -> Callable[..., Potential]:
         section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
         config = MODELS[model_type].Config.model_validate(section)
         made = build_potential(model_type, config, ("O", "Cu"), zbl=zbl)
-        made.fit_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
+        made.collect_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
         made.set_energy_shift(np.array([-5.0, -3.0]))
         return tabulate(made, 0.02, 3) if kind.endswith("tables") else made
 

@@ -11,13 +11,13 @@ import torch
 from ase import Atoms
 
 from pwmlff.elements import atomic_number_of
-from pwmlff.export import load_exported
+from pwmlff.models.files import read_model
 
 
 def brute_force(atoms: Atoms, path: Path) -> tuple[float, np.ndarray]:
     """Return energy and forces from a plain loop over images, which shares no code with any neighbour list."""
-    exported = load_exported(path)
-    cutoff, elements = exported.metadata.cutoff, exported.metadata.elements
+    exported = read_model(path).potential
+    cutoff, elements = exported.cutoff, exported.elements
     # lengths of the dual vectors: inverse distances between the faces of the cell
     duals = np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
     reach = np.where(atoms.pbc, np.ceil(cutoff * duals).astype(int) + 1, 0)
@@ -32,7 +32,7 @@ def brute_force(atoms: Atoms, path: Path) -> tuple[float, np.ndarray]:
             vectors.append(r[near])
             neighbors += [j] * int(near.sum())
         start.append(len(neighbors))
-    energies, gradients = exported.module(
+    energies, gradients = exported.energies_and_gradients(
         torch.from_numpy(np.concatenate(vectors)),
         torch.tensor(start),
         torch.from_numpy(types[neighbors]),

@@ -33,7 +33,7 @@ def compressed(crystal: Atoms, as_frame: Callable, tmp_path: Path) -> Callable[.
         section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
         config = MODELS[model_type].Config.model_validate(section)
         potential = build_potential(model_type, config, ("O", "Cu"), zbl=ZBLConfig(inner=0.8, outer=1.6))
-        potential.fit_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
+        potential.collect_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
         path = tmp_path / f"{model_type}_{dtype}_{seed}.pt"
         return export_potential(tabulate(potential, 0.02, 3), path, dtype)
 

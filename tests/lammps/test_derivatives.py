@@ -10,9 +10,10 @@ import pytest
 from ase import Atoms
 
 from pwmlff.data.batch import collate, make_sample
-from pwmlff.export import export_potential, load_exported
+from pwmlff.export import export_potential
 from pwmlff.models import build_potential
 from pwmlff.models.dp import DPConfig
+from pwmlff.models.files import read_model
 
 BAR = 1.6021765e6  # eV/Å^3 in bar, as LAMMPS rounds it
 HEAD = """
@@ -100,9 +101,9 @@ run 0
     dump = np.loadtxt(tmp_path / "dump", skiprows=9)
     velocities, kinetic = dump[:, 1:4], dump[:, 4]
 
-    exported = load_exported(model)
-    batch = collate([make_sample(as_frame(crystal), {29: 0, 8: 1}, exported.metadata.cutoff)])
-    energies, gradients = exported.module(batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
+    exported = read_model(model).potential
+    batch = collate([make_sample(as_frame(crystal), {29: 0, 8: 1}, exported.cutoff)])
+    energies, gradients = exported.energies_and_gradients(*batch.pairs)
     power = (gradients.numpy() * velocities[batch.pair_neighbors.numpy()]).sum(axis=1)
     expected = ((energies.numpy() + kinetic)[:, None] * velocities).sum(axis=0)
     expected -= (batch.pair_vectors.numpy() * power[:, None]).sum(axis=0)

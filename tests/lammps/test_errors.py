@@ -11,8 +11,8 @@ import pytest
 import torch
 from ase import Atoms
 
-from pwmlff.export import load_exported
-from pwmlff.export.metadata import digest
+from pwmlff.models.files.exported import load_exported
+from pwmlff.models.files.metadata import digest
 
 INPUT = """
 units {units}
@@ -91,10 +91,11 @@ def test_wrong_elements_in_an_intact_file(
     tmp_path: Path, error_of: ErrorOf, model: Path, elements: list[object], message: str
 ) -> None:
     exported = load_exported(model)
+    module = exported.potential.network.module
     text = json.dumps(json.loads(exported.metadata.to_json()) | {"elements": elements})
-    tensors = dict(exported.module.named_parameters()) | dict(exported.module.named_buffers())
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     files = {"metadata.json": text, "sha256": digest(text, tensors)}
-    torch.jit.save(exported.module, str(tmp_path / "other.pt"), _extra_files=files)
+    torch.jit.save(module, str(tmp_path / "other.pt"), _extra_files=files)
     assert message in error_of("other.pt")
 
 

@@ -1,8 +1,12 @@
-"""The inputs in examples/lammps run as they are, here for a few steps with small models."""
+"""The inputs in examples/lammps and the commands of examples/lih run as they are, here for a few steps."""
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +18,8 @@ from pwmlff.export import export_potential
 from pwmlff.models import build_potential
 from pwmlff.models.dp import DPConfig
 
-FOLDER = Path(__file__).parents[2] / "examples" / "lammps"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FOLDER = EXAMPLES / "lammps"
 INPUTS = sorted(path.name for path in FOLDER.glob("in.*"))
 WRITTEN = {
     "in.nve": "nve.lammpstrj",
@@ -56,3 +61,30 @@ def test_runs(tmp_path: Path, lithium_models: list[Path], start_lammps: Callable
         assert deviation[:, 0].tolist() == [0, 2, 4, 6]
         per_atom = [float(line.split()[-1]) for line in dump.splitlines()[-54:]]
         assert max(per_atom) == pytest.approx(deviation[-1, 4], rel=1e-4)
+
+
+def test_commands_of_two_elements(tmp_path: Path, start_lammps: Callable) -> None:
+    """Train, test and export as the README says, then run its input."""
+    written = shutil.ignore_patterns(*(EXAMPLES / ".gitignore").read_text().split())
+    for name in ("data", "lih"):
+        shutil.copytree(EXAMPLES / name, tmp_path / name, ignore=written)
+    folder = tmp_path / "lih"
+    (block,) = re.findall(r"```sh\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    *commands, last = block.splitlines()
+    assert last == "lmp -in in.lammps"
+    for line in commands:
+        words = shlex.split(line)
+        options = ["--epochs", "1"] if words[1] == "train" else []
+        run = subprocess.run(
+            [sys.executable, "-m", *words, *options],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
+    shutil.copy(folder / "lih.pt", tmp_path)  # where the input runs
+    run = start_lammps((folder / "in.lammps").read_text(), 1, ["-var", "steps", "5"])
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Loop time" in run.stdout

@@ -16,7 +16,7 @@ from toy_model import ToyModel
 from pwmlff.config import load_config
 from pwmlff.export import export_model
 from pwmlff.models import MODELS
-from pwmlff.models.checkpoint import load_potential
+from pwmlff.models.files.checkpoint import load_potential
 from pwmlff.train import train_from_config
 
 

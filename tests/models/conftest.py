@@ -28,7 +28,7 @@ def make_potential(two_element_frames: list[Frame]) -> MakePotential:
         torch.manual_seed(3)
         network = case.network.from_config(case.network.Config.model_validate(case.config), ELEMENTS, DTYPES[dtype])
         potential = Potential(network, ELEMENTS, case.zbl)
-        potential.fit_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, CUTOFF), 4))
+        potential.collect_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, CUTOFF), 4))
         potential.set_energy_shift(np.array([-3.5, -2.25]))
         return tabulate(potential, *case.table) if case.table else potential
 

@@ -8,14 +8,19 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+import pwmlff
+from pwmlff.data.batch import collate, make_sample
+from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
-from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential, checkpoint
-from pwmlff.models.checkpoint import load_checkpoint, load_potential, save_checkpoint
+from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential, predict
+from pwmlff.models.files import checkpoint
+from pwmlff.models.files.checkpoint import load_checkpoint, load_potential, save_checkpoint
 
 MODEL = {
     "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 2},
@@ -51,6 +56,7 @@ def test_round_trip(tmp_path: Path, dtype: str, zbl: ZBLConfig | None) -> None:
     read = load_checkpoint(tmp_path / "m.ckpt")
     assert read.config == config
     assert read.state == {"n": [1]}
+    assert read.pwmlff_version == pwmlff.__version__
     assert read.tensors["x"].shape == (2, 0)
     assert read.potential.elements == ["Cu", "Au"]
     for name, value in potential.state_dict().items():
@@ -100,11 +106,29 @@ def test_altered_configuration(saved: Path) -> None:
         load_checkpoint(saved)
 
 
-@pytest.mark.parametrize("version", ["2", "0", "x", ""])
+@pytest.mark.parametrize("version", ["3", "0", "x", ""])
 def test_other_version(saved: Path, version: str) -> None:
     save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": version})
-    with pytest.raises(ModelFileError, match="format version"):
+    with pytest.raises(ModelFileError, match=rf"format version .* \(written by pwmlff {pwmlff.__version__}, this is"):
         load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "{"])
+def test_other_version_with_another_header(saved: Path, content: str) -> None:
+    save_file(load_file(saved), saved, metadata={**_metadata(saved), "format_version": "2", "content": content})
+    with pytest.raises(ModelFileError, match="reads 1 to 1; use the version of pwmlff that wrote it"):
+        load_checkpoint(saved)
+
+
+def test_file_that_does_not_say_who_wrote_it(saved: Path) -> None:
+    tensors, metadata = load_file(saved), _metadata(saved)
+    content = json.loads(metadata["content"])
+    del content["pwmlff_version"]
+    metadata["content"] = json.dumps(content)
+    metadata["sha256"] = checkpoint._fingerprint(metadata["content"], tensors)
+    save_file(tensors, saved, metadata=metadata)
+    read = load_checkpoint(saved)
+    assert (read.pwmlff_version, read.state) == ("", {"epoch": 4})
 
 
 def test_older_version_is_upgraded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +136,8 @@ def test_older_version_is_upgraded(saved: Path, monkeypatch: pytest.MonkeyPatch)
         content["state"]["epoch"] += 1
         return content, tensors
 
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 3)
-    monkeypatch.setattr(checkpoint, "_UPGRADES", {1: upgrade, 2: upgrade})
+    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 4)
+    monkeypatch.setattr(checkpoint, "_UPGRADES", {2: upgrade, 3: upgrade})
     assert load_checkpoint(saved).state["epoch"] == 6
 
 
@@ -133,14 +157,14 @@ def test_pickles_are_not_loaded(tmp_path: Path) -> None:
 
 def test_unknown_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(MODELS, "DP")
-    with pytest.raises(ModelFileError, match="holds a DP model"):
+    with pytest.raises(ModelFileError, match=r"holds a DP model \(written by pwmlff .*; this pwmlff has"):
         load_checkpoint(saved)
 
 
 def test_configuration_that_does_not_build_the_weights(tmp_path: Path) -> None:
     other = {**CONFIG, "model": {**MODEL, "fitting_net": {"network_size": [7, 1]}}}
     save_checkpoint(tmp_path / "m.ckpt", _potential(), config=other)
-    with pytest.raises(ModelFileError, match="cannot be built again"):
+    with pytest.raises(ModelFileError, match=r"cannot be built again \(written by pwmlff .*\): "):
         load_checkpoint(tmp_path / "m.ckpt")
 
 
@@ -173,3 +197,16 @@ def test_killed_between_write_and_rename_keeps_the_old_file(saved: Path, monkeyp
     save_checkpoint(saved, _potential(), config=CONFIG, state={"epoch": 5})
     assert load_checkpoint(saved).state["epoch"] == 5
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_the_first_version_is_read() -> None:
+    """A compressed model written in format 1, with the numbers that version computed."""
+    folder = Path(__file__).parent / "data"
+    potential = load_checkpoint(folder / "compressed_v1.ckpt").potential.frozen()
+    expected = json.loads((folder / "compressed_v1.json").read_text())
+    structure = {"atomic_numbers": expected["numbers"], "positions": expected["positions"], "cell": expected["cell"]}
+    frame = Frame(**{name: np.array(values) for name, values in structure.items()})
+    batch = collate([make_sample(frame, potential.type_of, potential.cutoff)])
+    prediction = predict(potential, batch)
+    np.testing.assert_allclose(prediction.atomic_energies, expected["atomic_energies"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(prediction.forces, expected["forces"], rtol=0, atol=1e-12)

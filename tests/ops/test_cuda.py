@@ -17,8 +17,7 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, build_potential
-from pwmlff.models.dp.native import NativeDeepPotential
-from pwmlff.ops import DpModel, library, reference
+from pwmlff.ops import StoredModel, library, make_evaluator, reference
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "pwmlff" / "csrc"
@@ -36,7 +35,6 @@ all_cases = [
     pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING"]),
 ]
 Arguments = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
-Evaluate = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 def for_all_cases(test: Callable[..., None]) -> Callable[..., None]:
@@ -47,8 +45,11 @@ def for_all_cases(test: Callable[..., None]) -> Callable[..., None]:
 
 def make(
     model_type: str, features: str, precision: str, frames: list[Frame], width: int = 13
-) -> tuple[NativeDeepPotential, Arguments]:
-    """Return a model, and pairs and atoms, one of them alone; 13 features end inside a warp."""
+) -> tuple[StoredModel, Arguments]:
+    """Return a model with all that a model may have, and pairs and atoms, one of them alone.
+
+    13 features end inside a warp.
+    """
     tables = features.startswith("order")
     descriptor: dict[str, object] = {"Rmax": 4.5, "Rmin": 1.0, "M2": 5, "network_size": [6, 12, 24]}
     descriptor.update({"network_size": [6, width]} if tables else {"activation": features})
@@ -57,7 +58,7 @@ def make(
     potential = build_potential(model_type, config, ELEMENTS, "float64")
     lonely = Frame(atomic_numbers=[29, 79], positions=[[0, 0, 0], [9, 0, 0]], cell=torch.zeros(3, 3), pbc=[False] * 3)
     dataset = FrameDataset([*frames, lonely], ELEMENTS, 4.5)
-    potential.fit_statistics(iterate_batches(dataset, 4))
+    potential.collect_statistics(iterate_batches(dataset, 4))
     if tables:
         potential = tabulate(potential, 0.05, int(features[-1]))
         model_type, config = "DP_COMPRESSED", potential.network.config
@@ -65,9 +66,14 @@ def make(
         weights = potential.state_dict()
         potential = build_potential(model_type, config, ELEMENTS, "float32")
         potential.load_state_dict(weights)
-    form = potential.network.inference_form(torch.float32 if precision == "float32" else torch.float64)
-    assert isinstance(form, NativeDeepPotential)
-    return form, arguments(dataset.batch(range(len(dataset))))
+    stored = potential.network.stored(torch.float32 if precision == "float32" else torch.float64)
+    more = {
+        "energy_shift": torch.tensor([-3.0, 5.0], dtype=torch.float64),
+        "repulsion.range": torch.tensor([1.5, 2.9], dtype=torch.float64),
+        "repulsion.strength": torch.tensor(14.4, dtype=torch.float64),
+        "repulsion.charges": torch.tensor([79.0, 29.0], dtype=torch.float64),
+    }
+    return StoredModel(stored.family, {**stored.arrays, **more}), arguments(dataset.batch(range(len(dataset))))
 
 
 def arguments(batch: Batch) -> Arguments:
@@ -91,25 +97,25 @@ def test_kernels_compile() -> None:
 def on_host(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Make `torch.ops.pwmlff_cuda_on_host`: all but the registration, with a stand-in for the CUDA runtime."""
     shim, target = Path(__file__).parent / "cuda_on_host", tmp_path_factory.mktemp("cuda") / "libcuda_on_host.so"
-    host = [path for path in (SOURCES / "cuda").glob("*.cpp") if path.name != "register.cpp"]
-    host += [SOURCES / "torch" / "dp_model.cpp", SOURCES / "core" / "dp_description.cpp"]
+    host = [path for path in (SOURCES / "cuda").rglob("*.cpp") if path.name != "register.cpp"]
+    host += [SOURCES / "torch" / f"{name}.cpp" for name in ("pair_tensors", "stored_tensors")]
+    host += [SOURCES / "core" / f"{name}.cpp" for name in ("stored_model", "zbl", "dp/description")]
     command = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-o", target]
-    command += [f"-I{folder}" for folder in (shim, SOURCES / "cuda", SOURCES / "core", *include_paths())]
-    command += ["-x", "c++", *(SOURCES / "cuda").glob("*.cu"), *host, shim / "register.cpp", "-x", "none"]
+    command += [f"-I{folder}" for folder in (shim, SOURCES, SOURCES / "core", *include_paths())]
+    command += ["-x", "c++", *(SOURCES / "cuda").rglob("*.cu"), *host, shim / "register.cpp", "-x", "none"]
     command += [*(f"-L{folder}" for folder in library_paths()), "-ltorch", "-ltorch_cpu", "-lc10"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     torch.ops.load_library(str(target))
 
 
-def evaluate_on_host(workspace: int) -> Evaluate:
-    """Return what stands for `ops.dp_evaluate` with chunks of atoms that take so many bytes."""
-
-    def evaluate(*tensors_and_model: torch.Tensor | DpModel) -> tuple[torch.Tensor, torch.Tensor]:
-        *tensors, model = tensors_and_model
-        return torch.ops.pwmlff_cuda_on_host.dp_evaluate(*tensors, *model, workspace)
-
-    return evaluate
+def evaluate_on_host(
+    stored: StoredModel, batch: Arguments, workspace: int
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[int, int]]:
+    """Return what the kernels make of a batch, in chunks of atoms that take so many bytes, and the overflows."""
+    overflows = torch.zeros(2, dtype=torch.int64)
+    operation = torch.ops.pwmlff_cuda_on_host.evaluate
+    return operation(stored.family, stored.arrays, overflows, workspace, *batch), tuple(overflows.tolist())
 
 
 @pytest.mark.slow
@@ -121,39 +127,37 @@ def test_on_host(
     features: str,
     precision: str,
     two_element_frames: list[Frame],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In one chunk of atoms and in many."""
-    form, batch = make(model_type, features, precision, two_element_frames[:1])
-    expected = form(*batch)
+    stored, batch = make(model_type, features, precision, two_element_frames[:1])
+    expected = make_evaluator(stored)(*batch)
     assert expected[1].abs().max() > 1e-3
     for workspace in (1 << 28, 1 << 14):
-        monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", evaluate_on_host(workspace))
-        assert_close(form(*batch), expected, TOLERANCE[precision])
+        assert_close(evaluate_on_host(stored, batch, workspace)[0], expected, TOLERANCE[precision])
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_host")
 @needs_native
-def test_on_host_many_features_overflows_and_nothing(
-    two_element_frames: list[Frame], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_host_many_features_overflows_and_nothing(two_element_frames: list[Frame]) -> None:
     """150 features are more than a block has threads; overflows are still counted once."""
-    form, batch = make("DP", "order 3", "float64", two_element_frames[:1], width=150)
+    stored, batch = make("DP", "order 3", "float64", two_element_frames[:1], width=150)
     vectors = batch[0].clone()
     vectors[:3] *= torch.tensor([0.5, 0.5, 1e-3]).unsqueeze(-1)
-    expected, counts = form(vectors, *batch[1:]), form.table_overflows.clone()
-    assert counts.tolist() == [3, 1]
-    form.table_overflows.zero_()
-    monkeypatch.setattr("pwmlff.models.dp.native.dp_evaluate", evaluate_on_host(1 << 28))
-    assert_close(form(vectors, *batch[1:]), expected, 1e-12)
-    assert torch.equal(form.table_overflows, counts)
+    native = make_evaluator(stored)
+    expected = native(vectors, *batch[1:])
+    assert native.overflows() == (3, 1)
+    on_host, overflows = evaluate_on_host(stored, (vectors, *batch[1:]), 1 << 28)
+    assert_close(on_host, expected, 1e-12)
+    assert overflows == (3, 1)
     vectors[0, 0] = float("nan")
-    energies, gradients = form(vectors, *batch[1:])
+    (energies, gradients), _ = evaluate_on_host(stored, (vectors, *batch[1:]), 1 << 28)
     assert energies.isnan().sum() == 1
     assert gradients[: int(batch[1][1])].isnan().all()
     none = torch.zeros(0, dtype=torch.int64)
-    energies, gradients = form(vectors[:0], torch.zeros(1, dtype=torch.int64), none, none)
+    (energies, gradients), _ = evaluate_on_host(
+        stored, (vectors[:0], torch.zeros(1, dtype=torch.int64), none, none), 1 << 28
+    )
     assert energies.shape == (0,)
     assert gradients.shape == (0, 3)
 
@@ -161,15 +165,14 @@ def test_on_host_many_features_overflows_and_nothing(
 @needs_gpu
 @for_all_cases
 def test_on_gpu(model_type: str, features: str, precision: str, two_element_frames: list[Frame]) -> None:
-    form, batch = make(model_type, features, precision, two_element_frames)
-    expected, counts = form(*batch), form.table_overflows.clone()
-    form.table_overflows.zero_()
-    form.to("cuda")
+    stored, batch = make(model_type, features, precision, two_element_frames)
+    model = make_evaluator(stored)
+    expected, counts = model(*batch), model.overflows()
     on_gpu = [tensor.to("cuda") for tensor in batch]
-    found, again = form(*on_gpu), form(*on_gpu)
-    assert_close(found, expected, TOLERANCE[precision])
-    assert torch.equal(found[1], again[1])  # sums have a fixed order
-    assert torch.equal(form.table_overflows.cpu(), 2 * counts)
+    first, again = model(*on_gpu), model(*on_gpu)
+    assert_close(first, expected, TOLERANCE[precision])
+    assert torch.equal(first[1], again[1])  # sums have a fixed order
+    assert model.overflows() == tuple(3 * count for count in counts)
 
 
 def derivatives(operation: Callable[..., torch.Tensor], device: str) -> list[torch.Tensor]:
@@ -206,4 +209,4 @@ def test_contraction_on_gpu() -> None:
 @needs_native
 def test_an_exported_model_asks_for_kernels_when_it_runs() -> None:
     """TorchScript must not replace the answer by a constant."""
-    assert "has_kernels" in str(torch.jit.script(ops.dp_evaluate).graph)
+    assert "has_kernels" in str(torch.jit.script(ops.embedding_contraction).graph)

@@ -50,7 +50,7 @@ def make_potential(cu_batch: Batch) -> Callable[[], Potential]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(3)
             potential = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Cu"])
-        potential.fit_statistics([cu_batch])
+        potential.collect_statistics([cu_batch])
         potential.energy_shift.fill_(float(cu_batch.energy.sum() / cu_batch.n_atoms.sum()))
         return potential
 

@@ -33,7 +33,7 @@ def batch(cu_frames: list[Frame]) -> Batch:
 @pytest.fixture
 def potential(batch: Batch) -> Iterator[Potential]:
     made = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Cu"])
-    made.fit_statistics([batch])
+    made.collect_statistics([batch])
     return made
 
 

@@ -119,13 +119,13 @@ def test_errors_fall(make_potential: PotentialFactory, cu_batch: Batch, keys: di
 
 
 def test_order_of_the_frames_does_not_matter(make_potential: PotentialFactory, cu_data: FrameDataset) -> None:
-    found = []
+    weights = []
     for frames in ([0, 1, 2, 3], [3, 1, 0, 2]):
         update = make_update(make_potential(), parts=2)
         for _ in range(3):
             update.step(cu_data.batch(frames))
-        found.append(update._vector.read())
-    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
+        weights.append(update._vector.read())
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-9, atol=1e-12)
 
 
 def test_state_restores_the_next_step_exactly(make_potential: PotentialFactory, cu_batch: Batch) -> None:

@@ -46,7 +46,7 @@ def train(hot: FrameDataset, seed: int = 2, **keys: Any) -> tuple[KalmanUpdate, 
     torch.manual_seed(seed)
     potential = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Al"])
     potential.set_energy_shift(fit_energy_shift(hot.frames, ["Al"]))
-    potential.fit_statistics([hot.batch(range(len(hot)))])
+    potential.collect_statistics([hot.batch(range(len(hot)))])
     update = KalmanUpdate(potential, KalmanConfig.model_validate({**SHORT_MEMORY, **keys}), steps_per_epoch=len(hot))
     rng = np.random.default_rng(0)
     errors = [update.step(hot.batch([rng.integers(len(hot))])).rmse()["forces"] for _ in range(N_STEPS)]

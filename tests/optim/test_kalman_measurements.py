@@ -30,19 +30,19 @@ def prediction(make_potential: Callable[[], Potential], cu_batch: Batch) -> Pred
     return predict(make_potential(), cu_batch, create_graph=True)
 
 
-def _assert_measured(found: Measurement, value: torch.Tensor, residual: torch.Tensor, n_frames: int) -> None:
-    torch.testing.assert_close(found.value.detach(), value.detach())
-    torch.testing.assert_close(found.sums, torch.stack([residual.detach(), residual.new_tensor(n_frames)]))
+def _assert_measured(measurement: Measurement, value: torch.Tensor, residual: torch.Tensor, n_frames: int) -> None:
+    torch.testing.assert_close(measurement.value.detach(), value.detach())
+    torch.testing.assert_close(measurement.sums, torch.stack([residual.detach(), residual.new_tensor(n_frames)]))
 
 
 def test_energy(prediction: Prediction, cu_batch: Batch) -> None:
     error = cu_batch.energy - prediction.energy.detach()
     value = (3.0 * error.sign() * prediction.energy / 32).sum()
-    found = energy_kind(3.0).measure(prediction, cu_batch)
-    _assert_measured(found, value, 3.0 * error.abs().sum() / 32, 2)
+    measurement = energy_kind(3.0).measure(prediction, cu_batch)
+    _assert_measured(measurement, value, 3.0 * error.abs().sum() / 32, 2)
     # all residuals count upwards: h lacks exactly r
     label = (3.0 * error.sign() * cu_batch.energy / 32).sum()
-    torch.testing.assert_close(label - found.value.detach(), found.sums[0])
+    torch.testing.assert_close(label - measurement.value.detach(), measurement.sums[0])
 
 
 @pytest.mark.parametrize("per_atom", [True, False])
@@ -51,8 +51,8 @@ def test_forces(prediction: Prediction, cu_batch: Batch, per_atom: bool) -> None
     error = cu_batch.forces - prediction.forces.detach()
     divisor = 32 * 3 * (32 if per_atom else 1)
     value = 2.0 * (error.sign() * prediction.forces).sum() / divisor
-    found = forces_kind(2.0, 0, ALL, 0, per_atom=per_atom).measure(prediction, cu_batch)
-    _assert_measured(found, value, 2.0 * error.abs().sum() / divisor, 2)
+    measurement = forces_kind(2.0, 0, ALL, 0, per_atom=per_atom).measure(prediction, cu_batch)
+    _assert_measured(measurement, value, 2.0 * error.abs().sum() / divisor, 2)
 
 
 def test_virial(prediction: Prediction, cu_batch: Batch) -> None:
@@ -61,16 +61,16 @@ def test_virial(prediction: Prediction, cu_batch: Batch) -> None:
     error = (cu_batch.virial - prediction.virial.detach())[0]
     upper = torch.triu(torch.ones(3, 3)).bool()
     value = (error.sign() * prediction.virial[0])[upper].sum() / 32
-    found = virial_kind(1.0).measure(prediction, cu_batch)
-    _assert_measured(found, value, error[upper].abs().mean() / 32, 1)
+    measurement = virial_kind(1.0).measure(prediction, cu_batch)
+    _assert_measured(measurement, value, error[upper].abs().mean() / 32, 1)
 
 
 def test_atomic_energies(prediction: Prediction, cu_batch: Batch) -> None:
     cu_batch.has_atomic_energies[:] = True
     error = cu_batch.atomic_energies - prediction.atomic_energies.detach()
     value = (0.5 * error.sign() * prediction.atomic_energies).sum() / 32
-    found = atomic_energies_kind(0.5).measure(prediction, cu_batch)
-    _assert_measured(found, value, 0.5 * error.abs().sum() / 32, 2)
+    measurement = atomic_energies_kind(0.5).measure(prediction, cu_batch)
+    _assert_measured(measurement, value, 0.5 * error.abs().sum() / 32, 2)
 
 
 def test_group_energies(make_potential: Callable[[], Potential], cu_batch: Batch) -> None:
@@ -81,15 +81,15 @@ def test_group_energies(make_potential: Callable[[], Potential], cu_batch: Batch
     label = group_energies(cu_batch.atomic_energies, cu_batch)[:32]
     error = label - prediction.group_energies.detach()[:32]
     value = (0.5 * error.sign() * prediction.group_energies[:32]).sum() / 32
-    found = group_energies_kind(0.5).measure(prediction, cu_batch)
-    _assert_measured(found, value, 0.5 * error.abs().sum() / 32, 1)
+    measurement = group_energies_kind(0.5).measure(prediction, cu_batch)
+    _assert_measured(measurement, value, 0.5 * error.abs().sum() / 32, 1)
 
 
 def test_missing_labels_are_not_measured(prediction: Prediction, cu_batch: Batch) -> None:
     cu_batch.has_forces[:] = False
-    found = forces_kind(2.0, 0, ALL, 0, per_atom=False).measure(prediction, cu_batch)
-    assert found.sums.tolist() == [0.0, 0.0]
-    assert float(found.value.detach()) == 0.0
+    measurement = forces_kind(2.0, 0, ALL, 0, per_atom=False).measure(prediction, cu_batch)
+    assert measurement.sums.tolist() == [0.0, 0.0]
+    assert float(measurement.value.detach()) == 0.0
 
 
 def test_atoms_are_drawn_once_and_by_frame(cu_data: FrameDataset) -> None:

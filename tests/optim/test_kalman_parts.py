@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
-import torch
 
-from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
-from pwmlff.optim.kalman_parts import choose_frames, split_batch
+from pwmlff.optim.kalman_parts import split_batch
 
 
 @pytest.fixture
 def data(two_element_frames: list[Frame]) -> FrameDataset:
     return FrameDataset(two_element_frames, ["Cu", "Au"], 4.0)
-
-
-def _assert_same(one: Batch, other: Batch) -> None:
-    for field in fields(Batch):
-        first, second = getattr(one, field.name), getattr(other, field.name)
-        assert torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second, field.name
-
-
-@pytest.mark.parametrize("frames", [[0], [3, 1], [5, 4, 3, 2, 1, 0], []])
-def test_chosen_frames_are_the_batch_of_these_frames(data: FrameDataset, frames: list[int]) -> None:
-    chosen = choose_frames(data.batch(range(6)), frames)
-    assert chosen.n_frames == len(frames)
-    if frames:
-        _assert_same(chosen, data.batch(frames))
 
 
 def test_parts_do_not_depend_on_the_order_of_the_frames(data: FrameDataset) -> None:

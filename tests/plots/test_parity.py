@@ -9,12 +9,15 @@ import pytest
 from PIL import Image
 
 from pwmlff import keys
-from pwmlff.evaluate.errors import ErrorSums
-from pwmlff.plots.parity import ParityPoints, draw_parity_plots
+from pwmlff.plots.parity import ParityErrors, ParityPoints, draw_parity_plots
 
 
-def sums_of(points: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, ErrorSums]:
-    return {label: ErrorSums.of(*points[label]) if label in points else ErrorSums() for label in keys.LABELS}
+def errors_of(points: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, ParityErrors]:
+    errors = dict.fromkeys(keys.LABELS, ParityErrors(0, None, None, None))
+    for label, (reference, predicted) in points.items():
+        error = np.abs(predicted - reference)
+        errors[label] = ParityErrors(len(error), float(np.sqrt(np.mean(error**2))), float(error.mean()), 0.9)
+    return errors
 
 
 @pytest.mark.parametrize("n_points", [1, 30, 3000])
@@ -24,7 +27,7 @@ def test_plots_are_pictures(n_points: int, tmp_path: Path) -> None:
     pairs = {label: (labels, labels + 0.1 * rng.standard_normal(n_points)) for label in keys.LABELS}
     points = ParityPoints()
     points.add(pairs)
-    written = draw_parity_plots(points, sums_of(pairs), tmp_path)
+    written = draw_parity_plots(points, errors_of(pairs), tmp_path)
     assert [path.name for path in written] == ["Energy.png", "Force.png", "Virial.png", "AtomicEnergy.png"]
     for path in written:
         with Image.open(path) as picture:
@@ -38,7 +41,7 @@ def test_plot_of_an_earlier_test_does_not_stay(tmp_path: Path) -> None:
     pairs = {keys.FORCES: (np.arange(6.0), np.arange(6.0))}
     points = ParityPoints()
     points.add(pairs)
-    assert [path.name for path in draw_parity_plots(points, sums_of(pairs), tmp_path)] == ["Force.png"]
+    assert [path.name for path in draw_parity_plots(points, errors_of(pairs), tmp_path)] == ["Force.png"]
     assert not (tmp_path / "Virial.png").exists()
 
 
@@ -62,5 +65,5 @@ def test_style_does_not_leak(tmp_path: Path) -> None:
     pairs = {keys.ENERGY: (np.arange(3.0), np.arange(3.0))}
     points = ParityPoints()
     points.add(pairs)
-    draw_parity_plots(points, sums_of(pairs), tmp_path)
+    draw_parity_plots(points, errors_of(pairs), tmp_path)
     assert dict(mpl.rcParams) == before

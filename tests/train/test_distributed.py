@@ -18,7 +18,8 @@ from rich.console import Console
 from pwmlff.config import load_config
 from pwmlff.data.frame import Frame
 from pwmlff.data.writers import write_extxyz
-from pwmlff.models.checkpoint import Checkpoint, load_checkpoint
+from pwmlff.models.files import ModelFile
+from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.train import EXIT_STOPPED, train_from_config
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
@@ -102,7 +103,7 @@ def _command(command: list[str], folder: Path) -> subprocess.CompletedProcess[st
     )
 
 
-def _one(run: Path) -> Checkpoint:
+def _one(run: Path) -> ModelFile:
     train_from_config(load_config(run), console=Console(quiet=True))
     return _last(run)
 
@@ -116,7 +117,7 @@ def _mpirun(run: Path, *program: str, n: int = 2) -> Any:
     return _command([str(MPIRUN), "-np", str(n), sys.executable, *program, "train", run.name], run.parent)
 
 
-def _last(run: Path) -> Checkpoint:
+def _last(run: Path) -> ModelFile:
     return load_checkpoint(run.parent / run.stem / "dp_model.ckpt")
 
 
@@ -125,7 +126,7 @@ def _program(folder: Path, deed: str = "pass") -> str:
     return "program.py"
 
 
-def _assert_same(one: Checkpoint, other: Checkpoint) -> None:
+def _assert_same(one: ModelFile, other: ModelFile) -> None:
     assert (one.state["epoch"], one.state["batch"]) == (other.state["epoch"], other.state["batch"])
     first, second = (
         {**c.potential.state_dict(), **{k: v for k, v in c.tensors.items() if k.startswith(("optimizer/", "trained/"))}}

@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from pwmlff import keys
+from pwmlff.train.curve import CurveFile
 from pwmlff.train.metrics import EpochResult, Metrics
 from pwmlff.train.observers import StepReport
 from pwmlff.train.progress import ProgressDisplay
-from pwmlff.train.records import CurveFile, EpochTables, TensorBoardLog
+from pwmlff.train.records import EpochTables, TensorBoardLog
 
 
 def _result(epoch: int, valid: bool = True) -> EpochResult:

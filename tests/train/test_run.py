@@ -24,7 +24,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, TrainingError
 from pwmlff.models import predict
-from pwmlff.models.checkpoint import load_checkpoint, load_potential
+from pwmlff.models.files.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
 from pwmlff.optim.adam import GradientUpdate
 from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config

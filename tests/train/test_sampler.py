@@ -9,7 +9,6 @@ import torch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError
-from pwmlff.train.data import split_frames
 from pwmlff.train.prefetch import load_batches
 from pwmlff.train.sampler import BatchSampler, deal
 
@@ -50,21 +49,6 @@ def test_errors_come_out_of_the_background(cu_frames: list[Frame]) -> None:
     data = FrameDataset(cu_frames, ["Au"], 4.0)
     with pytest.raises(DataFormatError, match="holds Cu"):
         list(load_batches(data, [np.array([0])]))
-
-
-@pytest.mark.parametrize("by_time", [True, False])
-def test_held_out_frames(cu_frames: list[Frame], by_time: bool) -> None:
-    train, valid = split_frames(cu_frames, 0.34, by_time=by_time, seed=3)
-    assert sorted([*train, *valid]) == list(range(6))
-    assert len(valid) == 2
-    if by_time:
-        assert list(valid) == [4, 5]
-
-
-def test_one_frame_is_left_to_train_on(cu_frames: list[Frame]) -> None:
-    for by_time in (True, False):
-        train, _ = split_frames(cu_frames[:1], 0.9, by_time=by_time, seed=3)
-        assert list(train) == [0]
 
 
 @pytest.mark.parametrize("n_shares", [1, 2, 5, 9])

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "nets.hpp"
+
 namespace pwmlff::PWMLFF_ISA {
 
 // e^x for |x| <= 700 (float: 80): x = n ln 2 + r, |r| <= ln 2 / 2, Taylor series of e^r, scaled by 2^n.
@@ -95,5 +97,14 @@ struct Sigmoid {
     return first * (Real(1) - Real(2) * a);
   }
 };
+
+// Calls `function` with the activation as a type.
+template <typename Function>
+inline void with_activation(ActivationKind kind, Function function) {
+  if (kind == ActivationKind::tanh)
+    function(Tanh());
+  else
+    function(Sigmoid());
+}
 
 }  // namespace pwmlff::PWMLFF_ISA

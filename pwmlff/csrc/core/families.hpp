@@ -3,9 +3,9 @@
 // Arrays that every family may have, added to what the family makes of its own:
 //
 //   energy_shift        float64 [T]   eV, added to the energy of each atom of a type
-//   repulsion.range     float64 [2]   Å, where the short-range repulsion begins to fall, and where it has ended (zbl.hpp)
-//   repulsion.strength  float64 []    of two unit charges, eV Å
-//   repulsion.charges   float64 [T]   nuclear charges
+//   repulsion.range     float64 [2]   Å, where the short-range repulsion begins to fall, and where it has ended
+//   (zbl.hpp) repulsion.strength  float64 []    of two unit charges, eV Å repulsion.charges   float64 [T]   nuclear
+//   charges
 #pragma once
 
 #include <memory>

@@ -16,26 +16,33 @@ struct FittingNet {
   const Real *inputs;  // x [n, D]
 };
 
-// What a derivative writes; a null pointer is not wanted. Parameter gradients are added to, the rest overwritten.
+// Energies of atoms.
 template <typename Real>
-struct FittingGradients {
-  Real *inputs = nullptr;      // [n, D]
-  Real *parameters = nullptr;  // [P]
-  Real *energies = nullptr;    // [n], gradient with respect to `factors` (second derivative only)
+struct FittingEnergies {
+  FittingNet<Real> net;
+  Real *energies;  // [n]
 };
 
-// Energies of the atoms first..last.
-template <typename Real>
-void fitting_energies(const FittingNet<Real> &net, Real *energies, std::int64_t first, std::int64_t last);
+// What a derivative writes may be null, where it is not wanted. Parameter gradients are added to, the rest overwritten.
 
 // Gradients of sum_i factors_i E_i.
 template <typename Real>
-void fitting_backward(const FittingNet<Real> &net, const Real *factors, const FittingGradients<Real> &out,
-                      std::int64_t first, std::int64_t last);
+struct FittingBackward {
+  FittingNet<Real> net;
+  const Real *factors;  // [n]
+  Real *inputs;         // [n, D]
+  Real *parameters;     // [P]
+};
 
-// Gradients of <directions, dx>, where dx is what fitting_backward writes.
+// Gradients of <directions, dx>, where dx is what FittingBackward writes to `inputs`.
 template <typename Real>
-void fitting_double_backward(const FittingNet<Real> &net, const Real *factors, const Real *directions,
-                             const FittingGradients<Real> &out, std::int64_t first, std::int64_t last);
+struct FittingDoubleBackward {
+  FittingNet<Real> net;
+  const Real *factors;     // [n]
+  const Real *directions;  // [n, D]
+  Real *by_factors;        // [n]
+  Real *inputs;            // [n, D]
+  Real *parameters;        // [P]
+};
 
 }  // namespace pwmlff

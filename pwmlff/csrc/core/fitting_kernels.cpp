@@ -1,6 +1,7 @@
-// Kernels of fitting.hpp, compiled once per instruction set in the namespace PWMLFF_ISA.
-#include "fitting_kernels.hpp"
+// Kernels of fitting.hpp.
+#include "fitting.hpp"
 
+#include "kernel.hpp"
 #include "residual_net.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
@@ -30,7 +31,8 @@ void add_weighted(const Real *factors, const Real *y, const Net<Real> &net, std:
 }
 
 template <typename Activation, typename Real>
-void energies(const FittingNet<Real> &fitting, Real *out, std::int64_t first, std::int64_t last) {
+void evaluate(const FittingEnergies<Real> &arguments, std::int64_t first, std::int64_t last) {
+  const FittingNet<Real> &fitting = arguments.net;
   Net<Real> &net = net_of_thread<Real>();
   net.prepare(fitting.hidden, kAtoms, 0);
   const Real *weights = output_weights(fitting);
@@ -39,13 +41,15 @@ void energies(const FittingNet<Real> &fitting, Real *out, std::int64_t first, st
     const std::int64_t n = std::min(kAtoms, last - i0);
     net.template forward<Activation, 0>(fitting.inputs + i0 * length, nullptr, n);
     for (std::int64_t i = 0; i < n; ++i)
-      out[i0 + i] = dot(net.output().y.data() + i * net.width(), weights, n_features) + weights[n_features];
+      arguments.energies[i0 + i] =
+          dot(net.output().y.data() + i * net.width(), weights, n_features) + weights[n_features];
   }
 }
 
 template <typename Activation, typename Real>
-void backward(const FittingNet<Real> &fitting, const Real *factors, const FittingGradients<Real> &out,
-              std::int64_t first, std::int64_t last) {
+void evaluate(const FittingBackward<Real> &out, std::int64_t first, std::int64_t last) {
+  const FittingNet<Real> &fitting = out.net;
+  const Real *factors = out.factors;
   Net<Real> &net = net_of_thread<Real>();
   net.prepare(fitting.hidden, kAtoms, 0);
   const Real *weights = output_weights(fitting);
@@ -73,8 +77,9 @@ void backward(const FittingNet<Real> &fitting, const Real *factors, const Fittin
 
 // <directions, dx> = sum_i factors_i dE_i/d(directions_i): the derivative of E along the direction, carried forward.
 template <typename Activation, typename Real>
-void double_backward(const FittingNet<Real> &fitting, const Real *factors, const Real *directions,
-                     const FittingGradients<Real> &out, std::int64_t first, std::int64_t last) {
+void evaluate(const FittingDoubleBackward<Real> &out, std::int64_t first, std::int64_t last) {
+  const FittingNet<Real> &fitting = out.net;
+  const Real *factors = out.factors;
   Net<Real> &net = net_of_thread<Real>();
   net.prepare(fitting.hidden, kAtoms, 1);
   const Real *weights = output_weights(fitting);
@@ -84,11 +89,11 @@ void double_backward(const FittingNet<Real> &fitting, const Real *factors, const
   Buffer<Real> output_gradient(n_features, Real(0));
   for (std::int64_t i0 = first; i0 < last; i0 += kAtoms) {
     const std::int64_t n = std::min(kAtoms, last - i0);
-    const Real *inputs = fitting.inputs + i0 * length, *tangents = directions + i0 * length;
+    const Real *inputs = fitting.inputs + i0 * length, *tangents = out.directions + i0 * length;
     net.template forward<Activation, 1>(inputs, tangents, n);
     const Real *y1 = net.output().y1.data();
-    if (out.energies)
-      for (std::int64_t i = 0; i < n; ++i) out.energies[i0 + i] = dot(y1 + i * net.width(), weights, n_features);
+    if (out.by_factors)
+      for (std::int64_t i = 0; i < n; ++i) out.by_factors[i0 + i] = dot(y1 + i * net.width(), weights, n_features);
     if (out.parameters) add_weighted(factors + i0, y1, net, n, output_gradient.data());
     std::fill(net.bar.begin(), net.bar.end(), Real(0));
     spread(factors + i0, weights, net, n, net.bar1.data());
@@ -101,42 +106,16 @@ void double_backward(const FittingNet<Real> &fitting, const Real *factors, const
   }
 }
 
+template <typename Arguments>
+void run(const Arguments &arguments, std::int64_t first, std::int64_t last) {
+  with_activation(arguments.net.hidden.activation,
+                  [&](auto activation) { evaluate<decltype(activation)>(arguments, first, last); });
+}
+
 }  // namespace
 
-template <typename Real>
-void fitting_energies(const FittingNet<Real> &net, Real *out, std::int64_t first, std::int64_t last) {
-  if (net.hidden.activation == ActivationKind::tanh)
-    energies<Tanh>(net, out, first, last);
-  else
-    energies<Sigmoid>(net, out, first, last);
-}
-
-template <typename Real>
-void fitting_backward(const FittingNet<Real> &net, const Real *factors, const FittingGradients<Real> &out,
-                      std::int64_t first, std::int64_t last) {
-  if (net.hidden.activation == ActivationKind::tanh)
-    backward<Tanh>(net, factors, out, first, last);
-  else
-    backward<Sigmoid>(net, factors, out, first, last);
-}
-
-template <typename Real>
-void fitting_double_backward(const FittingNet<Real> &net, const Real *factors, const Real *directions,
-                             const FittingGradients<Real> &out, std::int64_t first, std::int64_t last) {
-  if (net.hidden.activation == ActivationKind::tanh)
-    double_backward<Tanh>(net, factors, directions, out, first, last);
-  else
-    double_backward<Sigmoid>(net, factors, directions, out, first, last);
-}
-
-#define PWMLFF_INSTANTIATE(Real)                                                                               \
-  template void fitting_energies<Real>(const FittingNet<Real> &, Real *, std::int64_t, std::int64_t);          \
-  template void fitting_backward<Real>(const FittingNet<Real> &, const Real *, const FittingGradients<Real> &, \
-                                       std::int64_t, std::int64_t);                                            \
-  template void fitting_double_backward<Real>(const FittingNet<Real> &, const Real *, const Real *,            \
-                                              const FittingGradients<Real> &, std::int64_t, std::int64_t);
-
-PWMLFF_INSTANTIATE(double)
-PWMLFF_INSTANTIATE(float)
-
 }  // namespace pwmlff::PWMLFF_ISA
+
+PWMLFF_KERNEL(FittingEnergies)
+PWMLFF_KERNEL(FittingBackward)
+PWMLFF_KERNEL(FittingDoubleBackward)

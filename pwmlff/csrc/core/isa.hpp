@@ -12,15 +12,3 @@ Isa processor_isa();
 const char *isa_name(Isa isa);
 
 }  // namespace pwmlff
-
-// Calls `function` of the namespace compiled for this processor.
-#if defined(__x86_64__)
-#define PWMLFF_DISPATCH(function, ...)              \
-  switch (processor_isa()) {                        \
-    case Isa::v4: return v4::function(__VA_ARGS__); \
-    case Isa::v3: return v3::function(__VA_ARGS__); \
-    default: return v2::function(__VA_ARGS__);      \
-  }
-#else
-#define PWMLFF_DISPATCH(function, ...) return generic::function(__VA_ARGS__)
-#endif

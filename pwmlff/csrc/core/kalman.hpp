@@ -17,6 +17,7 @@ constexpr std::int64_t kKalmanTile = 64;  // 32 KiB in double: a tile stays in t
 template <typename Real>
 constexpr std::int64_t kKalmanColumns = 64 / static_cast<std::int64_t>(sizeof(Real));
 
+// Works on tiles, and adds their share of P H to the products.
 template <typename Real>
 struct KalmanSweep {
   Real *tiles;
@@ -25,14 +26,11 @@ struct KalmanSweep {
   std::int64_t n, rank;       // n and k
   const Real *directions;     // H [n, m]
   std::int64_t n_directions;  // m: 0, a multiple of kKalmanColumns, or 1 where k is 0 or 1
+  Real *products;             // [n, m]
 };
 
 constexpr std::int64_t kalman_tile_count(std::int64_t n_rows) {
   return n_rows * (n_rows + 1) / 2;
 }
-
-// Works on the tiles first..last and adds their share of P H to products [n, m].
-template <typename Real>
-void kalman_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t first, std::int64_t last);
 
 }  // namespace pwmlff

@@ -1,7 +1,7 @@
-// Kernels of kalman.hpp, compiled once per instruction set in the namespace PWMLFF_ISA.
-#include "kalman_kernels.hpp"
-
+// The kernel of kalman.hpp.
 #include "gemm.hpp"
+#include "kalman.hpp"
+#include "kernel.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -55,7 +55,8 @@ void scalar_tile(Real *tile, const Real *minus_w, const Real *w, const Real *row
 }
 
 template <typename Real, bool Downdate>
-void scalar_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t first, std::int64_t last) {
+void scalar_sweep(const KalmanSweep<Real> &sweep, std::int64_t first, std::int64_t last) {
+  Real *products = sweep.products;
   Place place(first);
   for (std::int64_t index = first; index < last; ++index, place.advance()) {
     Real *tile = sweep.tiles + index * kSide * kSide;
@@ -103,9 +104,10 @@ void multiply_rows(const Real *p, const Real *row_direction, const Real *column_
 // Any number of columns, for some rows of a tile while they are in the first cache and the same rows of the next tile
 // are on their way.
 template <typename Real>
-void matrix_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t first, std::int64_t last) {
+void matrix_sweep(const KalmanSweep<Real> &sweep, std::int64_t first, std::int64_t last) {
   constexpr std::int64_t rows = kTileRows;
   const std::int64_t rank = sweep.rank, m = sweep.n_directions, one = 1;
+  Real *products = sweep.products;
   Place place(first);
   for (std::int64_t index = first; index < last; ++index, place.advance()) {
     Real *tile = sweep.tiles + index * kSide * kSide;
@@ -129,19 +131,18 @@ void matrix_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t f
   }
 }
 
-}  // namespace
-
 template <typename Real>
-void kalman_sweep(const KalmanSweep<Real> &sweep, Real *products, std::int64_t first, std::int64_t last) {
+void run(const KalmanSweep<Real> &sweep, std::int64_t first, std::int64_t last) {
   if (sweep.n_directions == 1 && sweep.rank == 0)
-    scalar_sweep<Real, false>(sweep, products, first, last);
+    scalar_sweep<Real, false>(sweep, first, last);
   else if (sweep.n_directions == 1 && sweep.rank == 1)
-    scalar_sweep<Real, true>(sweep, products, first, last);
+    scalar_sweep<Real, true>(sweep, first, last);
   else
-    matrix_sweep(sweep, products, first, last);
+    matrix_sweep(sweep, first, last);
 }
 
-template void kalman_sweep<double>(const KalmanSweep<double> &, double *, std::int64_t, std::int64_t);
-template void kalman_sweep<float>(const KalmanSweep<float> &, float *, std::int64_t, std::int64_t);
+}  // namespace
 
 }  // namespace pwmlff::PWMLFF_ISA
+
+PWMLFF_KERNEL(KalmanSweep)

@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "net_device.hpp"
+#include "cuda/net_device.hpp"
 
 namespace pwmlff::cuda {
 
 inline void check(cudaError_t status) {
-  TORCH_CHECK(status == cudaSuccess, "dp_evaluate on CUDA: ", cudaGetErrorString(status));
+  TORCH_CHECK(status == cudaSuccess, "evaluate on CUDA: ", cudaGetErrorString(status));
 }
 
 template <typename Real>
@@ -19,7 +19,7 @@ class AtenNet {
  public:
   // Parameters as in nets.hpp, contiguous; more may follow.
   AtenNet(const at::Tensor &parameters, std::int64_t n_in, const std::vector<std::int64_t> &widths,
-          std::int64_t activation, cudaStream_t stream)
+          ActivationKind activation, cudaStream_t stream)
       : stream_(stream) {
     std::int64_t offset = 0;
     for (const std::int64_t n_out : widths) {
@@ -27,9 +27,7 @@ class AtenNet {
       offset += n_out * n_in;
       const Real *scale = parameters.const_data_ptr<Real>() + offset + n_out;
       const bool has_link = !layers_.empty() && (n_out == n_in || n_out == 2 * n_in);
-      layers_.push_back({weight,
-                         parameters.narrow(0, offset, n_out),
-                         {scale, n_in, n_out, has_link, static_cast<ActivationKind>(activation)}});
+      layers_.push_back({weight, parameters.narrow(0, offset, n_out), {scale, n_in, n_out, has_link, activation}});
       offset += 2 * n_out;
       n_in = n_out;
     }

@@ -1,5 +1,5 @@
 // Kernels of net_device.hpp: one thread per number.
-#include "net_device.hpp"
+#include "cuda/net_device.hpp"
 
 #include <cuda_runtime.h>
 

@@ -1,32 +1,33 @@
-// torch.ops.pwmlff.fitting_net, twice differentiable. Built like embedding.cpp.
+// torch.ops.pwmlff.fitting_net, twice differentiable.
 #include "fitting.hpp"
 
-#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include "tasks.hpp"
+#include "torch/differentiable.hpp"
+#include "torch/tasks.hpp"
 
 namespace pwmlff {
 
 namespace {
 
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-using Widths = at::IntArrayRef;
+using at::TensorList;
 
 constexpr std::int64_t kAtomsPerTask = 16;  // fewer are not worth a thread
 
-struct Arguments {
-  Tensor inputs, parameters;
-  std::vector<std::int64_t> widths;
-  std::int64_t activation;
+// Tensors inputs [n, D], parameters [P].
+struct FittingOp {
+  static constexpr const char *kName = "fitting_net";
+  static constexpr std::size_t kOutputs = 1, kGeometry = 1, kWeights = 1;
 
-  Arguments(const Tensor &inputs_in, const Tensor &parameters_in, Widths widths_in, std::int64_t activation_in)
-      : inputs(inputs_in.contiguous()),
-        parameters(parameters_in.contiguous()),
-        widths(widths_in.vec()),
-        activation(activation_in) {
+  struct Options {
+    std::vector<std::int64_t> widths;
+    std::int64_t activation;
+  };
+
+  static void check(TensorList tensors, const Options &options) {
+    const Tensor &inputs = tensors[0], &parameters = tensors[1];
+    const std::vector<std::int64_t> &widths = options.widths;
     TORCH_CHECK(inputs.dim() == 2, "fitting_net expects inputs [n, D], got ", inputs.sizes());
     TORCH_CHECK(!widths.empty() && parameters.dim() == 1, "fitting_net expects widths and a vector of parameters");
     const std::int64_t expected = net_parameter_count(inputs.size(1), widths) + widths.back() + 1;
@@ -34,125 +35,66 @@ struct Arguments {
                 parameters.sizes());
     TORCH_CHECK(inputs.scalar_type() == parameters.scalar_type(),
                 "fitting_net: inputs and parameters must have one dtype");
-    TORCH_CHECK(activation == 0 || activation == 1, "fitting_net: unknown activation ", activation);
+    TORCH_CHECK(options.activation == 0 || options.activation == 1, "fitting_net: unknown activation ",
+                options.activation);
   }
 
-  std::int64_t n_atoms() const { return inputs.size(0); }
+  static variable_list forward(TensorList tensors, const Options &options) {
+    const Tensor energies = at::empty({tensors[0].size(0)}, tensors[0].options());
+    AT_DISPATCH_FLOATING_TYPES(energies.scalar_type(), kName, [&] {
+      run_tasks(tasks(tensors),
+                FittingEnergies<scalar_t>{net<scalar_t>(tensors, options), energies.data_ptr<scalar_t>()});
+    });
+    return {energies};
+  }
+
+  static variable_list backward(TensorList tensors, const Options &options, TensorList incoming, bool geometry,
+                                bool weights) {
+    const auto bounds = tasks(tensors);
+    const Tensor &factors = incoming[0], inputs = zeros_if(geometry, tensors[0].sizes(), factors);
+    const PartialSums parameters(weights, bounds, tensors[1].size(0), factors);
+    AT_DISPATCH_FLOATING_TYPES(factors.scalar_type(), kName, [&] {
+      const FittingBackward<scalar_t> kernel{net<scalar_t>(tensors, options), factors.const_data_ptr<scalar_t>(),
+                                             pointer<scalar_t>(inputs), nullptr};
+      run_tasks(bounds, kernel, &FittingBackward<scalar_t>::parameters, parameters);
+    });
+    return {inputs, parameters.total()};
+  }
+
+  static variable_list double_backward(TensorList tensors, const Options &options, TensorList incoming,
+                                       TensorList directions, const Wanted &wanted) {
+    const auto bounds = tasks(tensors);
+    const Tensor &factors = incoming[0], by_factors = zeros_if(wanted[0], factors.sizes(), factors),
+                 inputs = zeros_if(wanted[1], tensors[0].sizes(), factors);
+    const PartialSums parameters(wanted[2], bounds, tensors[1].size(0), factors);
+    AT_DISPATCH_FLOATING_TYPES(factors.scalar_type(), kName, [&] {
+      const FittingDoubleBackward<scalar_t> kernel{
+          net<scalar_t>(tensors, options), factors.const_data_ptr<scalar_t>(), directions[0].const_data_ptr<scalar_t>(),
+          pointer<scalar_t>(by_factors),   pointer<scalar_t>(inputs),          nullptr};
+      run_tasks(bounds, kernel, &FittingDoubleBackward<scalar_t>::parameters, parameters);
+    });
+    return {by_factors, inputs, parameters.total()};
+  }
+
+ private:
+  static std::vector<std::int64_t> tasks(TensorList tensors) { return even_bounds(tensors[0].size(0), kAtomsPerTask); }
 
   template <typename Real>
-  FittingNet<Real> net() const {
-    return {{parameters.const_data_ptr<Real>(), inputs.size(1), widths, static_cast<ActivationKind>(activation)},
-            inputs.const_data_ptr<Real>()};
+  static FittingNet<Real> net(TensorList tensors, const Options &options) {
+    return {{tensors[1].const_data_ptr<Real>(), tensors[0].size(1), options.widths,
+             static_cast<ActivationKind>(options.activation)},
+            tensors[0].const_data_ptr<Real>()};
   }
 };
 
-Tensor energies_cpu(const Tensor &inputs, const Tensor &parameters, Widths widths, std::int64_t activation) {
-  const Arguments arguments(inputs, parameters, widths, activation);
-  Tensor energies = at::empty({arguments.n_atoms()}, arguments.inputs.options());
-  AT_DISPATCH_FLOATING_TYPES(energies.scalar_type(), "fitting_net", [&] {
-    const auto net = arguments.net<scalar_t>();
-    scalar_t *out = energies.data_ptr<scalar_t>();
-    for_tasks(even_bounds(arguments.n_atoms(), kAtomsPerTask),
-              [&](std::int64_t, std::int64_t first, std::int64_t last) { fitting_energies(net, out, first, last); });
-  });
-  return energies;
+using Fitting = Differentiable<FittingOp>;
+
+Tensor evaluate(const Tensor &inputs, const Tensor &parameters, at::IntArrayRef widths, std::int64_t activation) {
+  return Fitting::evaluate({inputs, parameters}, {widths.vec(), activation})[0];
 }
 
-// Gradients by inputs and parameters; undefined where not wanted.
-variable_list backward_cpu(const Tensor &factors_in, const Arguments &arguments, bool wants_inputs,
-                           bool wants_parameters) {
-  const Tensor factors = factors_in.contiguous();
-  const auto bounds = even_bounds(arguments.n_atoms(), kAtomsPerTask);
-  const auto n_tasks = static_cast<std::int64_t>(bounds.size()) - 1;
-  const Tensor inputs = zeros_if(wants_inputs, arguments.inputs.sizes(), factors);
-  const Tensor partial = zeros_if(wants_parameters, {n_tasks, arguments.parameters.size(0)}, factors);
-  AT_DISPATCH_FLOATING_TYPES(factors.scalar_type(), "fitting_net_backward", [&] {
-    const auto net = arguments.net<scalar_t>();
-    for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
-      FittingGradients<scalar_t> out;
-      out.inputs = pointer<scalar_t>(inputs);
-      out.parameters = partial_row<scalar_t>(partial, task);
-      fitting_backward(net, factors.const_data_ptr<scalar_t>(), out, first, last);
-    });
-  });
-  return {inputs, sum_partial(partial)};
-}
-
-// Gradients by factors, inputs and parameters; undefined where not wanted.
-variable_list double_backward_cpu(const Tensor &factors_in, const Tensor &directions_in, const Arguments &arguments,
-                                  bool wants_factors, bool wants_inputs, bool wants_parameters) {
-  const Tensor factors = factors_in.contiguous(), directions = directions_in.contiguous();
-  const auto bounds = even_bounds(arguments.n_atoms(), kAtomsPerTask);
-  const auto n_tasks = static_cast<std::int64_t>(bounds.size()) - 1;
-  const Tensor energies = zeros_if(wants_factors, factors.sizes(), factors);
-  const Tensor inputs = zeros_if(wants_inputs, arguments.inputs.sizes(), factors);
-  const Tensor partial = zeros_if(wants_parameters, {n_tasks, arguments.parameters.size(0)}, factors);
-  AT_DISPATCH_FLOATING_TYPES(factors.scalar_type(), "fitting_net_double_backward", [&] {
-    const auto net = arguments.net<scalar_t>();
-    for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
-      FittingGradients<scalar_t> out;
-      out.energies = pointer<scalar_t>(energies);
-      out.inputs = pointer<scalar_t>(inputs);
-      out.parameters = partial_row<scalar_t>(partial, task);
-      fitting_double_backward(net, factors.const_data_ptr<scalar_t>(), directions.const_data_ptr<scalar_t>(), out,
-                              first, last);
-    });
-  });
-  return {energies, inputs, sum_partial(partial)};
-}
-
-// The gradient of the energies by the inputs, as a differentiable function.
-class InputGradient : public torch::autograd::Function<InputGradient> {
- public:
-  static Tensor forward(AutogradContext *context, const Tensor &factors, const Tensor &inputs, const Tensor &parameters,
-                        std::vector<std::int64_t> widths, std::int64_t activation) {
-    context->save_for_backward({factors, inputs, parameters});
-    context->saved_data["widths"] = widths;
-    context->saved_data["activation"] = activation;
-    return backward_cpu(factors, Arguments(inputs, parameters, widths, activation), true, false)[0];
-  }
-
-  static variable_list backward(AutogradContext *context, variable_list incoming) {
-    TORCH_CHECK(!(at::GradMode::is_enabled() && incoming[0].requires_grad()),
-                "fitting_net is differentiable twice, a third derivative was asked for");
-    const auto saved = context->get_saved_variables();
-    const Arguments arguments(saved[1], saved[2], context->saved_data["widths"].toIntVector(),
-                              context->saved_data["activation"].toInt());
-    auto result = double_backward_cpu(saved[0], incoming[0], arguments, context->needs_input_grad(0),
-                                      context->needs_input_grad(1), context->needs_input_grad(2));
-    return {result[0], result[1], result[2], Tensor(), Tensor()};
-  }
-};
-
-class FittingFunction : public torch::autograd::Function<FittingFunction> {
- public:
-  static Tensor forward(AutogradContext *context, const Tensor &inputs, const Tensor &parameters,
-                        std::vector<std::int64_t> widths, std::int64_t activation) {
-    context->save_for_backward({inputs, parameters});
-    context->saved_data["widths"] = widths;
-    context->saved_data["activation"] = activation;
-    return energies_cpu(inputs, parameters, widths, activation);
-  }
-
-  static variable_list backward(AutogradContext *context, variable_list incoming) {
-    const auto saved = context->get_saved_variables();
-    const auto widths = context->saved_data["widths"].toIntVector();
-    const auto activation = context->saved_data["activation"].toInt();
-    const bool wants_inputs = context->needs_input_grad(0), wants_parameters = context->needs_input_grad(1);
-    if (wants_inputs && at::GradMode::is_enabled()) {
-      TORCH_CHECK(!wants_parameters,
-                  "fitting_net: a gradient by positions and parameters at once cannot be "
-                  "differentiated again; ask for them separately");
-      return {InputGradient::apply(incoming[0], saved[0], saved[1], widths, activation), Tensor(), Tensor(), Tensor()};
-    }
-    const Arguments arguments(saved[0], saved[1], widths, activation);
-    auto result = backward_cpu(incoming[0], arguments, wants_inputs, wants_parameters);
-    return {result[0], result[1], Tensor(), Tensor()};
-  }
-};
-
-Tensor energies_autograd(const Tensor &inputs, const Tensor &parameters, Widths widths, std::int64_t activation) {
-  return FittingFunction::apply(inputs, parameters, widths.vec(), activation);
+Tensor record(const Tensor &inputs, const Tensor &parameters, at::IntArrayRef widths, std::int64_t activation) {
+  return Fitting::record({inputs, parameters}, {widths.vec(), activation})[0];
 }
 
 }  // namespace
@@ -162,11 +104,11 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
-  library.impl("fitting_net", energies_cpu);
+  library.impl("fitting_net", evaluate);
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, AutogradCPU, library) {
-  library.impl("fitting_net", energies_autograd);
+  library.impl("fitting_net", record);
 }
 
 }  // namespace pwmlff

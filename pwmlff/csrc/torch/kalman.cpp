@@ -3,7 +3,7 @@
 
 #include <torch/library.h>
 
-#include "tasks.hpp"
+#include "torch/tasks.hpp"
 
 namespace pwmlff {
 
@@ -52,7 +52,7 @@ Tensor sweep_cpu(Tensor &tiles, const Tensor &downdate, const Tensor &directions
   const Tensor w = padded(downdate, n, rank), h = padded(directions, n, width), minus_w = w.neg();
   const Tensor w_transposed = w.view({n / kKalmanTile, kKalmanTile, rank}).transpose(1, 2).contiguous();
   const auto bounds = even_bounds(tiles.size(0), kTilesPerTask);
-  const Tensor partial = at::zeros({static_cast<std::int64_t>(bounds.size()) - 1, n * width}, h.options());
+  const PartialSums products(true, bounds, n * width, h);
   AT_DISPATCH_FLOATING_TYPES(tiles.scalar_type(), "kalman_sweep", [&] {
     KalmanSweep<scalar_t> sweep;
     sweep.tiles = tiles.data_ptr<scalar_t>();
@@ -62,11 +62,9 @@ Tensor sweep_cpu(Tensor &tiles, const Tensor &downdate, const Tensor &directions
     sweep.rank = rank;
     sweep.directions = h.const_data_ptr<scalar_t>();
     sweep.n_directions = width;
-    for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
-      kalman_sweep(sweep, partial_row<scalar_t>(partial, task), first, last);
-    });
+    run_tasks(bounds, sweep, &KalmanSweep<scalar_t>::products, products);
   });
-  return sum_partial(partial).view({n, width}).narrow(0, 0, n_rows).narrow(1, 0, m).contiguous();
+  return products.total().view({n, width}).narrow(0, 0, n_rows).narrow(1, 0, m).contiguous();
 }
 
 }  // namespace

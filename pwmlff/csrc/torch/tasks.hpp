@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel.hpp"
 #include "pieces.hpp"
 
 namespace pwmlff {
@@ -39,14 +40,39 @@ Real *pointer(const at::Tensor &tensor) {
   return tensor.defined() ? tensor.data_ptr<Real>() : nullptr;
 }
 
-// Row `task` of partial sums, null for an undefined tensor.
-template <typename Real>
-Real *partial_row(const at::Tensor &partial, std::int64_t task) {
-  return partial.defined() ? partial.data_ptr<Real>() + task * partial.size(1) : nullptr;
+// A sum to which all pieces add, each in a row of its own.
+class PartialSums {
+ public:
+  PartialSums(bool wanted, const std::vector<std::int64_t> &bounds, std::int64_t size, const at::Tensor &like)
+      : rows_(zeros_if(wanted, {static_cast<std::int64_t>(bounds.size()) - 1, size}, like)) {}
+
+  // Null when not wanted.
+  template <typename Real>
+  Real *row(std::int64_t task) const {
+    return rows_.defined() ? rows_.data_ptr<Real>() + task * rows_.size(1) : nullptr;
+  }
+
+  at::Tensor total() const { return rows_.defined() ? rows_.sum(0) : at::Tensor(); }
+
+ private:
+  at::Tensor rows_;  // [tasks, size]
+};
+
+// Runs a kernel on all pieces.
+template <typename Kernel>
+void run_tasks(const std::vector<std::int64_t> &bounds, const Kernel &kernel) {
+  for_tasks(bounds, [&](std::int64_t, std::int64_t first, std::int64_t last) { run(kernel, first, last); });
 }
 
-inline at::Tensor sum_partial(const at::Tensor &partial) {
-  return partial.defined() ? partial.sum(0) : at::Tensor();
+// The same, where one of the kernel's arguments is a sum.
+template <typename Kernel, typename Real>
+void run_tasks(const std::vector<std::int64_t> &bounds, const Kernel &kernel, Real *Kernel::*sum,
+               const PartialSums &sums) {
+  for_tasks(bounds, [&](std::int64_t task, std::int64_t first, std::int64_t last) {
+    Kernel own = kernel;
+    own.*sum = sums.row<Real>(task);
+    run(own, first, last);
+  });
 }
 
 }  // namespace pwmlff

@@ -132,15 +132,15 @@ def _parse(block: _Block, sections: dict[str, int]) -> Frame:
 
 def _find_sections(lines: list[str]) -> dict[str, int]:
     """Line offset of each block's title; the exact word counts, so `nonperiodic_Position` is no `Position`."""
-    found: dict[str, int] = {}
+    offsets: dict[str, int] = {}
     for offset, line in enumerate(lines):
         title = line.lstrip()
         if title[:1].isalpha():
             lowered = title.lower()
             for name in _SECTIONS:
                 if lowered.startswith(name):
-                    found.setdefault(name, offset)
-    return found
+                    offsets.setdefault(name, offset)
+    return offsets
 
 
 def _rows(block: _Block, sections: dict[str, int], name: str, n_rows: int, n_columns: int) -> NDArray[np.float64]:

@@ -100,9 +100,9 @@ class _Parser:
     def _read_line(self, line: str, lines: Iterator[str]) -> bool:
         """Take in a line; True when it finishes an ionic step."""
         step = self.step
-        if "Iteration" in line and (found := _ITERATION.search(line)):
+        if "Iteration" in line and (match := _ITERATION.search(line)):
             step.line = step.line or self.number
-            step.n_scf = int(found[2])
+            step.n_scf = int(match[2])
         elif "aborting loop" in line:
             step.not_reached = "not reached" in line
             step.converged = "EDIFF is reached" in line
@@ -117,8 +117,8 @@ class _Parser:
             step.cell = [next(lines, "") for _ in range(3)]
         elif "TOTAL-FORCE (eV/Angst)" in line:
             self._read_table(line, lines)
-        elif found := _FREE_ENERGY.match(line):
-            step.energy = found[1]
+        elif match := _FREE_ENERGY.match(line):
+            step.energy = match[1]
             return bool(step.table)
         elif "General timing and accounting" in line:
             self.ended = True
@@ -127,8 +127,8 @@ class _Parser:
         return False
 
     def _read_head(self, line: str, lines: Iterator[str]) -> None:
-        if found := _SPECIES.search(line):
-            self.elements.append(found[1])
+        if match := _SPECIES.search(line):
+            self.elements.append(match[1])
         elif "NIONS =" in line:
             self.n_atoms = int(line.rpartition("=")[2])
         elif "ions per type =" in line:
@@ -139,8 +139,8 @@ class _Parser:
                 if not words or not all(word.isdigit() for word in words):
                     break
                 self.counts += [int(word) for word in words]
-        elif found := _NELM.match(line):
-            self.n_scf_max = int(found[1])
+        elif match := _NELM.match(line):
+            self.n_scf_max = int(match[1])
 
     def _read_table(self, title: str, lines: Iterator[str]) -> None:
         next(lines, "")  # dashes

@@ -15,75 +15,52 @@ Letters: `N` atoms, `E` pairs, `T` types, `M` features, `M2` axis features.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pwmlff.descriptors.environment import EnvironmentMatrix
 from pwmlff.descriptors.properties import normalized_properties
-from pwmlff.models.base import Network, NetworkConfig
-from pwmlff.models.dp.config import DPConfig, FittingNetConfig
-from pwmlff.models.dp.native import NativeDeepPotential
-from pwmlff.models.networks import EmbeddingNet, FittingNet
+from pwmlff.models.dp.base import DeepPotentialBase, sort_by_kind, split_by_kind
+from pwmlff.models.dp.config import DPConfig
+from pwmlff.models.dp.run_file import DeepPotentialRunFile, TypeEmbeddingRunFile
+from pwmlff.models.dp.stored import stored_nets
+from pwmlff.models.dp.tabulate import NetTabulation
+from pwmlff.models.networks import EmbeddingNet
+from pwmlff.ops import StoredModel
+from pwmlff.ops.pairs import pair_centers
 
-if TYPE_CHECKING:
-    from pwmlff.data.batch import Batch
 
+class NetDeepPotential(DeepPotentialBase):
+    """Deep Potential on embedding nets.
 
-class DeepPotentialBase(Network):
-    """What both kinds share: environment matrix, descriptor, fitting nets."""
+    Attributes:
+        has_net_per_pair: Whether there is a net per (central, neighbour) type, otherwise per neighbour type.
+    """
 
-    if TYPE_CHECKING:  # TorchScript would try to read these annotations
-        Config: ClassVar[type[NetworkConfig]] = DPConfig
-        fitting: Any
-    else:
-        Config = DPConfig
-
-    def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.config = config
-        descriptor = config.descriptor
-        self.cutoff = descriptor.Rmax
-        self.n_types = n_types
-        self.n_axis = descriptor.M2
-        self.n_features = descriptor.network_size[-1]
-        self.environment = EnvironmentMatrix(descriptor.Rmin, descriptor.Rmax, n_types, dtype)
-        n_in = self.n_features * self.n_axis
-        self.fitting = nn.ModuleList(_fitting_net(n_in, config.fitting_net, dtype) for _ in range(n_types))
-
-    def fit_statistics(self, batches: Iterable[Batch]) -> None:
-        """Set the normalisation of the environment matrix from all frames."""
-        self.environment.fit(batches)
-
-    def inference_form(self, geometry: torch.dtype = torch.float64) -> nn.Module:
-        """See the base; does without automatic differentiation where there are native kernels."""
-        return NativeDeepPotential.of_nets(self, self.embedding_nets(), geometry)
+    has_net_per_pair: bool
 
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
         """Return the embedding nets with the constants they see, in the order of the native operation."""
         raise NotImplementedError
 
-    def fit(self, sums: Tensor, atom_types: Tensor) -> Tensor:
-        """Return the energies [N] of atoms of these types with these sums A [N, 4, M]."""
-        energies = torch.zeros_like(atom_types, dtype=sums.dtype)
-        for central, fitting in enumerate(self.fitting):
-            atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
-            if atoms.shape[0] > 0:
-                energies = energies.index_copy(0, atoms, fitting(self.descriptor(sums.index_select(0, atoms))))
-        return energies
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
+        """See `Network.stored`."""
+        with torch.no_grad():
+            return stored_nets(self, self.embedding_nets(), geometry)
 
-    def descriptor(self, sums: Tensor) -> Tensor:
-        """Return `A^T A_<` flattened: [n, 4, M] -> [n, M * M2]."""
-        return torch.bmm(sums.transpose(1, 2), sums[:, :, : self.n_axis]).flatten(1)
+    def tabulation(self) -> NetTabulation:
+        """See `Network.tabulation`."""
+        return NetTabulation(self, self.embedding_nets(), is_per_pair=self.has_net_per_pair)
 
 
-class DeepPotential(DeepPotentialBase):
+class DeepPotential(NetDeepPotential):
     """Deep Potential with one embedding net per (central, neighbour) type pair."""
 
-    if TYPE_CHECKING:  # TorchScript would try to read these annotations
-        embedding: Any
+    RunFile = DeepPotentialRunFile
+    has_net_per_pair = True
+    embedding: Any
 
     def __init__(self, config: DPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__(config, n_types, dtype)
@@ -103,7 +80,7 @@ class DeepPotential(DeepPotentialBase):
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
-        centers = centers_of(pair_start)  # [E]
+        centers = pair_centers(pair_start)  # [E]
         center_types = atom_types.index_select(0, centers)  # [E]
         order, counts = sort_by_kind(center_types * self.n_types + pair_types, self.n_types * self.n_types)
         s, rows = self.environment(pair_vectors, center_types, order)  # [E], [E, 4]
@@ -111,7 +88,7 @@ class DeepPotential(DeepPotentialBase):
         energies = torch.zeros_like(atom_types, dtype=s.dtype)
         constants = torch.zeros([0], dtype=s.dtype, device=s.device)
         kind = 0
-        for central, (embeddings, fitting) in enumerate(zip(self.embedding, self.fitting)):  # noqa: B905 (TorchScript)
+        for central, (embeddings, fitting) in enumerate(zip(self.embedding, self.fitting, strict=True)):
             atoms = torch.nonzero(atom_types == central).squeeze(-1)  # [n]
             sums = torch.zeros([atoms.shape[0], 4, self.n_features], dtype=s.dtype, device=s.device)
             for embedding in embeddings:
@@ -124,11 +101,12 @@ class DeepPotential(DeepPotentialBase):
         return energies
 
 
-class TypeEmbeddingDeepPotential(DeepPotentialBase):
+class TypeEmbeddingDeepPotential(NetDeepPotential):
     """Deep Potential with one embedding net for all pairs, which also sees properties of the neighbour's element."""
 
-    if TYPE_CHECKING:
-        properties: Tensor
+    RunFile = TypeEmbeddingRunFile
+    has_net_per_pair = False
+    properties: Tensor
 
     def __init__(self, config: DPConfig, elements: Sequence[str], dtype: torch.dtype) -> None:
         super().__init__(config, len(elements), dtype)
@@ -147,7 +125,7 @@ class TypeEmbeddingDeepPotential(DeepPotentialBase):
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
-        centers = centers_of(pair_start)  # [E]
+        centers = pair_centers(pair_start)  # [E]
         order, counts = sort_by_kind(pair_types, self.n_types)
         s, rows = self.environment(pair_vectors, atom_types.index_select(0, centers), order)  # [E], [E, 4]
         parts = split_by_kind(s, rows, centers.index_select(0, order), counts)
@@ -157,7 +135,7 @@ class TypeEmbeddingDeepPotential(DeepPotentialBase):
             if s_part.shape[0] > 0:
                 start = _start_of(centers_part, everyone)  # [N + 1]
                 sums = sums + self.embedding(s_part, rows_part, start, self.properties[neighbor])
-        return self.fit(sums, atom_types)
+        return self.energies_of(sums, atom_types)
 
 
 def _embedding_net(n_constants: int, config: DPConfig, dtype: torch.dtype) -> EmbeddingNet:
@@ -170,39 +148,6 @@ def _embedding_net(n_constants: int, config: DPConfig, dtype: torch.dtype) -> Em
         activation=descriptor.activation,
         dtype=dtype,
     )
-
-
-def _fitting_net(n_in: int, config: FittingNetConfig, dtype: torch.dtype) -> FittingNet:
-    return FittingNet(
-        n_in,
-        config.network_size[:-1],
-        has_bias=config.bias,
-        timestep=0.1 if config.resnet_dt else None,
-        activation=config.activation,
-        dtype=dtype,
-    )
-
-
-def centers_of(pair_start: Tensor) -> Tensor:
-    """Return the central atom of each pair, [E], from the CSR offsets [N + 1]."""
-    n_atoms = pair_start.shape[0] - 1
-    return torch.repeat_interleave(torch.arange(n_atoms, device=pair_start.device), pair_start[1:] - pair_start[:-1])
-
-
-def sort_by_kind(kinds: Tensor, n_kinds: int) -> tuple[Tensor, list[int]]:
-    """Return the order [E] that sorts pairs by kind, and the number of pairs of each kind.
-
-    The order is stable: the pairs of one kind stay sorted by central atom, so they are a CSR list of their own.
-    """
-    order = torch.sort(kinds, stable=True)[1]
-    counts: list[int] = torch.bincount(kinds, minlength=n_kinds).tolist()
-    return order, counts
-
-
-def split_by_kind(s: Tensor, rows: Tensor, centers: Tensor, counts: list[int]) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Return s, rows and central atoms of the pairs of each kind; all at once, which is quick to differentiate."""
-    s_parts, rows_parts, centers_parts = s.split(counts), rows.split(counts), centers.split(counts)
-    return [(s_parts[kind], rows_parts[kind], centers_parts[kind]) for kind in range(len(counts))]
 
 
 def _start_of(centers: Tensor, atoms: Tensor) -> Tensor:

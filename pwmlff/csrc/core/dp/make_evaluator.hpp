@@ -1,0 +1,14 @@
+// The Deep Potential's row in the table of families.
+#pragma once
+
+#include <memory>
+
+#include "evaluator.hpp"
+#include "stored_model.hpp"
+
+namespace pwmlff::dp {
+
+// See families.hpp; the arrays are in description.hpp.
+std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &stored);
+
+}  // namespace pwmlff::dp

@@ -1,0 +1,69 @@
+#include "families.hpp"
+
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "dp/make_evaluator.hpp"
+#include "zbl.hpp"
+
+namespace pwmlff {
+
+namespace {
+
+struct Family {
+  const char *name;
+  std::unique_ptr<const Evaluator> (*make_evaluator)(const StoredModel &);
+};
+
+constexpr Family kFamilies[] = {
+    {"dp", dp::make_evaluator},
+};
+
+const Family *find(const std::string &name) {
+  for (const Family &family : kFamilies)
+    if (name == family.name) return &family;
+  return nullptr;
+}
+
+// A family's model with what every family may have.
+class Potential final : public Evaluator {
+ public:
+  Potential(std::unique_ptr<const Evaluator> network, const StoredModel &model) : network_(std::move(network)) {
+    if (model.has("repulsion.range")) repulsion_.emplace(model, n_types());
+    if (model.has("energy_shift")) {
+      model.array("energy_shift", DType::float64, {n_types()});
+      energy_shift_ = model.numbers("energy_shift");
+    }
+  }
+
+  std::int64_t n_types() const override { return network_->n_types(); }
+
+  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, std::int64_t first,
+                     std::int64_t last) const override {
+    const Overflows overflows = network_->evaluate(pairs, energies, gradients, first, last);
+    if (repulsion_) repulsion_->add(pairs, energies, gradients, first, last);
+    if (!energy_shift_.empty())
+      for (std::int64_t i = first; i < last; ++i) energies[i] += energy_shift_[pairs.atom_types[i]];
+    return overflows;
+  }
+
+ private:
+  std::unique_ptr<const Evaluator> network_;
+  std::optional<Zbl> repulsion_;
+  std::vector<double> energy_shift_;  // [T] eV, empty where there is none
+};
+
+}  // namespace
+
+bool has_family(const std::string &name) {
+  return find(name) != nullptr;
+}
+
+std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &model) {
+  const Family *family = find(model.family);
+  if (!family) throw std::runtime_error("this library has no kernels for models of the family '" + model.family + "'");
+  return std::make_unique<Potential>(family->make_evaluator(model), model);
+}
+
+}  // namespace pwmlff

@@ -1,0 +1,130 @@
+// The layers of a net laid out for the products, and room for the gradients of their parameters.
+//
+// Included only by files compiled once per instruction set; local to the file that includes it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "gemm.hpp"
+#include "nets.hpp"
+
+namespace pwmlff::PWMLFF_ISA {
+
+namespace {
+
+// One layer with its weights laid out for the products; rows are padded to whole vectors with zeros.
+template <typename Real>
+struct Layer {
+  std::int64_t n_in, n_out, width, width_in;  // widths: n_out and n_in padded
+  int copies;                                 // how many times the input is added to the output
+  Buffer<Real> weight;                        // [n_in, width], W^T
+  const Real *weight_back;  // [n_out, width_in], W; the parameters themselves where no padding is needed
+  Buffer<Real> weight_back_copy;
+  Buffer<Real> bias, scale;  // [width]
+};
+
+// out [columns, rows] = in [rows, columns]^T, both with rows of their own length, in tiles that stay in the cache.
+template <typename Real>
+void transpose(const Real *in, std::int64_t rows, std::int64_t columns, Real *out, std::int64_t out_row) {
+  constexpr std::int64_t tile = 16;
+  for (std::int64_t i0 = 0; i0 < rows; i0 += tile)
+    for (std::int64_t j0 = 0; j0 < columns; j0 += tile)
+      for (std::int64_t i = i0; i < std::min(rows, i0 + tile); ++i)
+        for (std::int64_t j = j0; j < std::min(columns, j0 + tile); ++j) out[j * out_row + i] = in[i * columns + j];
+}
+
+// Lays the parameters out anew, in the memory of the last time.
+template <typename Real>
+void pack(const NetView<Real> &net, std::vector<Layer<Real>> &layers) {
+  layers.resize(net.widths.size());
+  const Real *next = net.parameters;
+  std::int64_t n_in = net.n_in;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    Layer<Real> &layer = layers[l];
+    const std::int64_t n_out = net.widths[l];
+    layer.n_in = n_in;
+    layer.n_out = n_out;
+    layer.width = padded<Real>(n_out);
+    layer.width_in = padded<Real>(n_in);
+    layer.copies = l == 0 ? 0 : n_out == n_in ? 1 : n_out == 2 * n_in ? 2 : 0;
+    layer.weight.resize(n_in * layer.width);
+    if (layer.width != n_out) std::fill(layer.weight.begin(), layer.weight.end(), Real(0));
+    transpose(next, n_out, n_in, layer.weight.data(), layer.width);
+    layer.weight_back = next;
+    if (layer.width_in != n_in) {
+      layer.weight_back_copy.assign(n_out * layer.width_in, Real(0));
+      for (std::int64_t j = 0; j < n_out; ++j)
+        std::copy(next + j * n_in, next + (j + 1) * n_in, layer.weight_back_copy.data() + j * layer.width_in);
+      layer.weight_back = layer.weight_back_copy.data();
+    }
+    next += n_out * n_in;
+    layer.bias.assign(layer.width, Real(0));
+    std::copy(next, next + n_out, layer.bias.begin());
+    next += n_out;
+    layer.scale.assign(layer.width, Real(0));
+    std::copy(next, next + n_out, layer.scale.begin());
+    next += n_out;
+    n_in = n_out;
+  }
+}
+
+// What a block's passes leave for the next: per layer the value a = phi(z), the derivatives z', z'' of z along the
+// direction, and the outputs y, y', y''.
+template <typename Real>
+struct LayerState {
+  Buffer<Real> a, z1, z2, y, y1, y2;
+};
+
+// Where the gradients of one layer's parameters are summed: weight [n_out, width_in] in the result itself where no
+// padding is needed, otherwise in a copy that is added to it at the end.
+template <typename Real>
+struct LayerGradient {
+  std::int64_t n_in, n_out, width_in;
+  Real *result;  // weight [n_out, n_in], bias [n_out], scale [n_out]
+  Real *weight;
+  Buffer<Real> padded_weight;
+
+  Real *bias() const { return result + n_out * n_in; }
+  Real *scale() const { return bias() + n_out; }
+};
+
+// Parameter gradients in the order of NetView; none when not wanted.
+template <typename Real>
+class NetGradient {
+ public:
+  // Gradients will be added to `result`; null when not wanted.
+  void prepare(const std::vector<Layer<Real>> &net, Real *result) {
+    layers.resize(result ? net.size() : 0);
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      LayerGradient<Real> &layer = layers[l];
+      layer.n_in = net[l].n_in;
+      layer.n_out = net[l].n_out;
+      layer.width_in = net[l].width_in;
+      layer.result = layer.weight = result;
+      if (layer.width_in != layer.n_in) {
+        layer.padded_weight.assign(layer.n_out * layer.width_in, Real(0));
+        layer.weight = layer.padded_weight.data();
+      }
+      result += layer.n_out * (layer.n_in + 2);
+    }
+  }
+
+  // Completes the result.
+  void finish() {
+    for (LayerGradient<Real> &layer : layers) {
+      if (layer.weight == layer.result) continue;
+      for (std::int64_t j = 0; j < layer.n_out; ++j)
+        for (std::int64_t k = 0; k < layer.n_in; ++k)
+          layer.result[j * layer.n_in + k] += layer.weight[j * layer.width_in + k];
+    }
+  }
+
+  std::vector<LayerGradient<Real>> layers;
+};
+
+}  // namespace
+
+}  // namespace pwmlff::PWMLFF_ISA

@@ -1,0 +1,79 @@
+#include "cuda/families.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include "cuda/dp/evaluator.hpp"
+#include "cuda/stream.hpp"
+#include "cuda/zbl_device.hpp"
+#include "torch/stored_tensors.hpp"
+
+namespace pwmlff::cuda {
+
+namespace {
+
+using at::Tensor;
+
+struct Family {
+  const char *name;
+  std::unique_ptr<const DeviceEvaluator> (*make_evaluator)(const StoredModel &, at::Device, std::int64_t workspace);
+};
+
+constexpr Family kFamilies[] = {
+    {"dp", make_deep_potential},
+};
+
+std::unique_ptr<const DeviceEvaluator> make_network(const StoredModel &model, at::Device device,
+                                                    std::int64_t workspace) {
+  for (const Family &family : kFamilies)
+    if (model.family == family.name) return family.make_evaluator(model, device, workspace);
+  throw std::runtime_error("this library has no kernels on CUDA for models of the family '" + model.family + "'");
+}
+
+// A family's model with what every family may have. Their arrays were checked by the core, which has seen them before.
+class Potential final : public DeviceEvaluator {
+ public:
+  Potential(std::unique_ptr<const DeviceEvaluator> network, const StoredModel &model, at::Device device)
+      : network_(std::move(network)) {
+    if (model.has("repulsion.range")) {
+      n_types_ = model.array("repulsion.charges").size();
+      const Zbl zbl(model, n_types_);
+      range_ = zbl.range();
+      constants_ = tensor_of({DType::float64, {n_types_, n_types_, 2}, zbl.constants().data()}).to(device);
+    }
+    if (model.has("energy_shift")) energy_shift_ = tensor_of(model.array("energy_shift")).to(device);
+  }
+
+  std::tuple<Tensor, Tensor> evaluate(const PairTensors &pairs, const Tensor &overflows) const override {
+    auto [energies, gradients] = network_->evaluate(pairs, overflows);
+    if (constants_.defined()) add_repulsion(pairs, energies, gradients);
+    if (energy_shift_.defined()) energies.add_(energy_shift_.index_select(0, pairs.atom_types));
+    return {energies, gradients};
+  }
+
+ private:
+  void add_repulsion(const PairTensors &pairs, const Tensor &energies, const Tensor &gradients) const {
+    const Pairs pointers{pairs.vectors.const_data_ptr<double>(), pairs.start.const_data_ptr<std::int64_t>(),
+                         pairs.pair_types.const_data_ptr<std::int64_t>(),
+                         pairs.atom_types.const_data_ptr<std::int64_t>()};
+    const DeviceZbl zbl{range_, reinterpret_cast<const ZblConstants *>(constants_.const_data_ptr<double>()), n_types_};
+    const cudaError_t status = add_zbl(zbl, pointers, pairs.n_atoms(), energies.data_ptr<double>(),
+                                       gradients.data_ptr<double>(), current_stream());
+    TORCH_CHECK(status == cudaSuccess, "evaluate on CUDA: ", cudaGetErrorString(status));
+  }
+
+  std::unique_ptr<const DeviceEvaluator> network_;
+  ZblRange range_ = {};
+  std::int64_t n_types_ = 0;
+  Tensor constants_;     // [T, T, 2], undefined where there is no repulsion
+  Tensor energy_shift_;  // [T] eV, likewise
+};
+
+}  // namespace
+
+std::unique_ptr<const DeviceEvaluator> make_evaluator(const StoredModel &model, at::Device device,
+                                                      std::int64_t workspace) {
+  return std::make_unique<Potential>(make_network(model, device, workspace), model, device);
+}
+
+}  // namespace pwmlff::cuda

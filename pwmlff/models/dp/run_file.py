@@ -1,0 +1,72 @@
+"""Run files of the Deep Potential: `type_embedding`, wherever PWMLFF and MatPL have it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from pwmlff.descriptors.properties import check_properties
+from pwmlff.errors import ConfigError
+from pwmlff.models.dp.config import DPConfig, TypeEmbeddingConfig
+from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
+
+_NO_TYPE_NET = "element properties enter the embedding net directly, there is no separate type net"
+
+
+class DeepPotentialKeys(TopLevelKeys):
+    """Top-level keys of a Deep Potential."""
+
+    type_embedding: bool = Field(
+        default=False,
+        description="one embedding net fed with element properties instead of one net per pair of types",
+    )
+
+
+class DeepPotentialRunFile(RunFileHooks):
+    """Run files of the Deep Potential with one net per pair of types, and what both kinds share."""
+
+    TopLevel = DeepPotentialKeys
+    chosen_by = {"model_type": "DP", "type_embedding": False}
+    ignored = {
+        ("model", "descriptor", "type_embedding"): dict.fromkeys(
+            ("network_size", "bias", "resnet_dt", "activation"), _NO_TYPE_NET
+        )
+    }
+    sections = {"type_embedding": TypeEmbeddingConfig}
+    unused: ClassVar[Collection[str]] = ("descriptor.type_embedding",)
+
+    @classmethod
+    def translate(cls, values: dict[str, Any]) -> list[str]:
+        """Accept the section `type_embedding` at the top, in `model` and in `descriptor`; the last is its place.
+
+        A section without a word at the top level switches type embedding on, as in MatPL.
+        """
+        for place in (values, values.get("model", {})):
+            if isinstance(place, dict) and isinstance(place.get("type_embedding"), dict):
+                section = place.pop("type_embedding")
+                model = values.setdefault("model", {})
+                descriptor = model.setdefault("descriptor", {}) if isinstance(model, dict) else None
+                if isinstance(descriptor, dict):
+                    descriptor.setdefault("type_embedding", section)
+                values.setdefault("type_embedding", True)
+        if "type_embedding" not in values and section_at(values, ("model", "descriptor", "type_embedding")):
+            values["type_embedding"] = True
+        return []
+
+
+class TypeEmbeddingRunFile(DeepPotentialRunFile):
+    """Run files of the Deep Potential with type embedding."""
+
+    chosen_by = {"model_type": "DP", "type_embedding": True}
+    unused = ()
+
+    @classmethod
+    def element_problems(cls, config: DPConfig, elements: Sequence[str]) -> list[str]:
+        """Return what is wrong with the properties fed to the embedding net: unknown, or undefined for an element."""
+        try:
+            check_properties(elements, config.descriptor.type_embedding.physical_property)
+        except ConfigError as error:
+            return [f"descriptor.type_embedding.{error}"]
+        return []

@@ -1,0 +1,131 @@
+"""Networks that the native kernels evaluate: those of a family with kernels, and what is read from an exported file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pwmlff.errors import ModelFileError
+from pwmlff.models.base import Network
+from pwmlff.ops import StoredEvaluator, StoredModel, make_evaluator
+
+
+class KernelNetwork(Network):
+    """A network of a family that has kernels: a subclass gives `stored` besides `forward`.
+
+    The kernels give no derivatives by the weights, so training differentiates `forward`, which may well be made of
+    native operations itself. They work on weights laid out for the processor. These are laid out anew at each call,
+    which costs little beside the evaluation of many atoms, unless the weights are frozen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_frozen = False
+        self._kept: tuple[list[tuple[int, torch.device]], StoredEvaluator] | None = None
+        self._overflows = (0, 0)  # of evaluators that were not kept
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
+        """See the base; never None here."""
+        raise NotImplementedError
+
+    def freeze(self) -> None:
+        """Keep what is prepared from the weights."""
+        self._is_frozen = True
+
+    def energies_and_gradients(
+        self,
+        pair_vectors: Tensor,
+        pair_start: Tensor,
+        pair_types: Tensor,
+        atom_types: Tensor,
+        *,
+        differentiable: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """See the base; by the kernels where the result is final."""
+        pairs = (pair_vectors, pair_start, pair_types, atom_types)
+        if differentiable:
+            return super().energies_and_gradients(*pairs, differentiable=True)
+        if self._is_frozen:
+            return self._keep_evaluator()(*pairs)
+        evaluator = make_evaluator(self.stored())
+        result = evaluator(*pairs)
+        self._overflows = _sum(self._overflows, evaluator.overflows())
+        return result
+
+    def overflows(self) -> tuple[int, int]:
+        """See the base."""
+        return self._overflows if self._kept is None else _sum(self._overflows, self._kept[1].overflows())
+
+    def _keep_evaluator(self) -> StoredEvaluator:
+        """Return the evaluator of the frozen weights; a new one where, against all promises, these have changed."""
+        state = [(tensor._version, tensor.device) for tensor in (*self.parameters(), *self.buffers())]
+        if self._kept is None or self._kept[0] != state:
+            self._overflows, self._kept = self.overflows(), None
+            self._kept = state, make_evaluator(self.stored())
+        return self._kept[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and other processes prepare their own."""
+        return {**self.__dict__, "_kept": None}
+
+
+class StoredNetwork(Network):
+    """What is in an exported file: arrays for kernels, no weights.
+
+    Args:
+        stored: The arrays; they hold a whole potential, with energy shift and repulsion.
+        cutoff: Å.
+    """
+
+    untrainable = "an exported model"
+
+    def __init__(self, stored: StoredModel, cutoff: float) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        self._stored = stored
+        self._evaluator = make_evaluator(stored)
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
+        """Return the arrays in the precision they are stored in."""
+        return self._stored
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N]; see `Network.forward`, but they have no graph."""
+        return self._evaluator(pair_vectors, pair_start, pair_types, atom_types)[0]
+
+    def energies_and_gradients(
+        self,
+        pair_vectors: Tensor,
+        pair_start: Tensor,
+        pair_types: Tensor,
+        atom_types: Tensor,
+        *,
+        differentiable: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """See the base.
+
+        Raises:
+            ModelFileError: Derivatives by the weights are wanted.
+        """
+        if differentiable:
+            raise ModelFileError("an exported model has no weights to differentiate by; use the checkpoint")
+        return self._evaluator(pair_vectors, pair_start, pair_types, atom_types)
+
+    def overflows(self) -> tuple[int, int]:
+        """See the base."""
+        return self._evaluator.overflows()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the evaluator out."""
+        return {name: value for name, value in self.__dict__.items() if name != "_evaluator"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make it again."""
+        super().__setstate__(state)
+        self._evaluator = make_evaluator(self._stored)
+
+
+def _sum(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return a[0] + b[0], a[1] + b[1]

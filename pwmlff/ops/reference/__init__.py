@@ -1,0 +1,28 @@
+"""PyTorch twins of the native operations: fallback where the library is missing, and oracle in the tests."""
+
+from pwmlff.ops.reference.dp import (
+    embedding_contraction,
+    environment_matrix,
+    environment_rows,
+    quintic_switch,
+    table_features,
+)
+from pwmlff.ops.reference.families import FAMILIES, evaluate
+from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
+from pwmlff.ops.reference.nets import fitting_net, residual_net
+from pwmlff.ops.reference.zbl import repulsion_energies
+
+__all__ = [
+    "FAMILIES",
+    "KALMAN_TILE",
+    "embedding_contraction",
+    "environment_matrix",
+    "environment_rows",
+    "evaluate",
+    "fitting_net",
+    "kalman_sweep",
+    "quintic_switch",
+    "repulsion_energies",
+    "residual_net",
+    "table_features",
+]

@@ -1,0 +1,88 @@
+"""A model as it is stored, and what evaluates it: the native kernels, or their PyTorch twins where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pwmlff.ops import library, reference
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The name of a family, and arrays by name; what they mean is known to the family alone.
+
+    Attributes:
+        family: Such as "dp".
+        arrays: Of float64, float32 or int64; see `csrc/core/families.hpp` and the family's `description.hpp`.
+    """
+
+    family: str
+    arrays: Mapping[str, Tensor]
+
+
+class StoredEvaluator:
+    """Atomic energies and pair gradients of a stored model, on any device.
+
+    Has copies of the arrays.
+
+    Attributes:
+        native: The model of the native library (`torch.classes.pwmlff.Model`), None where that has no kernels.
+
+    Raises:
+        RuntimeError: An array is missing or does not fit.
+        ValueError: The family is unknown.
+    """
+
+    def __init__(self, stored: StoredModel) -> None:
+        self.family = stored.family
+        self.native: Any = None
+        if library.load() and torch.ops.pwmlff.has_family(stored.family):
+            self.native = torch.classes.pwmlff.Model(stored.family, dict(stored.arrays))
+        elif stored.family not in reference.FAMILIES:
+            raise ValueError(f"models of the family {stored.family!r} cannot be evaluated")
+        self._arrays = (
+            self.native.arrays() if self.native is not None else {k: v.clone() for k, v in stored.arrays.items()}
+        )
+        self._overflows = torch.zeros(2, dtype=torch.int64)  # met by the twin
+
+    def __call__(
+        self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return atomic energies [N] in eV and pair gradients [E, 3] in eV/Å, float64.
+
+        Args:
+            pair_vectors: [E, 3] float64, Å.
+            pair_start: [N + 1] int64.
+            pair_types: [E] int64.
+            atom_types: [N] int64.
+        """
+        if self.native is not None and torch.ops.pwmlff.has_kernels(pair_vectors):
+            return torch.ops.pwmlff.evaluate(self.native, pair_vectors, pair_start, pair_types, atom_types)
+        device = pair_vectors.device
+        arrays = {name: array.to(device) for name, array in self._arrays.items()}
+        overflows = torch.zeros(2, dtype=torch.int64, device=device)
+        result = reference.evaluate(self.family, arrays, pair_vectors, pair_start, pair_types, atom_types, overflows)
+        self._overflows += overflows.cpu()
+        return result
+
+    def overflows(self) -> tuple[int, int]:
+        """Count the pairs met so far that the model was not made for; each (i, j) counts once per call.
+
+        Returns:
+            Pairs nearer than any its tables were made for, and those of them beyond the tables.
+        """
+        nearer, beyond = self._overflows.tolist()
+        if self.native is not None:
+            native_nearer, native_beyond = self.native.overflows()
+            nearer, beyond = nearer + native_nearer, beyond + native_beyond
+        return nearer, beyond
+
+
+def make_evaluator(stored: StoredModel) -> StoredEvaluator:
+    """Make what evaluates a stored model; see `StoredEvaluator`."""
+    return StoredEvaluator(stored)

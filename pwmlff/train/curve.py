@@ -1,0 +1,67 @@
+"""The observer that draws the learning curve of a run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pwmlff import keys
+from pwmlff.plots.learning_curve import Panel, plot_learning_curve
+from pwmlff.train.metrics import EpochResult, Metrics
+from pwmlff.train.observers import TrainingObserver
+
+_LABELS = {
+    keys.ENERGY: "energy RMSE (eV/atom)",
+    keys.FORCES: "force RMSE (eV/Å)",
+    keys.VIRIAL: "virial RMSE (eV/atom)",
+    keys.ATOMIC_ENERGIES: "atomic energy RMSE (eV)",
+    keys.GROUP_ENERGIES: "group energy RMSE (eV)",
+}
+_INTERVAL = 60.0  # s between two drawings
+
+
+class CurveFile(TrainingObserver):
+    """Draws `learning_curve.png` now and then and at the end: the loss, and the error of each quantity trained."""
+
+    def __init__(self, path: Path, quantities: Sequence[str]) -> None:
+        """Choose the file and the quantities shown."""
+        self._path = path
+        self._quantities = [name for name in _LABELS if name in quantities]
+        self._history: list[EpochResult] = []
+        self._drawn = time.monotonic()
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Take the epochs done before."""
+        self._history = list(history)
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Draw, unless it was done a moment ago."""
+        self._history.append(result)
+        if time.monotonic() - self._drawn > _INTERVAL:
+            self._draw()
+
+    def end(self) -> None:
+        """Draw the last state."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._history:
+            panels = [self._panel("loss", None), *(self._panel(_LABELS[name], name) for name in self._quantities)]
+            best = max((result.epoch for result in self._history if result.is_best), default=None)
+            plot_learning_curve([result.epoch for result in self._history], panels, self._path, best)
+        self._drawn = time.monotonic()
+
+    def _panel(self, label: str, quantity: str | None) -> Panel:
+        """Return the panel of the loss (None) or of the error of a quantity."""
+        train = [_value(result.train, quantity) for result in self._history]
+        is_validated = any(result.valid is not None for result in self._history)
+        valid = [_value(result.valid, quantity) for result in self._history] if is_validated else None
+        return Panel(label, train, valid)
+
+
+def _value(metrics: Metrics | None, quantity: str | None) -> float:
+    if metrics is None:
+        return math.nan
+    return metrics.loss if quantity is None else metrics.rmse.get(quantity, math.nan)
