@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Runs an exported model on a block of atoms: by the kernels of this library where it can, which
-// takes little memory, otherwise by torch.
+// Runs a model on a block of atoms: by the kernels of this library where it can, which takes little
+// memory, otherwise by torch.
 
 #ifndef PWMLFF_MODEL_RUNNER_H
 #define PWMLFF_MODEL_RUNNER_H
 
+#include "model_input.h"
 #include "model_metadata.h"
 #include "pair_block.h"
 
-#include <cstdint>
+#include "evaluator.hpp"
+
 #include <memory>
 #include <string>
 #include <utility>
 
 namespace LAMMPS_NS {
-
-// How often a compressed model met a pair nearer than its tables were made for, since it was
-// loaded.
-struct TableOverflows {
-  std::int64_t nearer = 0;    // than any pair of the data that the tables were made for
-  std::int64_t beyond = 0;    // those of them that are beyond the tables
-};
 
 // All members throw std::runtime_error with one line for the user.
 class ModelRunner {
@@ -29,7 +24,7 @@ class ModelRunner {
   virtual ~ModelRunner() = default;
 
   virtual void evaluate(PairBlock &block, BlockResult &result) = 0;
-  virtual TableOverflows table_overflows() const = 0;    // waits for a GPU
+  virtual pwmlff::Overflows overflows() const = 0;    // since it was made; waits for a GPU
   virtual void set_threads(int n_threads) = 0;
   virtual std::string backend() const = 0;    // what computes, in words
 
@@ -46,7 +41,7 @@ enum class Backend { AUTO, NATIVE, TORCH };
 
 // `cuda` < 0 for the processor, otherwise any number: it is dealt over the devices that are there.
 // Throws std::runtime_error with one line for the user.
-std::unique_ptr<ModelRunner> make_model_runner(std::string file_content, Backend backend, int cuda);
+std::unique_ptr<ModelRunner> make_model_runner(const ModelInput &input, Backend backend, int cuda);
 
 }    // namespace LAMMPS_NS
 

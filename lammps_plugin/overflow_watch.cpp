@@ -23,7 +23,7 @@ void OverflowWatch::begin_run(std::vector<const ModelRunner *> runners,
   watched_.clear();
   for (std::size_t k = 0; k < runners.size(); k++)
     if (runners[k]->metadata().has_tables)
-      watched_.push_back({runners[k], names[k], runners[k]->table_overflows()});
+      watched_.push_back({runners[k], names[k], runners[k]->overflows()});
 }
 
 std::string OverflowWatch::check(MPI_Comm world)
@@ -31,18 +31,18 @@ std::string OverflowWatch::check(MPI_Comm world)
   if (watched_.empty()) return "";
   std::vector<std::int64_t> counts;
   for (const Watched &model : watched_) {
-    const TableOverflows now = model.runner->table_overflows();
+    const pwmlff::Overflows now = model.runner->overflows();
     counts.push_back(now.nearer - model.before.nearer);
     counts.push_back(now.beyond - model.before.beyond);
   }
   std::vector<std::int64_t> sums(counts.size());
   MPI_Allreduce(counts.data(), sums.data(), static_cast<int>(counts.size()), MPI_INT64_T, MPI_SUM,
                 world);
-  std::string found;
+  std::string warning;
   for (std::size_t k = 0; k < watched_.size(); k++)
     if (sums[2 * k] > 0)
-      found +=
-          (found.empty() ? "" : "; ") + describe(watched_[k].name, sums[2 * k], sums[2 * k + 1]);
-  if (!found.empty()) watched_.clear();
-  return found;
+      warning +=
+          (warning.empty() ? "" : "; ") + describe(watched_[k].name, sums[2 * k], sums[2 * k + 1]);
+  if (!warning.empty()) watched_.clear();
+  return warning;
 }

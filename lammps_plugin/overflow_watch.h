@@ -29,7 +29,7 @@ class OverflowWatch {
   struct Watched {
     const ModelRunner *runner;
     std::string name;
-    TableOverflows before;    // of this run
+    pwmlff::Overflows before;    // of this run
   };
   std::vector<Watched> watched_;
 };

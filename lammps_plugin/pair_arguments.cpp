@@ -2,6 +2,8 @@
 
 #include "pair_arguments.h"
 
+#include "model_kinds.h"
+
 #include "error.h"
 #include "lammps.h"
 #include "utils.h"
@@ -15,11 +17,6 @@ using namespace LAMMPS_NS;
 namespace {
 
 using Setter = std::function<void(const std::string &value)>;
-
-bool is_model_file(const std::string &name)
-{
-  return utils::strmatch(name, "\\.pt$");
-}
 
 template <typename Map> std::string names_of(const Map &map)
 {
@@ -42,11 +39,11 @@ template <typename Value>
 Value choice(const std::string &keyword, const std::string &value,
              const std::map<std::string, Value> &choices, LAMMPS *lmp)
 {
-  const auto found = choices.find(value);
-  if (found == choices.end())
+  const auto chosen = choices.find(value);
+  if (chosen == choices.end())
     lmp->error->all(FLERR, "pair_style pwmlff: keyword '{}' does not know '{}'; choose from: {}",
                     keyword, value, names_of(choices));
-  return found->second;
+  return chosen->second;
 }
 
 std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
@@ -94,7 +91,7 @@ PairArguments PairArguments::parse(int narg, char **arg, LAMMPS *lmp)
                     names_of(setters));
   int position = 0;
   do result.models.push_back(arg[position++]);
-  while (position < narg && is_model_file(arg[position]));
+  while (position < narg && has_name_of_model(arg[position]));
 
   std::set<std::string> given;
   for (; position < narg; position += 2) {
@@ -102,8 +99,8 @@ PairArguments PairArguments::parse(int narg, char **arg, LAMMPS *lmp)
     const auto setter = setters.find(keyword);
     if (setter == setters.end())
       lmp->error->all(FLERR, "pair_style pwmlff: {} '{}'; choose from: {}",
-                      is_model_file(keyword) ? "model files come before keywords, found"
-                                             : "unknown keyword",
+                      has_name_of_model(keyword) ? "model files come before keywords, found"
+                                                 : "unknown keyword",
                       keyword, names_of(setters));
     if (position + 1 == narg)
       lmp->error->all(FLERR, "pair_style pwmlff: keyword '{}' expects a value", keyword);

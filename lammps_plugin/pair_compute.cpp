@@ -73,13 +73,13 @@ void PairPWMLFF::compute(int eflag, int vflag)
 void PairPWMLFF::warn_of_overflows()
 {
   if (!eflag_global) return;
-  const std::string found = impl_->overflow_watch.check(world);
-  if (comm->me != 0 || found.empty()) return;
+  const std::string warning = impl_->overflow_watch.check(world);
+  if (comm->me != 0 || warning.empty()) return;
   error->warning(FLERR,
                  "pair_style pwmlff: until step {} {}; the model extrapolates there, as without "
                  "tables: look at the structure, or train with data that holds such pairs (tables "
                  "alone are extended by `pwmlff compress MODEL DATA`)",
-                 update->ntimestep, found);
+                 update->ntimestep, warning);
 }
 
 template <typename Use> void PairPWMLFF::evaluate(std::size_t k, Use use)

@@ -2,7 +2,8 @@
 
 #include "pair_pwmlff.h"
 
-#include "model_file.h"
+#include "model_kinds.h"
+#include "model_source.h"
 #include "pair_pwmlff_impl.h"
 
 #include "atom.h"
@@ -85,21 +86,21 @@ void PairPWMLFF::settings(int narg, char **arg)
 
 void PairPWMLFF::load_model(const std::string &path, int cuda)
 {
-  std::string problem;
-  std::string content = read_on_all_ranks(path, world, comm->me, problem);
-  if (!problem.empty())
-    error->all(FLERR, "pair_style pwmlff: cannot read model file '{}': {}", path, problem);
   Member member;
+  std::string problem;
   try {
-    member.runner = make_model_runner(std::move(content), impl_->arguments.backend, cuda);
+    const ModelInput input = read_model(ModelSource(path, world));
+    member.runner = make_model_runner(input, impl_->arguments.backend, cuda);
+  } catch (const CannotRead &failure) {
+    problem = "cannot read model file '" + path + "': " + failure.what();
   } catch (const std::exception &failure) {
-    problem = failure.what();
+    problem = "cannot use model file '" + path + "': " + failure.what();
   }
   // a library or device may be missing on one machine only, and error->all() waits for all ranks
   int n_failed = 0;
   const int has_failed = !problem.empty();
   MPI_Allreduce(&has_failed, &n_failed, 1, MPI_INT, MPI_SUM, world);
-  const std::string message = "pair_style pwmlff: cannot use model file '" + path + "': " + problem;
+  const std::string message = "pair_style pwmlff: " + problem;
   if (n_failed == comm->nprocs) error->all(FLERR, message);
   if (has_failed) error->one(FLERR, message);
 
@@ -137,9 +138,9 @@ bool PairPWMLFF::map_types()
     member.type_map.assign(n_types, -1);
     for (std::size_t t = 1; t < n_types; t++) {
       if (impl_->type_names[t] == "NULL") continue;
-      const auto found = std::find(elements.begin(), elements.end(), impl_->type_names[t]);
-      if (found == elements.end()) return false;
-      member.type_map[t] = static_cast<int>(found - elements.begin());
+      const auto element = std::find(elements.begin(), elements.end(), impl_->type_names[t]);
+      if (element == elements.end()) return false;
+      member.type_map[t] = static_cast<int>(element - elements.begin());
     }
   }
   return true;

@@ -29,28 +29,28 @@ int host_setting(void *lmp, const char *name)
   return extract_setting ? extract_setting(lmp, name) : -1;
 }
 
-bool is_mpich_abi(std::string &found)
+bool is_mpich_abi(std::string &library)
 {
   const auto library_version = host_function<int (*)(char *, int *)>("MPI_Get_library_version");
   if (!library_version) {
-    found = "no MPI library";
+    library = "no MPI library";
     return false;
   }
   char text[8192] = "";    // MPI_MAX_LIBRARY_VERSION_STRING of MPICH
   int length = 0;
   library_version(text, &length);
-  found = std::string(text, std::strcspn(text, "\n,"));
-  return found.find("Open MPI") == std::string::npos;
+  library = std::string(text, std::strcspn(text, "\n,"));
+  return library.find("Open MPI") == std::string::npos;
 }
 
 // returns an empty text when the running LAMMPS is what this plugin was compiled for
 std::string mismatch(void *lmp)
 {
   const auto version = host_function<int (*)(void *)>("lammps_version");
-  const int found_version = version ? version(lmp) : 0;
-  if (found_version != PWMLFF_LAMMPS_DATE)
+  const int running_version = version ? version(lmp) : 0;
+  if (running_version != PWMLFF_LAMMPS_DATE)
     return "it was compiled for LAMMPS " PWMLFF_LAMMPS_RELEASE " (" +
-           std::to_string(PWMLFF_LAMMPS_DATE) + "), this is " + std::to_string(found_version) +
+           std::to_string(PWMLFF_LAMMPS_DATE) + "), this is " + std::to_string(running_version) +
            "; use the `lmp` that was installed with pwmlff, or install pwmlff again beside this "
            "one";
   const int tagint_size = host_setting(lmp, "tagint");

@@ -7,11 +7,11 @@
 
 namespace LAMMPS_NS {
 
-class ExportedFile;
+struct ModelInput;
 class ModelRunner;
 
 // `cuda` as in make_model_runner(); the runner is the caller's
-using TorchRunnerCreator = ModelRunner *(const ExportedFile &file, int cuda);
+using TorchRunnerCreator = ModelRunner *(const ModelInput &input, int cuda);
 constexpr const char *TORCH_RUNNER_CREATOR = "pwmlff_create_torch_runner";
 
 }    // namespace LAMMPS_NS

@@ -43,9 +43,9 @@ std::size_t number(std::string_view bytes, std::size_t position, int n_bytes)
 std::string_view end_of_directory(std::string_view content)
 {
   const std::size_t searched = std::min(content.size(), END_SIZE + LONGEST_COMMENT);
-  const std::size_t found = content.substr(content.size() - searched).rfind(END_MARK);
-  if (found == std::string_view::npos) fail("its table of contents is missing");
-  return part(content, content.size() - searched + found, END_SIZE, "its table of contents");
+  const std::size_t end = content.substr(content.size() - searched).rfind(END_MARK);
+  if (end == std::string_view::npos) fail("its table of contents is missing");
+  return part(content, content.size() - searched + end, END_SIZE, "its table of contents");
 }
 
 }    // namespace
@@ -71,9 +71,9 @@ ZipArchive::ZipArchive(std::string_view content) : content_(content)
 
 std::optional<std::string_view> ZipArchive::find(const std::string &path) const
 {
-  const auto found = entries_.find(path);
-  if (found == entries_.end()) return std::nullopt;
-  const Entry &entry = found->second;
+  const auto place = entries_.find(path);
+  if (place == entries_.end()) return std::nullopt;
+  const Entry &entry = place->second;
   if (!entry.is_stored) fail("'" + path + "' is compressed");
   // name and extra field of the local header need not be as long as those of the directory
   const std::string_view local = part(content_, entry.header, LOCAL_SIZE, "'" + path + "'");

@@ -23,9 +23,6 @@ LAYERS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
-# Modules that are still in circles, one of each.
-EXEMPT: set[str] = set()
-
 
 def _modules() -> dict[str, Path]:
     """Return the files of all modules by name, without the package's own face (`__init__`, `__main__`)."""
@@ -98,12 +95,7 @@ def test_parts_are_in_no_circle() -> None:
 
 
 def test_modules_are_in_no_circle() -> None:
-    assert not _circle(_graph(set(MODULES) - EXEMPT))
-
-
-def test_exemptions_are_needed() -> None:
-    for module in EXEMPT:
-        assert _circle(_graph(set(MODULES) - EXEMPT | {module})), f"take {module} from the list"
+    assert not _circle(_graph(set(MODULES)))
 
 
 def test_circles_are_seen() -> None:

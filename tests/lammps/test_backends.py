@@ -1,9 +1,7 @@
-"""Deep Potentials run on native kernels, without torch: the numbers and messages are those of torch."""
+"""Models of a family with native kernels run without torch: the numbers and messages are those of torch."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,55 +164,3 @@ def test_backend_that_cannot_be(
     run = start_lammps(f"{box}pair_style pwmlff {style.format(toy=model, dp=path)}\n")
     assert run.returncode != 0
     assert message in run.stdout + run.stderr
-
-
-def offset_of(path: Path, record: str) -> int:
-    """Return where the bytes of an entry begin."""
-    with zipfile.ZipFile(path) as archive:
-        info = next(info for info in archive.infolist() if info.filename.endswith("/" + record))
-    content = path.read_bytes()
-    sizes = content[info.header_offset + 26 : info.header_offset + 30]
-    return info.header_offset + 30 + int.from_bytes(sizes[:2], "little") + int.from_bytes(sizes[2:], "little")
-
-
-def flipped(content: bytes, position: int) -> bytes:
-    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
-
-
-def directory(content: bytes) -> int:
-    return content.index(b"PK\x01\x02")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda c, start: flipped(c, start), "its SHA-256 does not match"),
-        (lambda c, start: c[: start + 100], "truncated or altered (its table of contents is missing)"),
-        (lambda c, start: c[:-8], "truncated or altered (its table of contents ends beyond the end of the file)"),
-        (lambda c, start: c[:start] + c[start + 64 :], "truncated or altered"),
-        (lambda c, start: flipped(c, directory(c) + 1), "truncated or altered (its table of contents is garbled)"),
-        (lambda c, start: c.replace(b'"n_neighbors": ', b'"n_neighbors":1'), "its SHA-256 does not match"),
-        (lambda c, start: c.replace(b'"n_neighbors"', b'"n_neighbours'), "valid JSON"),
-        (lambda c, start: c.replace(b'"n_neighbors"', b'"n_neighboor"'), "its native form cannot be used"),
-        (
-            lambda c, start: c.replace(b'"data/', b'"dada/'),
-            "its native form cannot be used ('energy_shift' has 0 bytes",
-        ),
-        (lambda c, start: c.replace(b'"int64",', b'"int61",'), "its native form cannot be used (dtype int61)"),
-    ],
-)
-def test_damaged_file(
-    potential: Callable, start_lammps: Callable, tmp_path: Path, damage: Callable, message: str
-) -> None:
-    path = export_potential(potential("DP tables"), tmp_path / "model.pt")
-    with zipfile.ZipFile(path) as archive:
-        name = next(name for name in archive.namelist() if name.endswith("metadata.json"))
-        record = json.loads(archive.read(name))["native"]["tensors"]["network.fitting"]["record"]
-    content = path.read_bytes()
-    (tmp_path / "bad.pt").write_bytes(changed := damage(content, offset_of(path, record)))
-    assert changed != content
-    box = "units metal\nregion box block 0 9 0 9 0 9\ncreate_box 2 box\n"
-    run = start_lammps(f"{box}pair_style pwmlff bad.pt\n")
-    (line,) = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("ERROR")]
-    assert message in line
-    assert "cannot use model file 'bad.pt'" in line

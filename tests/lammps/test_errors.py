@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,6 @@ import pytest
 import torch
 from ase import Atoms
 
-from pwmlff.models.files.exported import load_exported
-from pwmlff.models.files.metadata import digest
-
 INPUT = """
 units {units}
 atom_modify map array
@@ -22,7 +20,7 @@ pair_style pwmlff {style}
 pair_coeff {coeff}
 run 0
 """
-
+CHECKPOINT = (64).to_bytes(8, "little") + b'{"__metadata__":{}}'  # how one begins
 
 ErrorOf = Callable[..., str]
 
@@ -48,9 +46,12 @@ def error_of(tmp_path: Path, crystal: Atoms, start_lammps: Callable) -> ErrorOf:
         (lambda content: content[: len(content) // 2], "truncated or altered"),
         (lambda content: b"", "it is empty"),
         (lambda content: b"0.1 0.2 0.3", "not a model that `pwmlff export` wrote"),
-        (lambda content: (64).to_bytes(8, "little") + b'{"__metadata__":{}}', "it is a checkpoint"),
+        (lambda content: CHECKPOINT, "it is a checkpoint"),
         (lambda content: _flipped(content, b"\x00\x00\x00\x00\x00\x00\xf0?\x33\x33\x33\x33\x33\x33\xe3?"), "SHA-256"),
-        (lambda content: content.replace(b'"format_version": 1', b'"format_version": 7'), "format version 7"),
+        (
+            lambda content: content.replace(b'"format_version": 2', b'"format_version": 1'),
+            "format version 1, this plugin reads version 2; export the model again with this version's `pwmlff export`",
+        ),
         (lambda content: content.replace(b'"cutoff": 4.0', b'"cutoff": 5.0'), "SHA-256"),
         (lambda content: content.replace(b'"cutoff"', b'"catoff"'), "lacks 'cutoff'"),
     ],
@@ -90,11 +91,12 @@ def test_torchscript_of_others(tmp_path: Path, error_of: ErrorOf) -> None:
 def test_wrong_elements_in_an_intact_file(
     tmp_path: Path, error_of: ErrorOf, model: Path, elements: list[object], message: str
 ) -> None:
-    exported = load_exported(model)
-    module = exported.potential.network.module
-    text = json.dumps(json.loads(exported.metadata.to_json()) | {"elements": elements})
-    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
-    files = {"metadata.json": text, "sha256": digest(text, tensors)}
+    module = torch.jit.load(str(model), _extra_files=(files := {"metadata.json": ""}))
+    text = json.dumps(json.loads(files["metadata.json"]) | {"elements": elements})
+    sha = hashlib.sha256(text.encode())
+    for name, tensor in sorted([*module.named_parameters(), *module.named_buffers()]):
+        sha.update(name.encode() + tensor.detach().numpy().tobytes())
+    files = {"metadata.json": text, "sha256": sha.hexdigest()}
     torch.jit.save(module, str(tmp_path / "other.pt"), _extra_files=files)
     assert message in error_of("other.pt")
 
@@ -186,6 +188,9 @@ def test_second_model_is_bad(tmp_path: Path, error_of: ErrorOf, model: Path) -> 
     (tmp_path / "half.pt").write_bytes(model.read_bytes()[:2000])
     error = error_of(f"{model} half.pt")
     assert "cannot use model file 'half.pt'" in error
+    (tmp_path / "second.ckpt").write_bytes(CHECKPOINT)
+    error = error_of(f"{model} second.ckpt")
+    assert "cannot use model file 'second.ckpt': it is a checkpoint; LAMMPS runs what `pwmlff export` makes" in error
 
 
 def test_one_line_on_two_ranks(tmp_path: Path, crystal: Atoms, model: Path, start_lammps: Callable) -> None:

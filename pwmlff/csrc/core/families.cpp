@@ -60,6 +60,12 @@ bool has_family(const std::string &name) {
   return find(name) != nullptr;
 }
 
+std::string family_names() {
+  std::string names;
+  for (const Family &family : kFamilies) names += (names.empty() ? "" : ", ") + std::string(family.name);
+  return names;
+}
+
 std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &model) {
   const Family *family = find(model.family);
   if (!family) throw std::runtime_error("this library has no kernels for models of the family '" + model.family + "'");

@@ -3,9 +3,9 @@
 // Arrays that every family may have, added to what the family makes of its own:
 //
 //   energy_shift        float64 [T]   eV, added to the energy of each atom of a type
-//   repulsion.range     float64 [2]   Å, where the short-range repulsion begins to fall, and where it has ended
-//   (zbl.hpp) repulsion.strength  float64 []    of two unit charges, eV Å repulsion.charges   float64 [T]   nuclear
-//   charges
+//   repulsion.range     float64 [2]   Å, where the repulsion of zbl.hpp begins to fall, and where it has ended
+//   repulsion.strength  float64 []    of two unit charges, eV Å
+//   repulsion.charges   float64 [T]   nuclear charges
 #pragma once
 
 #include <memory>
@@ -18,6 +18,9 @@ namespace pwmlff {
 
 // Whether this library has kernels for a family.
 bool has_family(const std::string &name);
+
+// Of all families with kernels, for messages.
+std::string family_names();
 
 // The evaluator has copies of all it needs. Throws std::runtime_error with one line where the family is unknown or an
 // array is missing or does not fit.

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "script_runner.h"
+
+#include "model_digest.h"
+#include "torch_tensors.h"
+
+#include <ATen/Parallel.h>
+#include <caffe2/serialize/read_adapter_interface.h>
+#include <torch/csrc/jit/frontend/error_report.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/runtime/jit_exception.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <stdexcept>
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// lets torch read the file where it is
+class ContentReader final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit ContentReader(std::string_view content) : content_(content) {}
+  std::size_t size() const override { return content_.size(); }
+  std::size_t read(std::uint64_t position, void *out, std::size_t n, const char *) const override
+  {
+    if (position >= content_.size()) return 0;
+    const std::size_t n_read = std::min<std::size_t>(n, content_.size() - position);
+    std::memcpy(out, content_.data() + position, n_read);
+    return n_read;
+  }
+
+ private:
+  const std::string_view content_;
+};
+
+// the last line of a TorchScript traceback is what went wrong, the rest is where
+std::string last_line(const std::string &text)
+{
+  const std::size_t end = text.find_last_not_of("\n ");
+  if (end == std::string::npos) return text;
+  const std::size_t start = text.rfind('\n', end);
+  return text.substr(start == std::string::npos ? 0 : start + 1,
+                     end - (start == std::string::npos ? -1 : start));
+}
+
+torch::jit::Module read_module(std::string_view archive)
+{
+  try {
+    return torch::jit::load(std::make_shared<ContentReader>(archive), at::kCPU);
+  } catch (const c10::Error &error) {
+    throw std::runtime_error("torch cannot read it, it may be truncated or altered (" +
+                             first_sentence(error.what_without_backtrace()) +
+                             "); export the model again with `pwmlff export`");
+  } catch (const torch::jit::ErrorReport &error) {
+    throw std::runtime_error("its code does not fit this version of pwmlff (" +
+                             first_sentence(error.what()) +
+                             "); export the model again with `pwmlff export`");
+  }
+}
+
+void check_digest_of(const torch::jit::Module &module, const ScriptModel &script)
+{
+  std::vector<at::Tensor> kept;    // views point into them
+  std::map<std::string, std::string_view> tensors;
+  const auto add = [&](const std::string &name, const at::Tensor &tensor) {
+    kept.push_back(tensor.detach().contiguous());
+    tensors[name] = {static_cast<const char *>(kept.back().const_data_ptr()), kept.back().nbytes()};
+  };
+  for (const auto &entry : module.named_parameters()) add(entry.name, entry.value);
+  for (const auto &entry : module.named_buffers()) add(entry.name, entry.value);
+  check_digest(script.metadata_text, tensors, script.digest);
+}
+
+bool ends_with(const std::string &text, const std::string &tail)
+{
+  return text.size() >= tail.size() &&
+         text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
+}
+
+// an inference form without tables has such a buffer too, and leaves it zero
+std::vector<at::Tensor> overflow_counters(const torch::jit::Module &module, bool has_tables)
+{
+  std::vector<at::Tensor> counters;
+  if (!has_tables) return counters;
+  for (const auto &buffer : module.named_buffers())
+    if (ends_with(buffer.name, "table_overflows") && buffer.value.numel() == 2 &&
+        buffer.value.scalar_type() == at::kLong)
+      counters.push_back(buffer.value);
+  return counters;
+}
+
+}    // namespace
+
+ScriptRunner::ScriptRunner(const ModelInput &input, int cuda)
+    : ModelRunner(input.metadata), device_(torch_device(cuda)),
+      module_(read_module(std::get<ScriptModel>(input.model).archive))
+{
+  check_digest_of(module_, std::get<ScriptModel>(input.model));
+  check_number_of_elements();
+  module_.eval();
+  module_.to(device_);
+  overflows_ = overflow_counters(module_, metadata().has_tables);
+}
+
+// every exported model shifts the energies of all its elements; an index beyond them would read
+// foreign memory
+void ScriptRunner::check_number_of_elements() const
+{
+  for (const auto &buffer : module_.named_buffers())
+    if (buffer.name == "energy_shift") {
+      metadata().check_number_of_elements(buffer.value.numel());
+      return;
+    }
+  throw std::runtime_error("it lacks the energy shifts of its elements; export the model again "
+                           "with `pwmlff export`");
+}
+
+pwmlff::Overflows ScriptRunner::overflows() const
+{
+  pwmlff::Overflows sum;
+  for (const at::Tensor &counter : overflows_) {
+    const at::Tensor values = counter.cpu();    // no copy when it is there already
+    sum += {values.const_data_ptr<std::int64_t>()[0], values.const_data_ptr<std::int64_t>()[1]};
+  }
+  return sum;
+}
+
+void ScriptRunner::set_threads(int n_threads)
+{
+  at::set_num_threads(n_threads);
+}
+
+std::string ScriptRunner::backend() const
+{
+  return torch_backend(device_);
+}
+
+void ScriptRunner::evaluate(PairBlock &block, BlockResult &result)
+{
+  // blocks differ in size at every call, so nothing would be won by specialising the graph to
+  // shapes
+  torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
+  try {
+    const BlockTensors in(block, device_);
+    const auto outputs =
+        module_.forward({in.pair_vectors, in.pair_start, in.pair_types, in.atom_types}).toTuple();
+    copy_result(outputs->elements()[0].toTensor(), outputs->elements()[1].toTensor(), block,
+                result);
+  } catch (const c10::Error &error) {
+    throw std::runtime_error(first_sentence(error.what_without_backtrace()));
+  } catch (const torch::jit::JITException &error) {
+    throw std::runtime_error(last_line(error.what()));
+  }
+}
