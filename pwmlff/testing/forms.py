@@ -9,6 +9,8 @@ lammps     the same file, in LAMMPS
 from __future__ import annotations
 
 import atexit
+import copy
+import functools
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,37 +24,16 @@ from torch import Tensor
 from pwmlff.data.batch import Batch, collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
-from pwmlff.export import export_potential, load_exported
+from pwmlff.export import export_potential
 from pwmlff.export.precision import choose_precision
 from pwmlff.models import Potential
 from pwmlff.models.derivatives import forces_from_gradients, virial_from_gradients
-from pwmlff.models.inference import PotentialInference
+from pwmlff.models.files.exported import load_exported
 from pwmlff.testing.lammps import LammpsForm
 from pwmlff.testing.subject import TOLERANCES, Differentiable, Form, Result, Subject
 
 # the contract's four tensors -> atomic energies [N] eV, pair gradients [E, 3] eV/Å
 PairFunction = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def _differentiable(potential: Potential) -> PairFunction:
-    """Return energies and gradients that training can differentiate by the weights."""
-
-    def function(vectors: Tensor, start: Tensor, types: Tensor, atom_types: Tensor) -> tuple[Tensor, Tensor]:
-        leaf = vectors.detach().requires_grad_()
-        energies = potential(leaf, start, types, atom_types)
-        if not energies.requires_grad:  # no atom, or a constant model
-            return energies, torch.zeros_like(vectors)
-        (gradients,) = torch.autograd.grad(
-            energies.sum(), leaf, create_graph=True, allow_unused=True, materialize_grads=True
-        )
-        return energies, gradients
-
-    return function
-
-
-def _kernels(potential: Potential) -> PairFunction:
-    """Return energies and gradients as evaluation computes them."""
-    return PotentialInference(potential)
 
 
 @dataclass(frozen=True)
@@ -77,8 +58,7 @@ class PairForm:
         """
         type_of = {atomic_number_of(symbol): index for index, symbol in enumerate(self.elements)}
         batch = collate([make_sample(frame, type_of, self.cutoff) for frame in frames])
-        rows = (batch.pair_start, batch.pair_types, batch.atom_types)
-        energies, gradients = (tensor.detach() for tensor in self.function(batch.pair_vectors, *rows))
+        energies, gradients = (tensor.detach() for tensor in self.function(*batch.pairs))
         _expect("atomic energies", energies, tuple(batch.atom_types.shape))
         _expect("pair gradients", gradients, tuple(batch.pair_vectors.shape))
         return _split(batch, energies, gradients)
@@ -101,18 +81,20 @@ def _split(batch: Batch, energies: Tensor, gradients: Tensor) -> list[Result]:
 
 def eager(potential: Potential) -> PairForm:
     """Return the form that training differentiates."""
-    return PairForm(_differentiable(potential), potential.elements, potential.cutoff)
+    function = functools.partial(potential.energies_and_gradients, differentiable=True)
+    return PairForm(function, potential.elements, potential.cutoff)
 
 
 def native(potential: Potential) -> PairForm:
-    """Return the form of evaluation, with the present weights."""
-    return PairForm(_kernels(potential), potential.elements, potential.cutoff)
+    """Return the form of evaluation, with the present weights, prepared once for all calls."""
+    frozen = copy.deepcopy(potential).frozen()
+    return PairForm(frozen.energies_and_gradients, potential.elements, potential.cutoff)
 
 
 def exported(path: Path | str) -> PairForm:
     """Return the form of an exported model in Python."""
-    file = load_exported(path)
-    return PairForm(file.module, file.metadata.elements, file.metadata.cutoff)
+    potential = load_exported(Path(path)).potential
+    return PairForm(potential.energies_and_gradients, potential.elements, potential.cutoff)
 
 
 def _folder_until_exit() -> str:
@@ -159,9 +141,8 @@ def subject_of(
     }
     if form == "eager":
         if dtype == "float64":
-            settings.setdefault(
-                "differentiable", Differentiable(potential, _differentiable(potential), list(potential.parameters()))
-            )
+            function = eager(potential).function
+            settings.setdefault("differentiable", Differentiable(potential, function, list(potential.parameters())))
         return Subject(form=eager(potential), **settings)
     if form == "native":
         return Subject(form=native(potential), **settings)

@@ -26,7 +26,9 @@ def make_potential(two_element_frames: list[Frame]) -> MakePotential:
     def make(name: str, dtype: str) -> Potential:
         case = CASES[name]
         torch.manual_seed(3)
-        network = case.network.from_config(case.network.Config.model_validate(case.config), ELEMENTS, DTYPES[dtype])
+        config = case.network.Config.model_validate(case.config)
+        network = case.network.from_config(config, ELEMENTS, DTYPES[dtype])
+        network.config = config
         potential = Potential(network, ELEMENTS, case.zbl)
         potential.collect_statistics(iterate_batches(FrameDataset(two_element_frames, ELEMENTS, CUTOFF), 4))
         potential.set_energy_shift(np.array([-3.5, -2.25]))
