@@ -28,7 +28,7 @@ from pwmlff.export import export_potential
 from pwmlff.export.precision import choose_precision
 from pwmlff.models import Potential
 from pwmlff.models.derivatives import forces_from_gradients, virial_from_gradients
-from pwmlff.models.files.exported import load_exported
+from pwmlff.models.files import read_model
 from pwmlff.testing.lammps import LammpsForm
 from pwmlff.testing.subject import TOLERANCES, Differentiable, Form, Result, Subject
 
@@ -93,7 +93,7 @@ def native(potential: Potential) -> PairForm:
 
 def exported(path: Path | str) -> PairForm:
     """Return the form of an exported model in Python."""
-    potential = load_exported(Path(path)).potential
+    potential = read_model(path).potential
     return PairForm(potential.energies_and_gradients, potential.elements, potential.cutoff)
 
 
