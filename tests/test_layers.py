@@ -18,7 +18,7 @@ LAYERS = (
     ("models",),
     ("optim",),
     ("config",),
-    ("train", "evaluate", "compress", "export", "interfaces", "plots", "info"),
+    ("train", "evaluate", "compress", "export", "interfaces", "plots", "info", "testing"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

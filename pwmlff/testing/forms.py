@@ -9,6 +9,7 @@ lammps     the same file, in LAMMPS
 from __future__ import annotations
 
 import atexit
+import copy
 import functools
 import shutil
 import tempfile
@@ -33,16 +34,6 @@ from pwmlff.testing.subject import TOLERANCES, Differentiable, Form, Result, Sub
 
 # the contract's four tensors -> atomic energies [N] eV, pair gradients [E, 3] eV/Å
 PairFunction = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def _differentiable(potential: Potential) -> PairFunction:
-    """Return energies and gradients that training can differentiate by the weights."""
-    return functools.partial(potential.energies_and_gradients, differentiable=True)
-
-
-def _kernels(potential: Potential) -> PairFunction:
-    """Return energies and gradients as evaluation computes them."""
-    return potential.energies_and_gradients
 
 
 @dataclass(frozen=True)
@@ -90,18 +81,20 @@ def _split(batch: Batch, energies: Tensor, gradients: Tensor) -> list[Result]:
 
 def eager(potential: Potential) -> PairForm:
     """Return the form that training differentiates."""
-    return PairForm(_differentiable(potential), potential.elements, potential.cutoff)
+    function = functools.partial(potential.energies_and_gradients, differentiable=True)
+    return PairForm(function, potential.elements, potential.cutoff)
 
 
 def native(potential: Potential) -> PairForm:
-    """Return the form of evaluation, with the present weights."""
-    return PairForm(_kernels(potential), potential.elements, potential.cutoff)
+    """Return the form of evaluation, with the present weights, prepared once for all calls."""
+    frozen = copy.deepcopy(potential).frozen()
+    return PairForm(frozen.energies_and_gradients, potential.elements, potential.cutoff)
 
 
 def exported(path: Path | str) -> PairForm:
     """Return the form of an exported model in Python."""
     potential = read_model(path).potential
-    return PairForm(_kernels(potential), potential.elements, potential.cutoff)
+    return PairForm(potential.energies_and_gradients, potential.elements, potential.cutoff)
 
 
 def _folder_until_exit() -> str:
@@ -148,9 +141,8 @@ def subject_of(
     }
     if form == "eager":
         if dtype == "float64":
-            settings.setdefault(
-                "differentiable", Differentiable(potential, _differentiable(potential), list(potential.parameters()))
-            )
+            function = eager(potential).function
+            settings.setdefault("differentiable", Differentiable(potential, function, list(potential.parameters())))
         return Subject(form=eager(potential), **settings)
     if form == "native":
         return Subject(form=native(potential), **settings)

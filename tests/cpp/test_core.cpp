@@ -84,12 +84,18 @@ TEST_CASE("names of types") {
 }
 
 TEST_CASE("short-range repulsion") {
-  const Zbl zbl(1.0, 2.0, 14.399645, {29, 79});
+  const double range[] = {1.0, 2.0}, strength = 14.399645, charges[] = {29, 79};
+  StoredModel model{"any", {}};
+  model.arrays["repulsion.range"] = {DType::float64, {2}, range};
+  model.arrays["repulsion.strength"] = {DType::float64, {}, &strength};
+  model.arrays["repulsion.charges"] = {DType::float64, {2}, charges};
+  CHECK(message_of([&] { Zbl(model, 3); }) == "the repulsion has 2 nuclear charges for 3 types");
+  const Zbl zbl(model, 2);
   // half of Z_i Z_j e^2 / r phi, from the formula of Ziegler, Biersack and Littmark at 0.8 Å
   const double r = 0.8, x = 2.134563 * r * (std::pow(29, 0.23) + std::pow(79, 0.23));
   const double phi = 0.18175 * std::exp(-3.1998 * x) + 0.50986 * std::exp(-0.94229 * x) +
                      0.28022 * std::exp(-0.4029 * x) + 0.02817 * std::exp(-0.20162 * x);
-  CHECK(repulsion(zbl, {0, 0, r})[0] == doctest::Approx(0.5 * 14.399645 * 29 * 79 / r * phi).epsilon(1e-12));
+  CHECK(repulsion(zbl, {0, 0, r})[0] == doctest::Approx(0.5 * strength * 29 * 79 / r * phi).epsilon(1e-12));
 
   for (const double distance : {0.3, 0.999, 1.3, 1.97}) {
     const std::array<double, 3> along{0.6, 0.0, -0.8};

@@ -2,8 +2,8 @@
 #include <memory>
 #include <optional>
 
+#include "exported_metadata.h"
 #include "helpers.hpp"
-#include "model_metadata.h"
 #include "sha256.h"
 #include "zip_archive.h"
 
@@ -68,8 +68,9 @@ std::string sha256_of(const std::string &text, std::size_t piece) {
   return sha.hex_digest();
 }
 
-const std::string kMetadata = R"({"format_version": 1, "model_type": "DP", "elements": ["Cu", "O"], "cutoff": 6.0,
-  "dtype": "mixed", "pwmlff_version": "0.1.0", "torch_version": "2.13.0", "table": null})";
+const std::string kMetadata = R"({"format_version": 2, "model_type": "DP", "elements": ["Cu", "O"], "cutoff": 6.0,
+  "dtype": "mixed", "pwmlff_version": "0.1.0", "torch_version": "2.13.0", "table": null, "family": "dp",
+  "arrays": {"mean": {"record": "data/0", "dtype": "float64", "shape": [2]}}})";
 
 std::string with(const std::string &old, const std::string &replacement) {
   std::string text = kMetadata;
@@ -77,7 +78,7 @@ std::string with(const std::string &old, const std::string &replacement) {
 }
 
 std::string complaint(const std::string &text) {
-  return message_of([&] { ModelMetadata::parse(text); });
+  return message_of([&] { ExportedMetadata::parse(text); });
 }
 
 }  // namespace
@@ -133,24 +134,48 @@ TEST_CASE("SHA-256 of the messages of FIPS 180-4 and of NIST") {
 }
 
 TEST_CASE("metadata of a model") {
-  const ModelMetadata metadata = ModelMetadata::parse(kMetadata);
-  CHECK(metadata.elements == std::vector<std::string>{"Cu", "O"});
-  CHECK(metadata.cutoff == 6.0);
-  CHECK(metadata.dtype == "mixed");
-  CHECK_FALSE(metadata.has_tables);
+  const ExportedMetadata metadata = ExportedMetadata::parse(kMetadata);
+  CHECK(metadata.model.elements == std::vector<std::string>{"Cu", "O"});
+  CHECK(metadata.model.cutoff == 6.0);
+  CHECK(metadata.model.dtype == "mixed");
+  CHECK_FALSE(metadata.model.has_tables);
+  CHECK(metadata.family == "dp");
+  REQUIRE(metadata.arrays.count("mean") == 1);
+  CHECK(metadata.arrays.at("mean").record == "data/0");
+  CHECK(metadata.arrays.at("mean").shape == pwmlff::Shape{2});
+  metadata.model.check_number_of_elements(2);
+  CHECK_MESSAGE_HAS(message_of([&] { metadata.model.check_number_of_elements(3); }), "it names 2 elements");
+  CHECK_FALSE(ExportedMetadata::parse(with("\"dp\"", "null")).family);
 }
 
 TEST_CASE("metadata that cannot be used say why") {
   CHECK_MESSAGE_HAS(complaint(""), "without pwmlff metadata");
   CHECK_MESSAGE_HAS(complaint("{"), "not valid JSON");
   CHECK_MESSAGE_HAS(complaint("[1]"), "not valid JSON");
-  CHECK_MESSAGE_HAS(complaint(with("_version\": 1", "_version\": 9")), "it has format version 9");
-  CHECK_MESSAGE_HAS(complaint(with("_version\": 1", "_version\": \"1\"")), "format_version is not a number");
+  CHECK_MESSAGE_HAS(complaint(with("_version\": 2", "_version\": 9")), "it has format version 9");
+  CHECK_MESSAGE_HAS(complaint(with("_version\": 2", "_version\": \"2\"")), "format_version is not a number");
   CHECK_MESSAGE_HAS(complaint(with("\"cutoff\"", "\"cutofF\"")), "lacks 'cutoff'");
   CHECK_MESSAGE_HAS(complaint(with("6.0", "-6.0")), "cutoff is not a positive number");
   CHECK_MESSAGE_HAS(complaint(with("6.0", "1e999")), "not valid JSON");
   CHECK_MESSAGE_HAS(complaint(with("[\"Cu\", \"O\"]", "[]")), "element list is empty");
   CHECK_MESSAGE_HAS(complaint(with("\"O\"", "8")), "not a name");
   CHECK_MESSAGE_HAS(complaint(with("mixed", "half")), "dtype is \"half\"");
+  CHECK_MESSAGE_HAS(complaint(with("[2]", "\"two\"")), "'mean' cannot be found");
   for (std::size_t size = 0; size < kMetadata.size(); ++size) CHECK(complaint(kMetadata.substr(0, size)) != "");
+}
+
+TEST_CASE("metadata of other kinds of values end in a message, never in another exception") {
+  const std::string values[] = {"\"DP\"",
+                                "2",
+                                "[\"Cu\", \"O\"]",
+                                "6.0",
+                                "\"mixed\"",
+                                "\"dp\"",
+                                "\"data/0\"",
+                                "\"float64\"",
+                                "[2]",
+                                "{\"record\": \"data/0\", \"dtype\": \"float64\", \"shape\": [2]}"};
+  for (const std::string &old : values)
+    for (const char *other : {"null", "true", "-1", "1e300", "\"\"", "[]", "[[]]", "{}", "[null]", "[-1.5]"})
+      complaint(with(old, other));
 }
