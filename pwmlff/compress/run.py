@@ -20,9 +20,10 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models import Potential, name_of
+from pwmlff.models.base import Tabulation
 from pwmlff.models.files import ModelFile, read_model
 from pwmlff.models.files.checkpoint import save_checkpoint
-from pwmlff.models.tables import Order, TableSummary, Tabulation
+from pwmlff.models.tables import Order, TableSummary
 
 SUFFIX = ".ckpt"
 _MOST_TRAINING_FRAMES = 500  # compared on when no data is given

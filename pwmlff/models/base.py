@@ -10,7 +10,7 @@ Letters: `N` atoms, `E` directed pairs i -> j, `T` types.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
 from pwmlff.models.run_file import RunFileHooks
+from pwmlff.models.tables import Order, TableSummary
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
-    from pwmlff.models.tables import TableSummary, Tabulation
     from pwmlff.ops import StoredModel
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -138,6 +138,36 @@ class Network(nn.Module):
     def table_summary(self) -> TableSummary | None:
         """Describe the tables that `pwmlff compress` made; None of a network without."""
         return None
+
+
+class Tabulation(Protocol):
+    """Nets of a trained network that tables can replace: what `pwmlff compress` asks for.
+
+    Letters: `T` types.
+
+    Attributes:
+        shortest: [T] shortest distance of an atom of each type to a neighbour in the training data, Å; the cutoff where
+            the network has not seen any.
+        n_neighbors: Mean number of neighbours of an atom in the training data.
+    """
+
+    @property
+    def shortest(self) -> Tensor: ...  # noqa: D102 - see the class
+
+    @property
+    def n_neighbors(self) -> float: ...  # noqa: D102
+
+    def tabulated(self, dx: float, order: Order, shortest: Tensor | None = None) -> Network:
+        """Return a copy of the network with tables.
+
+        Args:
+            dx: Width of a fine interval, in units of the net's standardised input.
+            order: Degree of the polynomials.
+            shortest: [T] shortest distance an atom of each type will have, Å; that of the training data when None.
+
+        Raises:
+            ModelFileError: Order or dx make no sense.
+        """
 
 
 def differentiate(

@@ -1,4 +1,4 @@
-"""What `pwmlff compress` asks of a family: nets that can become tables, and tables that were made.
+"""What a network says of the tables that `pwmlff compress` made.
 
 A table stands for a net of one scalar, `s = switch(r) / r` of a pair or another function that falls with the distance.
 It has fine intervals up to the largest s seen, wide ones further on, and goes on as a straight line.
@@ -9,42 +9,9 @@ Letters: `T` types.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
-
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from pwmlff.models.base import Network
+from typing import Literal
 
 Order = Literal[3, 5]
-
-
-class Tabulation(Protocol):
-    """Nets of a trained network that tables can replace.
-
-    Attributes:
-        shortest: [T] shortest distance of an atom of each type to a neighbour in the training data, Å; the cutoff where
-            the network has not seen any.
-        n_neighbors: Mean number of neighbours of an atom in the training data.
-    """
-
-    @property
-    def shortest(self) -> Tensor: ...  # noqa: D102 - see the class
-
-    @property
-    def n_neighbors(self) -> float: ...  # noqa: D102
-
-    def tabulated(self, dx: float, order: Order, shortest: Tensor | None = None) -> Network:
-        """Return a copy of the network with tables.
-
-        Args:
-            dx: Width of a fine interval, in units of the net's standardised input.
-            order: Degree of the polynomials.
-            shortest: [T] shortest distance an atom of each type will have, Å; that of the training data when None.
-
-        Raises:
-            ModelFileError: Order or dx make no sense.
-        """
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ of the universal potential of Ziegler, Biersack and Littmark, 1985). Each direct
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,7 @@ from torch import Tensor, nn
 
 from pwmlff import units
 from pwmlff.elements import atomic_number_of
-from pwmlff.ops.pairs import pair_centers
-
-_AMPLITUDES = (0.18175, 0.50986, 0.28022, 0.02817)
-_DECAYS = (3.1998, 0.94229, 0.4029, 0.20162)
+from pwmlff.ops.reference import repulsion_energies
 
 
 class ZBLConfig(BaseModel):
@@ -55,8 +51,6 @@ class ZBL(nn.Module):
         self.outer = config.outer
         numbers = torch.tensor([atomic_number_of(symbol) for symbol in elements], dtype=torch.float64)
         self.register_buffer("charges", numbers, persistent=False)
-        self.amplitudes = list(_AMPLITUDES)
-        self.decays = list(_DECAYS)
         self.strength = units.COULOMB
 
     def arrays(self) -> dict[str, Tensor]:
@@ -69,19 +63,6 @@ class ZBL(nn.Module):
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return [N] eV; arguments as in `Network.forward`."""
-        n_atoms = atom_types.shape[0]
-        centers = pair_centers(pair_start)
-        energies = torch.zeros(n_atoms, dtype=pair_vectors.dtype, device=pair_vectors.device)
-        near = torch.nonzero((pair_vectors * pair_vectors).sum(-1) < self.outer * self.outer).squeeze(-1)
-        centers = centers.index_select(0, near)
-        distances = torch.linalg.vector_norm(pair_vectors.index_select(0, near), dim=-1)
-        z_i = self.charges.index_select(0, atom_types.index_select(0, centers))
-        z_j = self.charges.index_select(0, pair_types.index_select(0, near))
-        x = 2.134563 * distances * (z_i.pow(0.23) + z_j.pow(0.23))
-        screening = torch.zeros_like(x)
-        for amplitude, decay in zip(self.amplitudes, self.decays):  # noqa: B905 (TorchScript knows no `strict`)
-            screening = screening + amplitude * torch.exp(-decay * x)
-        u = ((distances - self.inner) / (self.outer - self.inner)).clamp(0.0, 1.0)
-        switch = 0.5 + 0.5 * torch.cos(math.pi * u)
-        pair_energies = 0.5 * self.strength * z_i * z_j / distances * screening * switch
-        return energies.index_add(0, centers, pair_energies)
+        return repulsion_energies(
+            pair_vectors, pair_start, pair_types, atom_types, self.charges, self.strength, self.inner, self.outer
+        )

@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.base import Network
+from pwmlff.models.base import Network, Tabulation
 from pwmlff.models.dp.base import DeepPotentialBase, sort_by_kind, split_by_kind
 from pwmlff.models.dp.config import DPConfig
 from pwmlff.models.dp.stored import stored_tables
-from pwmlff.models.tables import TableRange, TableSummary, Tabulation
+from pwmlff.models.tables import TableRange, TableSummary
 from pwmlff.ops import StoredModel
 from pwmlff.ops.pairs import pair_centers
 from pwmlff.ops.reference import table_features
