@@ -3,7 +3,7 @@
     python tests/benchmarks/compression.py MODEL.ckpt DATA... [--frames 20] [--output compression.png]
 
 Tabulates a trained Deep Potential with cubic and quintic polynomials on grids of falling spacing and compares with the
-model itself, all in float64, on frames of the data, whose labels are not used. Sizes are those of all tables, "inner"
+model itself, all in float64, on frames of the data, whose labels are not used. Sizes are those of all tables, "fine"
 is the part on the range seen in training, which should stay in the cache. The time is that of energy and forces with
 given neighbours, all models in turns.
 
@@ -30,10 +30,9 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
 from pwmlff.export.precision import in_precision
 from pwmlff.models import Potential
+from pwmlff.models.dp.base import DeepPotentialBase
 from pwmlff.models.dp.compressed import CompressedDeepPotential
-from pwmlff.models.dp.network import DeepPotentialBase
 from pwmlff.models.files.checkpoint import load_potential
-from pwmlff.models.inference import PotentialInference
 from pwmlff.models.tables import Order
 from pwmlff.plots.style import COLORS, plot_style, save_figure
 
@@ -47,7 +46,7 @@ COLUMNS = [
     "energy max eV/atom",
     "virial max eV/atom",
     "tables MB",
-    "inner MB",
+    "fine MB",
     "µs/atom",
 ]
 
@@ -58,9 +57,9 @@ class Point:
 
     order: int
     dx: float
-    form: PotentialInference
+    potential: Potential
     n_bytes: int
-    n_inner_bytes: int
+    n_fine_bytes: int
     deviations: Deviations
     times: list[float] = field(default_factory=list)  # µs/atom
 
@@ -75,9 +74,9 @@ class Point:
         return cls(
             order=order,
             dx=dx,
-            form=PotentialInference(compressed),
+            potential=compressed.frozen(),
             n_bytes=sum(table.coefficients.nbytes for table in tables),
-            n_inner_bytes=sum(table.coefficients[: table.inner].nbytes for table in tables),
+            n_fine_bytes=sum(table.coefficients[: table.grid.fine].nbytes for table in tables),
             deviations=compare(potential, compressed, frames),
         )
 
@@ -89,20 +88,19 @@ class Point:
             f"{self.dx:.4f}",
             *(f"{error:.1e}" for error in errors),
             f"{self.n_bytes / 1e6:.2f}",
-            f"{self.n_inner_bytes / 1e6:.2f}",
+            f"{self.n_fine_bytes / 1e6:.2f}",
             f"{Spread.of(self.times).median:.1f}",
         ]
 
 
-def time_in_turns(forms: Sequence[PotentialInference], times: Sequence[list[float]], batch: Batch, rounds: int) -> None:
-    """Evaluate the batch with each form in every round, and add the times, µs/atom."""
-    inputs = (batch.pair_vectors, batch.pair_start, batch.pair_types, batch.atom_types)
-    for form in forms:  # the first call prepares weights
-        form(*inputs)
+def time_in_turns(models: Sequence[Potential], times: Sequence[list[float]], batch: Batch, rounds: int) -> None:
+    """Evaluate the batch with each model in every round, and add the times, µs/atom."""
+    for model in models:  # the first call prepares weights
+        model.energies_and_gradients(*batch.pairs)
     for _ in range(rounds):
-        for form, kept in zip(forms, times, strict=True):
+        for model, kept in zip(models, times, strict=True):
             start = time.perf_counter()
-            form(*inputs)
+            model.energies_and_gradients(*batch.pairs)
             kept.append(1e6 * (time.perf_counter() - start) / len(batch.atom_types))
 
 
@@ -113,7 +111,7 @@ def describe_range(potential: Potential, batch: Batch) -> str:
         raise SystemExit(f"a {type(network).__name__} has no embedding nets to tabulate")
     centers = batch.atom_types[batch.pair_centers]
     n_near = int((batch.pair_vectors.norm(dim=-1) < network.environment.shortest[centers]).sum())
-    return f"{n_near} of {len(centers)} pairs are nearer than any in the training data: they are on the outer intervals"
+    return f"{n_near} of {len(centers)} pairs, on the coarse intervals, are nearer than any in the training data"
 
 
 def draw(points: Sequence[Point], path: Path) -> None:
@@ -161,8 +159,8 @@ def main() -> None:
     points = [Point.of(potential, order, dx, frames) for order in ORDERS for dx in options.dx]
     batch = next(iterate_batches(FrameDataset(frames, potential.elements, potential.cutoff), len(frames)))
     exact_times: list[float] = []
-    forms = [PotentialInference(potential), *(point.form for point in points)]
-    time_in_turns(forms, [exact_times, *(point.times for point in points)], batch, options.rounds)
+    models = [potential.frozen(), *(point.potential for point in points)]
+    time_in_turns(models, [exact_times, *(point.times for point in points)], batch, options.rounds)
     uncompressed = ["uncompressed", *["-"] * (len(COLUMNS) - 2), f"{Spread.of(exact_times).median:.1f}"]
     notes = [describe_range(potential, batch), describe_machine()]
     title = f"{options.model.name} on {len(frames)} frames, {options.rounds} rounds in turns, {options.threads} threads"

@@ -41,9 +41,9 @@ PYTORCH = "PyTorch: D, sums, optimizer"  # all other operations
 # of the profiler's names; the first that matches counts
 PARTS = (
     ("embedding and contraction", r"pwmlff::embedding_contraction"),
-    ("their first derivatives", r"CppNode<.*EmbeddingContraction>"),
-    ("their second derivatives", r"CppNode<.*GeometryGradient>"),
-    ("environment matrix with its derivatives", r"pwmlff::environment_matrix|CppNode<.*Environment"),
+    ("their first derivatives", r"CppNode<.*EmbeddingOp>::Value"),
+    ("their second derivatives", r"CppNode<.*EmbeddingOp>::GeometryGradient"),
+    ("environment matrix with its derivatives", r"pwmlff::environment_matrix|CppNode<.*EnvironmentOp"),
     ("fitting net with its derivatives", r"pwmlff::fitting_net|CppNode<"),
     ("covariance: P H and its update", r"pwmlff::kalman_sweep"),
 )
