@@ -18,9 +18,9 @@ def section_class(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in get_args(annotation):
-        found = section_class(part)
-        if found is not None:
-            return found
+        section = section_class(part)
+        if section is not None:
+            return section
     return None
 
 

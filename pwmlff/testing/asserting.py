@@ -8,38 +8,38 @@ from numpy.typing import ArrayLike
 from pwmlff.testing.subject import Result, Subject
 
 
-def agree(what: str, found: ArrayLike, expected: ArrayLike, tolerance: ArrayLike) -> None:
+def agree(what: str, values: ArrayLike, expected: ArrayLike, tolerance: ArrayLike) -> None:
     """Compare numbers.
 
     Args:
         what: The property and the quantity with its unit, for the message.
-        found: Numbers of any shape.
+        values: Numbers of any shape.
         expected: Likewise.
         tolerance: Largest absolute difference allowed, one or for each.
 
     Raises:
         AssertionError: They differ by more, in shape, or one is not a number.
     """
-    found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
-    if found.shape != expected.shape:
-        raise AssertionError(f"{what}: shape {found.shape}, expected {expected.shape}")
-    errors, allowed = np.abs(found - expected), np.broadcast_to(np.asarray(tolerance, dtype=float), found.shape)
+    values, expected = np.asarray(values, dtype=float), np.asarray(expected, dtype=float)
+    if values.shape != expected.shape:
+        raise AssertionError(f"{what}: shape {values.shape}, expected {expected.shape}")
+    errors, allowed = np.abs(values - expected), np.broadcast_to(np.asarray(tolerance, dtype=float), values.shape)
     wrong = ~(errors <= allowed)  # NaN is wrong
     if wrong.any():
-        worst = np.unravel_index(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=np.inf), -1.0)), found.shape)
+        worst = np.unravel_index(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=np.inf), -1.0)), values.shape)
         place = f" at {[int(k) for k in worst]}" if worst else ""
         raise AssertionError(
-            f"{what}: found {found[worst]:.15g}, expected {expected[worst]:.15g}{place}, "
+            f"{what}: found {values[worst]:.15g}, expected {expected[worst]:.15g}{place}, "
             f"apart by {errors[worst]:.1e}, allowed {allowed[worst]:.1e}"
         )
 
 
-def same(what: str, found: Result, expected: Result, tolerance: float, virial_tolerance: float) -> None:
+def same(what: str, result: Result, expected: Result, tolerance: float, virial_tolerance: float) -> None:
     """Compare all that a form says of a structure; arguments as in `agree`."""
-    agree(f"{what}: energy, eV", found.energy, expected.energy, tolerance)
-    agree(f"{what}: atomic energies, eV", found.atomic_energies, expected.atomic_energies, tolerance)
-    agree(f"{what}: forces, eV/Å", found.forces, expected.forces, tolerance)
-    agree(f"{what}: virial, eV", found.virial, expected.virial, virial_tolerance)
+    agree(f"{what}: energy, eV", result.energy, expected.energy, tolerance)
+    agree(f"{what}: atomic energies, eV", result.atomic_energies, expected.atomic_energies, tolerance)
+    agree(f"{what}: forces, eV/Å", result.forces, expected.forces, tolerance)
+    agree(f"{what}: virial, eV", result.virial, expected.virial, virial_tolerance)
 
 
 def finite(what: str, result: Result) -> None:

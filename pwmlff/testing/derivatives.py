@@ -50,8 +50,8 @@ def virial(subject: Subject) -> None:
 
     # in a strain of a tenth the farthest neighbours move by about the step
     slopes = _slopes(subject, strained, directions, 0.1 * subject.tolerance.step)
-    found = [float(np.vdot(result.virial, direction)) for direction in directions]
-    _compare("virial: along a strain, eV", found, -slopes, subject)
+    projected = [float(np.vdot(result.virial, direction)) for direction in directions]
+    _compare("virial: along a strain, eV", projected, -slopes, subject)
 
 
 def _slopes(
@@ -62,10 +62,10 @@ def _slopes(
     return energies @ np.array(list(_STENCIL.values())) / step
 
 
-def _compare(what: str, found: Sequence[float], slopes: np.ndarray, subject: Subject) -> None:
+def _compare(what: str, values: Sequence[float], slopes: np.ndarray, subject: Subject) -> None:
     tolerance = subject.tolerance.slope_floor + subject.tolerance.slope * np.abs(slopes)
     matters(what, slopes, subject, float(tolerance.max()))
-    agree(what, found, slopes, tolerance)
+    agree(what, values, slopes, tolerance)
 
 
 def second_derivatives(subject: Subject) -> None:
@@ -104,9 +104,9 @@ def parameter_derivatives(subject: Subject) -> None:
 
     for name, quantity in {"energies": energy, "forces": force}.items():
         what = f"parameter_derivatives: of {name}"
-        found = _gradients(what, quantity(), parameters)
-        matters(f"{what}, eV or eV/Å", max(float(gradient.abs().max()) for gradient in found), subject)
-        for number, (parameter, gradient) in enumerate(zip(parameters, found, strict=True)):
+        gradients = _gradients(what, quantity(), parameters)
+        matters(f"{what}, eV or eV/Å", max(float(gradient.abs().max()) for gradient in gradients), subject)
+        for number, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
             direction = torch.randn(parameter.shape, dtype=parameter.dtype, generator=generator)
             expected = _slope_along(parameter, direction, quantity)
             agree(

@@ -114,6 +114,6 @@ def reference(subject: Subject) -> None:
     ]
     expected = subject.reference(frames)
     matters("reference: forces, eV/Å", expected[0].forces, subject, subject.tolerance.reference)
-    for number, (found, wanted) in enumerate(zip(subject.form(frames), expected, strict=True)):
+    for number, (result, wanted) in enumerate(zip(subject.form(frames), expected, strict=True)):
         tolerance = subject.tolerance.reference
-        same(f"reference, structure {number}", found, wanted, tolerance, 10 * tolerance)
+        same(f"reference, structure {number}", result, wanted, tolerance, 10 * tolerance)

@@ -43,10 +43,10 @@ def test_checkpoint_round_trip(
     assert isinstance(read.potential.network, CompressedDeepPotential)
     dataset = FrameDataset(two_element_frames, read.potential.elements, read.potential.cutoff)
     batch = dataset.batch(range(len(dataset)))
-    for found, expected in zip(
+    for value, expected in zip(
         vars(predict(read.potential, batch)).values(), vars(predict(result.potential, batch)).values(), strict=True
     ):
-        assert found is expected is None or torch.equal(found, expected)
+        assert value is expected is None or torch.equal(value, expected)
     config, record = read.config, read.config["compression"]
     assert (config["model_type"], config["model"]["table"]["dx"], record["order"]) == ("DP_COMPRESSED", 0.01, 3)
     assert record["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
@@ -66,9 +66,10 @@ def test_deviations_are_those_of_the_two_models(
         energies.append((b.energy - a.energy) / n_atoms)
         forces.append((b.forces - a.forces).ravel())
         virials.append((b.virial - a.virial).ravel() / n_atoms)
-    found = result.deviations
-    assert found.n_frames == len(two_element_frames)
-    for sums, values in zip((found.energy, found.forces, found.virial), (energies, forces, virials), strict=True):
+    deviations = result.deviations
+    assert deviations.n_frames == len(two_element_frames)
+    kept = deviations.energy, deviations.forces, deviations.virial
+    for sums, values in zip(kept, (energies, forces, virials), strict=True):
         errors = np.hstack(values)
         assert sums.max_absolute == pytest.approx(np.abs(errors).max(), rel=1e-6)
         assert sums.rmse == pytest.approx(np.sqrt(np.square(errors).mean()), rel=1e-6)

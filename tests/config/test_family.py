@@ -250,9 +250,9 @@ def test_from_file_to_checkpoint_and_back(tmp_path: Path) -> None:
     config = load_config(path)
     potential = build_potential(config.model_key, config.model, config.elements)
     save_checkpoint(tmp_path / config.model_name, potential, config=config.model_dump(mode="json"))
-    found = load_checkpoint(tmp_path / "toy_model.ckpt")
-    assert type(found.potential.network) is SoftToy
-    assert RunConfig.model_validate(found.config).model_dump() == config.model_dump()
+    stored = load_checkpoint(tmp_path / "toy_model.ckpt")
+    assert type(stored.potential.network) is SoftToy
+    assert RunConfig.model_validate(stored.config).model_dump() == config.model_dump()
 
 
 def test_a_checkpoint_that_cannot_be_trained_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,10 +101,10 @@ TEST_CASE("short-range repulsion") {
     const std::array<double, 3> along{0.6, 0.0, -0.8};
     const auto at = [&](double d) { return repulsion(zbl, {d * along[0], d * along[1], d * along[2]}); };
     const double expected = slope([&](double step) { return at(distance + step)[0]; }, 1e-4);
-    const auto found = at(distance);
-    CHECK(found[1] == doctest::Approx(expected * along[0]).epsilon(1e-6));
-    CHECK(found[2] == 0);
-    CHECK(found[3] == doctest::Approx(expected * along[2]).epsilon(1e-6));
+    const auto pair = at(distance);
+    CHECK(pair[1] == doctest::Approx(expected * along[0]).epsilon(1e-6));
+    CHECK(pair[2] == 0);
+    CHECK(pair[3] == doctest::Approx(expected * along[2]).epsilon(1e-6));
   }
   for (const double number : repulsion(zbl, {0, 2.0, 0})) CHECK(number == 0);
   CHECK(std::abs(repulsion(zbl, {0, 1.99999, 0})[0]) < 1e-6);

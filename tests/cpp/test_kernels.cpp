@@ -13,10 +13,10 @@ namespace pwmlff {
 template <typename Real>
 std::vector<Probes<Real>> all_probes() {
 #if defined(__x86_64__)
-  std::vector<Probes<Real>> found{v2::probes<Real>()};
-  if (processor_isa() >= Isa::v3) found.push_back(v3::probes<Real>());
-  if (processor_isa() >= Isa::v4) found.push_back(v4::probes<Real>());
-  return found;
+  std::vector<Probes<Real>> sets{v2::probes<Real>()};
+  if (processor_isa() >= Isa::v3) sets.push_back(v3::probes<Real>());
+  if (processor_isa() >= Isa::v4) sets.push_back(v4::probes<Real>());
+  return sets;
 #else
   return {generic::probes<Real>()};
 #endif
@@ -148,11 +148,11 @@ TEST_CASE_TEMPLATE("nets and their derivatives along the inputs", Real, double, 
       CAPTURE(shape.n_in);
       const auto parameters = random_numbers<Real>(net_parameter_count(shape.n_in, shape.widths), 4);
       const auto x = random_numbers<Real>(n * shape.n_in, 5), x1 = random_numbers<Real>(n * shape.n_in, 6);
-      const auto found = probes.net({parameters.data(), shape.n_in, shape.widths, shape.activation}, x, x1);
+      const auto output = probes.net({parameters.data(), shape.n_in, shape.widths, shape.activation}, x, x1);
       const std::vector<double> exact(parameters.begin(), parameters.end());
       const NetView<double> view{exact.data(), shape.n_in, shape.widths, shape.activation};
       const std::int64_t n_out = shape.widths.back();
-      REQUIRE(static_cast<std::int64_t>(found.y.size()) == n * n_out);
+      REQUIRE(static_cast<std::int64_t>(output.y.size()) == n * n_out);
       for (std::int64_t e = 0; e < n; ++e)
         for (std::int64_t j = 0; j < n_out; ++j) {
           const auto at = [&](double step) {
@@ -162,9 +162,9 @@ TEST_CASE_TEMPLATE("nets and their derivatives along the inputs", Real, double, 
             return plain_net(view, moved)[j];
           };
           const auto slope_at = [&](double step) { return slope([&](double more) { return at(step + more); }, 1e-3); };
-          CHECK(std::abs(found.y[e * n_out + j] - at(0)) < tolerance);
-          CHECK(std::abs(found.y1[e * n_out + j] - slope_at(0)) < tolerance);
-          CHECK(std::abs(found.y2[e * n_out + j] - slope(slope_at, 1e-3)) < 10 * tolerance);
+          CHECK(std::abs(output.y[e * n_out + j] - at(0)) < tolerance);
+          CHECK(std::abs(output.y1[e * n_out + j] - slope_at(0)) < tolerance);
+          CHECK(std::abs(output.y2[e * n_out + j] - slope(slope_at, 1e-3)) < 10 * tolerance);
         }
     }
 }
@@ -181,7 +181,7 @@ TEST_CASE("gradients of nets, and of their derivatives, by parameters and inputs
       const auto x1 = random_numbers<double>(n * shape.n_in, 9);
       const auto bar = random_numbers<double>(n * n_out, 10), bar1 = random_numbers<double>(n * n_out, 11);
       const NetView<double> view{parameters.data(), shape.n_in, shape.widths, shape.activation};
-      const auto found = probes.net_gradients(view, x, x1, bar, bar1);
+      const auto gradients = probes.net_gradients(view, x, x1, bar, bar1);
       const auto value = [&] {
         const auto outputs = probes.net(view, x, x1);
         double sum = 0;
@@ -200,7 +200,7 @@ TEST_CASE("gradients of nets, and of their derivatives, by parameters and inputs
         return result;
       };
       for (std::size_t k = 0; k < parameters.size(); k += 1 + parameters.size() / 60)
-        CHECK(std::abs(found.parameters[k] - by(parameters[k])) < 1e-8);
-      for (std::size_t k = 0; k < x.size(); ++k) CHECK(std::abs(found.x[k] - by(x[k])) < 1e-8);
+        CHECK(std::abs(gradients.parameters[k] - by(parameters[k])) < 1e-8);
+      for (std::size_t k = 0; k < x.size(); ++k) CHECK(std::abs(gradients.x[k] - by(x[k])) < 1e-8);
     }
 }

@@ -49,13 +49,13 @@ bool read(const std::string &bytes) {
   const std::string message = message_of([&] {
     const ZipArchive archive(content);
     for (const char *path : {"data/0", "extra/text", "none", "absent"}) {
-      const std::optional<std::string_view> found = archive.find(path);
-      if (!found || found->empty()) continue;
-      REQUIRE(found->data() >= content.data());
-      REQUIRE(found->data() + found->size() <= content.data() + content.size());
+      const std::optional<std::string_view> entry = archive.find(path);
+      if (!entry || entry->empty()) continue;
+      REQUIRE(entry->data() >= content.data());
+      REQUIRE(entry->data() + entry->size() <= content.data() + content.size());
       unsigned sum = 0;
-      for (const char byte : *found) sum += static_cast<unsigned char>(byte);
-      CHECK(sum <= 255 * found->size());
+      for (const char byte : *entry) sum += static_cast<unsigned char>(byte);
+      CHECK(sum <= 255 * entry->size());
     }
   });
   return message.empty();

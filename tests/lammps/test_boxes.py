@@ -87,8 +87,8 @@ thermo_modify format float %.16g
     for number, frame in enumerate(frames):
         energy, forces = brute_force(frame, model)
         assert tables[number]["PotEng"][0] == pytest.approx(energy, abs=1e-9), thicknesses[number]
-        found = np.loadtxt(tmp_path / f"dump.{number}", skiprows=9)[:, 1:]
-        np.testing.assert_allclose(found, forces, rtol=0, atol=1e-8)
+        dumped = np.loadtxt(tmp_path / f"dump.{number}", skiprows=9)[:, 1:]
+        np.testing.assert_allclose(dumped, forces, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("pbc", [(True, True, False), (False, True, False)])

@@ -107,5 +107,5 @@ run 0
     power = (gradients.numpy() * velocities[batch.pair_neighbors.numpy()]).sum(axis=1)
     expected = ((energies.numpy() + kinetic)[:, None] * velocities).sum(axis=0)
     expected -= (batch.pair_vectors.numpy() * power[:, None]).sum(axis=0)
-    found = [table[f"c_flux[{d}]"][0] for d in (1, 2, 3)]
-    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    flux = [table[f"c_flux[{d}]"][0] for d in (1, 2, 3)]
+    np.testing.assert_allclose(flux, expected, rtol=1e-7)

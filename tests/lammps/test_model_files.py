@@ -100,9 +100,9 @@ def test_code_of_the_file_is_never_run(
     garbled = edited(exported, tmp_path / "garbled.pt", garble_code)
     with pytest.raises(RuntimeError), garbled.open("rb") as file:
         torch.jit.load(file)
-    expected, found = (run_lammps(crystal, f"pwmlff {path} backend {backend}") for path in (exported, garbled))
-    np.testing.assert_array_equal(found.forces, expected.forces)
-    np.testing.assert_array_equal(found.atomic_energies, expected.atomic_energies)
+    expected, result = (run_lammps(crystal, f"pwmlff {path} backend {backend}") for path in (exported, garbled))
+    np.testing.assert_array_equal(result.forces, expected.forces)
+    np.testing.assert_array_equal(result.atomic_energies, expected.atomic_energies)
 
 
 @pytest.mark.parametrize("backend", ["native", "torch"])

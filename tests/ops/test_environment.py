@@ -49,11 +49,11 @@ def test_equals_twin(is_double: bool, tolerance: float) -> None:
 @pytest.mark.parametrize("part", [0, 1])
 def test_one_result_alone(part: int) -> None:
     arguments = pairs()
-    found = [
+    matrices = [
         torch.autograd.grad(operation(*arguments, INNER, OUTER, True)[part].square().sum(), arguments[0])[0]
         for operation in (environment_matrix, reference.environment_matrix)
     ]
-    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(*matrices, rtol=1e-12, atol=1e-12)
 
 
 def test_gradcheck() -> None:
@@ -85,16 +85,16 @@ def test_not_a_number_stays() -> None:
 
 
 def test_any_number_of_threads_agrees() -> None:
-    arguments, before, found = pairs(5000), torch.get_num_threads(), []
+    arguments, before, results = pairs(5000), torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             s, rows = environment_matrix(*arguments, INNER, OUTER, True)
-            found.append([s, rows, *torch.autograd.grad(rows.square().sum() + s.sum(), arguments[0])])
+            results.append([s, rows, *torch.autograd.grad(rows.square().sum() + s.sum(), arguments[0])])
     finally:
         torch.set_num_threads(before)
-    for other in found[1:]:
-        for a, b in zip(other, found[0], strict=True):
+    for other in results[1:]:
+        for a, b in zip(other, results[0], strict=True):
             assert torch.equal(a, b)
 
 

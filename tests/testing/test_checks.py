@@ -14,13 +14,13 @@ ALL_CHECKS = checks_for(subject())
 
 def noticed_by(broken: Subject) -> set[str]:
     """Return the names of the checks that fail."""
-    found = set()
+    noticed = set()
     for name, check in ALL_CHECKS.items():
         try:
             check(broken)
         except AssertionError:
-            found.add(name)
-    return found
+            noticed.add(name)
+    return noticed
 
 
 @pytest.mark.parametrize("name", ALL_CHECKS)
@@ -32,8 +32,8 @@ def test_sound_model_passes(name: str) -> None:
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_model_is_noticed(name: str) -> None:
     make, expected = BROKEN[name]
-    found = noticed_by(make())
-    assert expected <= found
+    noticed = noticed_by(make())
+    assert expected <= noticed
 
 
 def test_every_check_can_fail() -> None:
