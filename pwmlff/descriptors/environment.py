@@ -36,11 +36,10 @@ class EnvironmentMatrix(nn.Module):
         dtype: Of the result; the geometry is float64.
     """
 
-    if TYPE_CHECKING:  # TorchScript would try to read these annotations
-        mean: Tensor
-        scale: Tensor
-        n_neighbors: Tensor
-        shortest: Tensor
+    mean: Tensor
+    scale: Tensor
+    n_neighbors: Tensor
+    shortest: Tensor
 
     def __init__(self, inner: float, outer: float, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()

@@ -80,35 +80,37 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def energies_and_gradients(
-        self,
-        pair_vectors: Tensor,
-        pair_start: Tensor,
-        pair_types: Tensor,
-        atom_types: Tensor,
-        *,
-        differentiable: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    def energies_and_gradients(self, *pairs: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
         """Return atomic energies [N] in eV and their derivatives by pair vector [E, 3] in eV/Å.
 
         Everything goes through this call: training, validation, testing, ASE, export. Here it differentiates `forward`
         automatically; a family with kernels overrides it.
 
         Args:
-            pair_vectors: As in `forward`, as the next three.
-            pair_start: [N + 1].
-            pair_types: [E].
-            atom_types: [N].
+            pairs: The four tensors that `forward` takes.
             differentiable: Whether the results will be differentiated once more, by the weights, as training does. A
                 family whose kernels cannot do that leaves such a call to this default.
         """
-        return differentiate(self, pair_vectors, pair_start, pair_types, atom_types, differentiable=differentiable)
+        return differentiate(self, *pairs, differentiable=differentiable)
 
     def freeze(self) -> None:
         """Be told that the weights stay as they are, so that what is prepared from them can be kept."""
 
     def collect_statistics(self, batches: Iterable[Batch]) -> None:
         """Set normalising constants from one pass over all training frames."""
+
+    def take_energy_shift(self, shift: Tensor) -> Tensor:
+        """Take into the weights what the family keeps of the energies per atom there, and return the rest.
+
+        A family whose file has no place for such energies beside its net, for instance, adds them to its biases.
+
+        Args:
+            shift: [T] eV, fitted to the training data.
+
+        Returns:
+            [T] eV that the potential adds to the energies of the network; here all of it.
+        """
+        return shift
 
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
         """Return the network as arrays for the kernels of its family; None where the family has no kernels.
@@ -171,27 +173,18 @@ class Tabulation(Protocol):
 
 
 def differentiate(
-    energies_of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
-    pair_vectors: Tensor,
-    pair_start: Tensor,
-    pair_types: Tensor,
-    atom_types: Tensor,
-    *,
-    differentiable: bool = False,
+    energies_of: Callable[..., Tensor], *pairs: Tensor, differentiable: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Return atomic energies [N] and their derivatives by pair vector [E, 3], by automatic differentiation.
 
     Args:
         energies_of: Called as `Network.forward` is.
-        pair_vectors: As in `Network.forward`, as the next three.
-        pair_start: [N + 1].
-        pair_types: [E].
-        atom_types: [N].
+        pairs: The four tensors that it takes.
         differentiable: Whether the results keep their graph.
     """
     with torch.enable_grad():  # a caller's `no_grad` would make all derivatives zero
-        vectors = pair_vectors.detach().requires_grad_(True)
-        energies = energies_of(vectors, pair_start, pair_types, atom_types)
+        vectors = pairs[0].detach().requires_grad_(True)
+        energies = energies_of(vectors, *pairs[1:])
         if energies.requires_grad:
             (gradients,) = torch.autograd.grad(
                 energies.sum(), vectors, create_graph=differentiable, allow_unused=True, materialize_grads=True

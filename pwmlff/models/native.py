@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.base import Network
+from pwmlff.models.base import Network, Tabulation
 from pwmlff.ops import StoredEvaluator, StoredModel, make_evaluator
 
 
@@ -34,17 +34,8 @@ class KernelNetwork(Network):
         """Keep what is prepared from the weights."""
         self._is_frozen = True
 
-    def energies_and_gradients(
-        self,
-        pair_vectors: Tensor,
-        pair_start: Tensor,
-        pair_types: Tensor,
-        atom_types: Tensor,
-        *,
-        differentiable: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    def energies_and_gradients(self, *pairs: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
         """See the base; by the kernels where the result is final."""
-        pairs = (pair_vectors, pair_start, pair_types, atom_types)
         if differentiable:
             return super().energies_and_gradients(*pairs, differentiable=True)
         if self._is_frozen:
@@ -71,39 +62,28 @@ class KernelNetwork(Network):
         return {**self.__dict__, "_kept": None}
 
 
-class StoredNetwork(Network):
-    """What is in an exported file: arrays for kernels, no weights.
+class ExportedNetwork(Network):
+    """A whole potential that was read from an exported file: it has no weights; a subclass evaluates it.
 
     Args:
-        stored: The arrays; they hold a whole potential, with energy shift and repulsion.
         cutoff: Å.
     """
 
     untrainable = "an exported model"
 
-    def __init__(self, stored: StoredModel, cutoff: float) -> None:
+    def __init__(self, cutoff: float) -> None:
         super().__init__()
         self.cutoff = cutoff
-        self._stored = stored
-        self._evaluator = make_evaluator(stored)
 
-    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
-        """Return the arrays in the precision they are stored in."""
-        return self._stored
+    def evaluate(self, *pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return atomic energies [N] and pair gradients [E, 3], without a graph."""
+        raise NotImplementedError
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`, but they have no graph."""
-        return self._evaluator(pair_vectors, pair_start, pair_types, atom_types)[0]
+        return self.evaluate(pair_vectors, pair_start, pair_types, atom_types)[0]
 
-    def energies_and_gradients(
-        self,
-        pair_vectors: Tensor,
-        pair_start: Tensor,
-        pair_types: Tensor,
-        atom_types: Tensor,
-        *,
-        differentiable: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    def energies_and_gradients(self, *pairs: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
         """See the base.
 
         Raises:
@@ -111,10 +91,36 @@ class StoredNetwork(Network):
         """
         if differentiable:
             raise ModelFileError("an exported model has no weights to differentiate by; use the checkpoint")
-        return self._evaluator(pair_vectors, pair_start, pair_types, atom_types)
+        return self.evaluate(*pairs)
+
+    def tabulation(self) -> Tabulation:
+        """Refuse, see the base."""
+        raise ModelFileError("an exported model cannot be compressed; compress its checkpoint, and export that")
+
+
+class StoredNetwork(ExportedNetwork):
+    """Arrays for the kernels of a family.
+
+    Args:
+        stored: The arrays.
+        cutoff: Å.
+    """
+
+    def __init__(self, stored: StoredModel, cutoff: float) -> None:
+        super().__init__(cutoff)
+        self._stored = stored
+        self._evaluator = make_evaluator(stored)
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
+        """Return the arrays in the precision they are stored in."""
+        return self._stored
+
+    def evaluate(self, *pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """See the base."""
+        return self._evaluator(*pairs)
 
     def overflows(self) -> tuple[int, int]:
-        """See the base."""
+        """See `Network.overflows`."""
         return self._evaluator.overflows()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +29,8 @@ class Layer(nn.Module):
         dtype: Of the weights.
     """
 
-    if TYPE_CHECKING:  # TorchScript would try to read these annotations
-        bias: Tensor
-        scale: Tensor
+    bias: Tensor
+    scale: Tensor
 
     def __init__(self, n_in: int, n_out: int, *, has_bias: bool, timestep: float | None, dtype: torch.dtype) -> None:
         super().__init__()
@@ -59,8 +58,7 @@ class LayerStack(nn.Module):
         dtype: Of the weights.
     """
 
-    if TYPE_CHECKING:  # TorchScript would try to read this annotation
-        layers: Any
+    layers: Any
 
     def __init__(
         self,

@@ -55,8 +55,8 @@ class Potential(nn.Module):
         return self.energy_shift.device
 
     def set_energy_shift(self, shift: NDArray[np.float64]) -> None:
-        """Set the energy per atom of each element, [T] eV."""
-        self.energy_shift.copy_(torch.as_tensor(shift))
+        """Set the energy per atom of each element, [T] eV; the network may keep some of it."""
+        self.energy_shift.copy_(self.network.take_energy_shift(torch.as_tensor(shift, dtype=torch.float64)))
 
     def collect_statistics(self, batches: Iterable[Batch]) -> None:
         """Set the network's normalising constants from one pass over the training frames."""
@@ -70,19 +70,10 @@ class Potential(nn.Module):
             energies = energies + repulsion(pair_vectors, pair_start, pair_types, atom_types)
         return energies
 
-    def energies_and_gradients(
-        self,
-        pair_vectors: Tensor,
-        pair_start: Tensor,
-        pair_types: Tensor,
-        atom_types: Tensor,
-        *,
-        differentiable: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    def energies_and_gradients(self, *pairs: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
         """Return atomic energies [N] in eV and pair gradients [E, 3] in eV/Å, see `Network.energies_and_gradients`."""
-        pairs = (pair_vectors, pair_start, pair_types, atom_types)
         energies, gradients = self.network.energies_and_gradients(*pairs, differentiable=differentiable)
-        energies = energies.to(torch.float64) + self.energy_shift.index_select(0, atom_types)
+        energies = energies.to(torch.float64) + self.energy_shift.index_select(0, pairs[3])
         for repulsion in self.repulsion:  # has no weights to differentiate by
             more_energies, more_gradients = differentiate(repulsion, *pairs)
             energies, gradients = energies + more_energies, gradients + more_gradients

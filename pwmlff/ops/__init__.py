@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Tuple  # noqa: UP035 - TorchScript
-
 import torch
 from torch import Tensor
 
@@ -23,7 +21,7 @@ if library.load():
         inner: float,
         outer: float,
         is_double: bool,
-    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006 - TorchScript
+    ) -> tuple[Tensor, Tensor]:
         """Return the normalised environment matrix of pairs; see `reference.environment_matrix`."""
         if vectors.device.type == "cpu":
             return torch.ops.pwmlff.environment_matrix(

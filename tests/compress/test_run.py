@@ -21,6 +21,7 @@ from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError
 from pwmlff.evaluate import predict_frames
+from pwmlff.export import export_model
 from pwmlff.models import Potential, build_potential, predict
 from pwmlff.models.dp import DPConfig
 from pwmlff.models.dp.compressed import CompressedDeepPotential
@@ -204,6 +205,11 @@ def test_compressed_models_are_neither_compressed_nor_trained(
     start |= {"model_store_dir": str(tmp_path / "record"), "device": "cpu"}
     with pytest.raises(ModelFileError, match="is a compressed model, which cannot be trained; start from"):
         train_from_config(RunConfig.model_validate({**start, "model_type": "DP", "model_load_file": str(small)}))
+    exported = export_model(source)
+    with pytest.raises(ModelFileError, match="an exported model cannot be compressed; compress its checkpoint"):
+        compress_model(exported, save=tmp_path / "smaller")
+    with pytest.raises(ModelFileError, match="is an exported model, which cannot be trained; start from"):
+        train_from_config(RunConfig.model_validate({**start, "model_type": "DP", "model_load_file": str(exported)}))
     with pytest.raises(ConfigError, match="a DP_COMPRESSED model is not trained; `pwmlff compress` makes it"):
         RunConfig.model_validate({**start, "model_type": "DP_COMPRESSED"})
 

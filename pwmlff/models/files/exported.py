@@ -26,10 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.base import Network
 from pwmlff.models.files.metadata import DIGEST_FILE, METADATA_FILE, ModelMetadata, StoredArray, digest
 from pwmlff.models.files.model_file import ModelFile
-from pwmlff.models.native import StoredNetwork
+from pwmlff.models.native import ExportedNetwork, StoredNetwork
 from pwmlff.models.potential import Potential
 from pwmlff.ops import StoredModel, library
 
@@ -102,7 +101,7 @@ def load_exported(path: Path | str) -> ModelFile:
             text, expected = (records.read(f"extra/{name}").decode() for name in (METADATA_FILE, DIGEST_FILE))
             metadata = ModelMetadata.from_json(text, path)
             arrays = {name: _read_array(records, array) for name, array in metadata.arrays.items()}
-        network: Network
+        network: ExportedNetwork
         if metadata.family is None:
             module = _read_module(path)
             arrays = _tensors(module)
@@ -124,43 +123,22 @@ def load_exported(path: Path | str) -> ModelFile:
     )
 
 
-class ScriptedNetwork(Network):
-    """A whole potential that was read as TorchScript.
+class ScriptedNetwork(ExportedNetwork):
+    """TorchScript that gives atomic energies and pair gradients.
 
     Args:
-        module: Gives atomic energies and pair gradients.
+        module: The potential.
         cutoff: Å.
     """
 
-    untrainable = "an exported model"
-
     def __init__(self, module: torch.jit.ScriptModule, cutoff: float) -> None:
-        super().__init__()
-        self.cutoff = cutoff
+        super().__init__(cutoff)
         self.module = module
 
-    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
-        """Return atomic energies [N]; see `Network.forward`, but they have no graph."""
-        return self.energies_and_gradients(pair_vectors, pair_start, pair_types, atom_types)[0]
-
-    def energies_and_gradients(
-        self,
-        pair_vectors: Tensor,
-        pair_start: Tensor,
-        pair_types: Tensor,
-        atom_types: Tensor,
-        *,
-        differentiable: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """See the base.
-
-        Raises:
-            ModelFileError: Derivatives by the weights are wanted.
-        """
-        if differentiable:
-            raise ModelFileError("an exported model has no weights to differentiate by; use the checkpoint")
+    def evaluate(self, *pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """See the base."""
         with torch.enable_grad():  # a caller's `no_grad` would make all derivatives zero
-            return self.module(pair_vectors, pair_start, pair_types, atom_types)
+            return self.module(*pairs)
 
 
 class _Stored(nn.Module):

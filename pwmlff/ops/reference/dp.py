@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Tuple  # noqa: UP035 - TorchScript does not read `tuple[...]`
 
 import torch
 from torch import Tensor
@@ -53,7 +52,7 @@ def environment_matrix(
     inner: float,
     outer: float,
     is_double: bool,
-) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+) -> tuple[Tensor, Tensor]:
     """Return the normalised environment matrix of pairs: input of the embedding net, and rows.
 
     Args:
