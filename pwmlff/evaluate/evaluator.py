@@ -17,7 +17,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import DataFormatError, ModelFileError
 from pwmlff.models import Potential, predict
 
-# of one batch; about 0.5 GB of intermediates where a DP of 100 embedding functions is differentiated automatically
+# of one batch; about 0.5 GB of intermediates where a model with 100 features per pair is differentiated automatically
 MAX_PAIRS = 40_000
 
 
