@@ -7,7 +7,7 @@ the others receive, and it alone writes and prints.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -28,12 +28,15 @@ from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
 from pwmlff.train.data import FrameCounts, count_frames, describe_labels, read_run_frames
+from pwmlff.train.lock import RunLock
 from pwmlff.train.observers import TrainingObserver
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
 from pwmlff.train.sampler import BatchSampler
-from pwmlff.train.trainer import Trainer, TrainerSettings
+from pwmlff.train.trainer import Trainer, TrainerSettings, nothing_to_check
+
+_RESTART_PATIENCE = 120.0  # s until file servers notice that the process which is replaced has ended
 
 
 def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
@@ -53,12 +56,20 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
         ConfigError: The run file does not fit the data.
         DataFormatError: The data cannot be read.
         TrainingStopped: A signal came; the state is saved and the same call resumes.
-        TrainingError: The loss is not finite.
+        TrainingError: The loss is not finite, or another run is going on in the folder.
         ModelFileError: A checkpoint cannot be read or written.
     """
     console = console or Console()
     if not distributed.is_first():
         console = Console(quiet=True)
+        return _train(config, fresh, console, nothing_to_check)
+    patience = _RESTART_PATIENCE if is_restart() else 0.0
+    with RunLock(config.model_store_dir, patience=patience, say=lambda line: _say(console, line)) as lock:
+        return _train(config, fresh, console, lock.check)
+
+
+def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Callable[[], None]) -> Path:
+    """Train; `check_folder` raises where the run's folder is no longer its own."""
     _say(console, *config.notices)
     device = _device(config, console)
     torch.manual_seed(config.seed)
@@ -72,6 +83,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     potential, train_data = _prepare(config, train_frames, start if checkpoint is None else checkpoint, console)
     potential.to(device)
     trainer = _trainer(config, potential, train_data, valid_frames, settings, files, counts, console)
+    trainer.check_folder = check_folder
     if checkpoint is not None:
         trainer.restore(checkpoint)
     if distributed.is_first():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,13 +123,14 @@ class Trainer:
         self._epoch_started = 0.0
         self._stop = StopRequest()
         self._stop_agreed = False
+        self.check_folder: Callable[[], None] = nothing_to_check  # before a file is written; raises a TrainingError
 
     def fit(self) -> None:
         """Train to the last epoch.
 
         Raises:
             TrainingStopped: A signal came; the state is saved.
-            TrainingError: The loss is not finite.
+            TrainingError: The loss is not finite, or the folder of the run is gone.
             ModelFileError: A checkpoint cannot be written.
         """
         for observer in self.observers:
@@ -202,6 +203,7 @@ class Trainer:
         optimizer_tensors, optimizer_state = self.update.state()
         if not distributed.is_first():
             return
+        self.check_folder()
         tensors = {f"optimizer/{name}": value for name, value in optimizer_tensors.items()}
         state: dict[str, Any] = {
             "epoch": self.epoch,
@@ -308,6 +310,7 @@ class Trainer:
     def _save_model(self, path: Path) -> None:
         if not distributed.is_first():
             return
+        self.check_folder()
         with self._final_weights():
             save_checkpoint(path, self.potential, config=self.settings.config, state={"data": self.settings.data})
 
@@ -317,6 +320,10 @@ class Trainer:
 
     def _seconds_in_epoch(self) -> float:
         return self._seconds_before + time.perf_counter() - self._epoch_started
+
+
+def nothing_to_check() -> None:
+    """Let everything be written."""
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
