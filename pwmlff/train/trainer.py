@@ -133,15 +133,15 @@ class Trainer:
             TrainingError: The loss is not finite, or the folder of the run is gone.
             ModelFileError: A checkpoint cannot be written.
         """
-        for observer in self.observers:
-            observer.begin(self.history)
-        try:
-            with StopRequest() as self._stop:
+        with StopRequest() as self._stop:
+            for observer in self.observers:
+                observer.begin(self.history)
+            try:
                 while self.epoch <= self.settings.n_epochs:
                     self.run_epoch()
-        finally:
-            for observer in self.observers:
-                observer.end()
+            finally:
+                for observer in self.observers:
+                    observer.end()
 
     def run_epoch(self) -> EpochResult:
         """Do what is left of the present epoch, validate and save."""
