@@ -29,7 +29,7 @@ from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
 from pwmlff.train.data import FrameCounts, count_frames, describe_labels, read_run_frames
 from pwmlff.train.lock import RunLock
-from pwmlff.train.observers import TrainingObserver
+from pwmlff.train.observers import Observers
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
@@ -224,12 +224,13 @@ def _trainer(
     update.say = lambda line: _say(console, line)
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
     trained = [name for name, weight in weights if weight > 0 and counts.n_labelled[name]]
-    observers: list[TrainingObserver] = []
+    observers = None
     if distributed.is_first():
         records, missing = optional_records(files, trained)
         _say(console, *missing)
         display = ProgressDisplay(console, trained, settings.n_epochs, len(sampler))
-        observers = [EpochTables(files.folder, trained), *records, display]
+        tables = EpochTables(files.folder, trained)
+        observers = Observers([tables, *records, display], lambda line: _say(console, line))
     valid_data = _checked(valid_frames, config.elements, potential.cutoff) if len(valid_frames) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ from pwmlff.optim.loss import ErrorSums, sum_errors
 from pwmlff.train.diagnosis import describe_bad_frames
 from pwmlff.train.final_weights import FinalWeights
 from pwmlff.train.metrics import EpochResult, Metrics, RunningErrors
-from pwmlff.train.observers import StepReport, TrainingObserver
+from pwmlff.train.observers import Observers, StepReport
 from pwmlff.train.prefetch import load_batches
 from pwmlff.train.sampler import BatchSampler
 from pwmlff.train.signals import StopRequest, TrainingStopped
@@ -90,7 +90,7 @@ class Trainer:
         valid_data: FrameDataset | None,
         sampler: BatchSampler,
         settings: TrainerSettings,
-        observers: Sequence[TrainingObserver] = (),
+        observers: Observers | None = None,
     ) -> None:
         """Start before the first step of the first epoch.
 
@@ -109,7 +109,7 @@ class Trainer:
         self.valid_data = valid_data
         self.sampler = sampler
         self.settings = settings
-        self.observers = observers
+        self.observers = observers or Observers()
         self.final_weights = FinalWeights(
             potential, settings.ema_decay, train_data, sampler.batch_size, settings.device
         )
@@ -134,14 +134,12 @@ class Trainer:
             ModelFileError: A checkpoint cannot be written.
         """
         with StopRequest() as self._stop:
-            for observer in self.observers:
-                observer.begin(self.history)
+            self.observers.begin(self.history)
             try:
                 while self.epoch <= self.settings.n_epochs:
                     self.run_epoch()
             finally:
-                for observer in self.observers:
-                    observer.end()
+                self.observers.end()
 
     def run_epoch(self) -> EpochResult:
         """Do what is left of the present epoch, validate and save."""
@@ -170,8 +168,7 @@ class Trainer:
             self._save_model(self.settings.best)
         if distributed.from_first(self._is_save_due):
             self.save()
-        for observer in self.observers:
-            observer.on_epoch(result)
+        self.observers.on_epoch(result)
         return result
 
     def evaluate(self, data: FrameDataset) -> ErrorSums:
@@ -269,8 +266,7 @@ class Trainer:
                 self.running.metrics(),
                 self.update.learning_rate,
             )
-            for observer in self.observers:
-                observer.on_step(report)
+            self.observers.on_step(report)
         if self.update.wants_snapshot:
             self._save_model(settings.snapshots / f"epoch_{self.epoch}_step_{self.update.n_steps}.ckpt")
         self._stop_if_asked()

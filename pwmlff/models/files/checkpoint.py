@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +171,11 @@ def _replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         os.replace(temporary, path)
         _flush(path.parent)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        kept = "; the checkpoint saved before is still there" if path.exists() else ""
-        raise ModelFileError(f"cannot write '{path}': {error}{kept}") from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+        kept = "; the one written before is still there, whole" if path.exists() else ""
+        raise ModelFileError(f"cannot write the checkpoint '{path}': {reason}{kept}") from error
 
 
 def _flush(path: Path) -> None:
