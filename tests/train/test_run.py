@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pwmlff.data.batch import Batch, Sample, make_sample
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
+from pwmlff.data.writers import write_extxyz
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, TrainingError
 from pwmlff.models import predict
 from pwmlff.models.files.checkpoint import load_checkpoint, load_potential
@@ -327,6 +329,29 @@ def test_nothing_to_train(make_run: RunFactory) -> None:
         _train(make_run(optimizer={"train_energy": False, "train_force": False}))
     with pytest.raises(ConfigError, match="`train_data` is empty"):
         _train(make_run(train_data=[]))
+
+
+def test_validation_frames_without_labels_are_found_before_training(
+    make_run: RunFactory, tmp_path: Path, cu_frames: list[Frame]
+) -> None:
+    bare = tmp_path / "bare.xyz"
+    write_extxyz(bare, [replace(frame, energy=None, forces=None, virial=None) for frame in cu_frames[:2]])
+    config = make_run(valid_data=[str(bare)])
+    with pytest.raises(ConfigError, match="none of the 2 validation frames has a label that is trained"):
+        _train(config)
+    assert not config.model_store_dir.exists()  # not even a folder
+
+
+def test_element_of_the_training_frames_that_is_not_listed(make_run: RunFactory) -> None:
+    with pytest.raises(DataFormatError, match=r"cu\.xyz frame 0.* holds Cu, but `atom_type` lists only Au"):
+        _train(make_run(atom_type=["Au"], valid_ratio=0.0))
+
+
+def test_end_weights_that_are_all_zero_cannot_rank_epochs(make_run: RunFactory) -> None:
+    end = {"end_pre_fac_etot": 0.0, "end_pre_fac_force": 0.0}
+    with pytest.raises(ConfigError, match=r"weights at the end of the run are 0 for all that is trained"):
+        _train(make_run(optimizer=end))
+    _train(make_run(optimizer={**end, "end_pre_fac_force": 1.0}))
 
 
 def test_cosine_cycles_leave_models(make_run: RunFactory) -> None:
