@@ -7,6 +7,7 @@ optimizer, looked up in `MODELS` and `OPTIMIZERS` when a file is read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,18 @@ from pwmlff.errors import ConfigError
 from pwmlff.models import MODELS, Network, NetworkConfig, ZBLConfig
 from pwmlff.models.run_file import Reasons, TopLevelKeys
 from pwmlff.optim import OptimizerConfig
+
+# what a run writes beside its checkpoints; those are derived from `model_name`
+OWN_FILES = (
+    "std_input.json",
+    "epoch_train.dat",
+    "epoch_valid.dat",
+    "learning_curve.png",
+    "run.lock",
+    "tensorboard",
+    "saved_models",
+)
+_LONGEST_NAME = 200  # bytes of a file name; file systems allow 255, and names of best and older checkpoints are longer
 
 
 class RunConfig(TopLevelKeys):
@@ -121,6 +134,17 @@ class RunConfig(TopLevelKeys):
     @classmethod
     def _lower(cls, value: str | None) -> str | None:
         return value.lower() if value else None
+
+    @field_validator("model_name")
+    @classmethod
+    def _is_free(cls, value: str) -> str:
+        if "/" in value or value in (".", ".."):
+            raise ValueError(f"expected a file name without folders, got {json.dumps(value)}; see `model_store_dir`")
+        if value.casefold() in OWN_FILES:
+            raise ValueError(f"{value} is the name of another file of the run; choose one such as dp_model.ckpt")
+        if len(value.encode()) > _LONGEST_NAME:
+            raise ValueError(f"expected a name of at most {_LONGEST_NAME} bytes, got one of {len(value.encode())}")
+        return value
 
     @model_validator(mode="wrap")
     @classmethod

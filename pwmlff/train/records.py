@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pwmlff import keys
 from pwmlff.errors import TrainingError
+from pwmlff.models.files.checkpoint import discard_partial
 from pwmlff.train.curve import CurveFile
 from pwmlff.train.metrics import EpochResult, Metrics
 from pwmlff.train.observers import StepReport, TrainingObserver
@@ -66,6 +67,13 @@ class RunFiles:
             path.write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
         except OSError as error:
             raise TrainingError(f"cannot write '{path}': {error.strerror or error}; nothing was trained") from error
+
+    def sweep(self) -> None:
+        """Remove what kills left of checkpoints that were being written; nobody else may be writing them."""
+        unfinished = self.snapshots.glob(".*.partial")
+        names = [self.snapshots / path.name.removeprefix(".").removesuffix(".partial") for path in unfinished]
+        for path in (self.last, self.best, *names):
+            discard_partial(path)
 
     def set_aside(self) -> Path | None:
         """Rename checkpoints of another run, so that a new one does not overwrite them; return the last one's name."""

@@ -21,7 +21,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
-from pwmlff.errors import ConfigError, ModelFileError
+from pwmlff.errors import ConfigError, ModelFileError, printable
 from pwmlff.launch import is_restart
 from pwmlff.models import Potential, build_potential
 from pwmlff.models.files import ModelFile, read_model
@@ -96,6 +96,7 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     if checkpoint is not None:
         trainer.restore(checkpoint)
     if distributed.is_first():
+        files.sweep()
         files.write_config(settings.config)
     if trainer.epoch > settings.n_epochs:
         _say(console, f"all {settings.n_epochs} epochs are done; raise `epochs` to go on, or start anew with --fresh")
@@ -288,4 +289,4 @@ def _checked(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) ->
 
 def _say(console: Console, *lines: str) -> None:
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)

@@ -190,6 +190,28 @@ def test_wrong_values_say_what_was_expected_and_given(section: dict[str, Any], p
     assert _problems({**SHORTEST, **section}) == [problem]
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("std_input.json", "std_input.json is the name of another file of the run"),
+        ("Epoch_Train.dat", "Epoch_Train.dat is the name of another file of the run"),
+        ("run.lock", "run.lock is the name of another file of the run"),
+        ("tensorboard", "tensorboard is the name of another file of the run"),
+        ("../dp.ckpt", 'expected a file name without folders, got "../dp.ckpt"'),
+        ("..", 'expected a file name without folders, got ".."'),
+        ("x" * 250, "expected a name of at most 200 bytes, got one of 250"),
+    ],
+)
+def test_names_that_a_checkpoint_cannot_have(name: str, problem: str) -> None:
+    (line,) = _problems({**SHORTEST, "model_name": name})
+    assert line.startswith(f"model_name: {problem}")
+
+
+def test_keys_cannot_pass_for_lines_or_colours() -> None:
+    (problem,) = _problems({**SHORTEST, "a\x1b[31m\n  seed: all is well\u202e": 1})
+    assert problem.startswith(r"a\x1b[31m\n  seed: all is well\u202e: unknown key")
+
+
 def test_rules_between_keys_of_a_section_are_told() -> None:
     (problem,) = _problems({**SHORTEST, "model": {"descriptor": {"Rmin": 7.0}}})
     assert problem == "model.descriptor: `Rmin` (7.0 Å) must be smaller than `Rmax` (6.0 Å)"
