@@ -90,7 +90,9 @@ class RunConfig(TopLevelKeys):
     )
     data_shuffle: bool = Field(default=True, description="draw the train frames in a new random order each epoch")
 
-    seed: int = Field(default=2023, ge=0, description="seed of weights, shuffling and the held-out frames")
+    seed: int = Field(
+        default=2023, ge=0, le=2**63 - 1, description="seed of weights, shuffling and the held-out frames"
+    )
     ema_decay: float | None = Field(
         default=None,
         ge=0.0,
@@ -99,7 +101,7 @@ class RunConfig(TopLevelKeys):
         "optimizer, 0.99 for LKF and GKF and no average for others",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU where there is one")
-    threads: int = Field(default=0, ge=0, description="CPU threads per process; 0: as many as there are cores")
+    threads: int = Field(default=0, ge=0, le=4096, description="CPU threads per process; 0: as many as there are cores")
 
     model_load_file: Path | None = Field(
         default=None, description="checkpoint to test, or to start training from; null: none"

@@ -43,6 +43,7 @@ from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
 from pwmlff.train.sampler import BatchSampler
+from pwmlff.train.size import check_size
 from pwmlff.train.trainer import Trainer, TrainerSettings, nothing_to_check
 
 _RESTART_PATIENCE = 120.0  # s until file servers notice that the process which is replaced has ended
@@ -210,6 +211,7 @@ def _prepare(
     config: RunConfig, train_frames: Sequence[Frame], start: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
     """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
+    check_size(config)
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
     train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
