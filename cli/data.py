@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pwmlff.data.split import SplitBy
+from pwmlff.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +56,7 @@ def convert(
     console = Console(soft_wrap=True, highlight=False)
     _print_report(console, report)
     for path, n_frames in written.items():
-        console.print(f"{path}: {n_frames} frames written")
+        console.print(printable(f"{path}: {n_frames} frames written"), markup=False)
 
 
 @app.command()
@@ -88,7 +89,7 @@ def info(
 
 def _print_report(console: Console, report: ReadReport) -> None:
     for note in report.notes:
-        console.print(note, markup=False)
+        console.print(printable(note), markup=False)
     if report.skipped:
         console.print(f"{len(report.skipped)} faulty frames dropped:")
         _print_list(console, report.skipped)
@@ -117,14 +118,14 @@ def _print_summary(console: Console, summary: DataSummary, cutoff: float) -> Non
     table.add_row("outliers", str(len(summary.outliers)))
     console.print(table)
     for warning in summary.warnings:
-        console.print(f"WARNING: {warning}", markup=False)
+        console.print(printable(f"WARNING: {warning}"), markup=False)
     _print_list(console, [" = ".join(group) for group in summary.duplicates], "same structure: ")
     _print_list(console, summary.outliers, "outlier: ")
 
 
 def _print_list(console: Console, lines: list[str], prefix: str = "  ") -> None:
     for line in lines[:_LISTED]:
-        console.print(prefix + line, markup=False)
+        console.print(printable(prefix + line), markup=False)
     if len(lines) > _LISTED:
         console.print(f"  … and {len(lines) - _LISTED} more")
 

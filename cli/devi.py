@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pwmlff.errors import printable
+
 
 def devi(
     files: Annotated[
@@ -49,7 +51,7 @@ def devi(
         device=choose_device(device),
     )
     typer.echo(
-        f"{summary.n_frames} frames, {len(models)} models -> {output}\n"
+        f"{summary.n_frames} frames, {len(models)} models -> {printable(str(output))}\n"
         f"max_devi_f from {summary.least:.4g} to {summary.largest:.4g} eV/Å, "
         f"the largest at step {summary.largest_step}"
     )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pwmlff.errors import printable
+
 
 def export(
     model: Annotated[
@@ -31,5 +33,5 @@ def export(
     path = export_model(model, output, dtype)
     metadata = read_model(path).metadata
     assert metadata is not None  # just written
-    typer.echo(f"{path}: {metadata.model_type}, {metadata.dtype}, cutoff {metadata.cutoff:g} Å, checked")
-    typer.echo(f"LAMMPS: pair_style pwmlff {path}\n        pair_coeff * * {' '.join(metadata.elements)}")
+    typer.echo(printable(f"{path}: {metadata.model_type}, {metadata.dtype}, cutoff {metadata.cutoff:g} Å, checked"))
+    typer.echo(printable(f"LAMMPS: pair_style pwmlff {path}\n        pair_coeff * * {' '.join(metadata.elements)}"))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pwmlff.errors import printable
+
 
 def kpu(
     model: Annotated[Path, typer.Argument(help="Last checkpoint of a run with LKF or GKF.")],
@@ -24,4 +26,4 @@ def kpu(
 
     names = None if elements is None else elements.replace(",", " ").split()
     n_frames = write_kpu(KalmanUncertainty(model, atoms, seed), trajectory, output, elements=names, every=freq)
-    typer.echo(f"{n_frames} frames -> {output}")
+    typer.echo(printable(f"{n_frames} frames -> {output}"))

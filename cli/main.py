@@ -20,7 +20,7 @@ from pwmlff.cli.kpu import kpu
 from pwmlff.cli.schema import schema
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
-from pwmlff.errors import PwmlffError
+from pwmlff.errors import PwmlffError, printable
 
 
 class _Group(TyperGroup):
@@ -34,7 +34,7 @@ class _Group(TyperGroup):
         except (PwmlffError, OSError) as error:
             if ctx.params.get("debug"):
                 raise
-            typer.echo(f"pwmlff: error: {error}", err=True)
+            typer.echo(printable(f"pwmlff: error: {error}"), err=True)
             raise typer.Exit(1) from error
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pwmlff.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -79,7 +81,7 @@ def test(
         )
     _print_lines(notes, [f"dropped: {reason}" for reason in reading.skipped] + overflow_notices(potential))
     print_report(summary, report_console())
-    typer.echo(f"results in {request.output}/ (summary.json, parity plots, PWMLFF's text files)")
+    typer.echo(printable(f"results in {request.output}/ (summary.json, parity plots, PWMLFF's text files)"))
 
 
 def _read_request(model: Path, data: list[Path], format: str | None, output: Path | None) -> _Request:
@@ -125,7 +127,7 @@ def _element_notice(listed: list[str] | None, known: list[str]) -> list[str]:
 
 def _print_lines(console: Console, lines: list[str]) -> None:
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def train(
 
     from pwmlff import distributed
     from pwmlff.config import load_config
-    from pwmlff.train import EXIT_STOPPED, TrainingStopped, train_from_config
+    from pwmlff.train import EXIT_STOPPED, TrainingStopped, ignore_until_exit, train_from_config
 
     with distributed.session():
         console = Console(quiet=not distributed.is_first())
@@ -40,4 +40,5 @@ def train(
             console.print(f"{stop}; saved, run the same command to go on", highlight=False)
             was_stopped = True
     if was_stopped:
+        ignore_until_exit()
         raise typer.Exit(EXIT_STOPPED)

@@ -29,6 +29,23 @@ class TrainingError(PwmlffError):
     """Training cannot go on, for instance because the loss is not finite."""
 
 
+def printable(text: str) -> str:
+    """Return a text for a terminal: what would move the cursor, change colours or hide letters is written as an escape.
+
+    Line feeds stay; names and values that stand in a message of several lines escape their own, see `in_one_line`.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+
+
+def in_one_line(text: str) -> str:
+    """Return a text that cannot pass for several lines of a message."""
+    return printable(text).replace("\n", r"\n")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return the tail of an error message: the nearest choice, or all of them.
 

@@ -18,7 +18,11 @@ import torch.distributed as dist
 from pwmlff.errors import TrainingError
 
 TIMEOUT = timedelta(hours=1)  # rank 0 may read a large data set while the others wait
+_LOOPBACK = "127.0.0.1"
 _TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# how many processes there are on this machine, and in all
+_MPI_LOCAL_SIZES = (("MPI_LOCALNRANKS", "PMI_SIZE"), ("OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_SIZE"))
+_INTERFACES = ("GLOO_SOCKET_IFNAME", "UCX_NET_DEVICES")  # on which gloo listens, and the network library of MPICH
 _MPI_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -68,6 +72,8 @@ def _from_torchrun() -> Launch:
     # the store outlives a restart, and with it the addresses and the failure of the attempt before
     store = dist.PrefixStore(f"pwmlff/{_n_restarts()}/{size}", store)
     local_rank, local_size = int(os.environ.get("LOCAL_RANK", rank)), int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    if local_size == size:
+        _keep_inside()
     is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     return Launch(rank, size, local_rank, local_size, store, is_host)
 
@@ -81,6 +87,8 @@ def _n_mpi_processes() -> int:
 
 
 def _from_mpi() -> Launch:
+    if any(os.environ.get(local, "") == os.environ.get(size) for local, size in _MPI_LOCAL_SIZES):
+        _keep_inside()
     mpi = _import_mpi()
     world = mpi.COMM_WORLD
     rank, size = world.Get_rank(), world.Get_size()
@@ -91,18 +99,36 @@ def _from_mpi() -> Launch:
         )
     node = world.Split_type(mpi.COMM_TYPE_SHARED)
     local_rank, local_size = node.Get_rank(), node.Get_size()
-    host = "127.0.0.1" if local_size == size else world.bcast(socket.getfqdn())
+    is_one_machine = local_size == size
+    host = _LOOPBACK if is_one_machine else world.bcast(socket.getfqdn())
     port, store = 0, None
     if rank == 0:
-        store = _store(host, 0, size, is_master=True)
+        store = _opened_store(host, size, is_one_machine=is_one_machine)
         port = store.port
     port = world.bcast(port)
-    store = store or _store(host, port, size, is_master=False)
+    store = store or dist.TCPStore(host, port, size, False, timeout=TIMEOUT, wait_for_workers=False)
+    if is_one_machine:  # not every launcher says so beforehand
+        _keep_inside()
     return Launch(rank, size, local_rank, local_size, store, is_host=rank == 0)
 
 
-def _store(host: str, port: int, size: int, *, is_master: bool) -> dist.TCPStore:
-    return dist.TCPStore(host, port, size, is_master, timeout=TIMEOUT, wait_for_workers=False)
+def _opened_store(host: str, size: int, *, is_one_machine: bool) -> dist.TCPStore:
+    """Open the store on a free port: to this machine alone if all processes are on it, otherwise on all addresses."""
+    if not is_one_machine:
+        return dist.TCPStore(host, 0, size, True, timeout=TIMEOUT, wait_for_workers=False)
+    listener = socket.create_server((host, 0), backlog=size)
+    port = listener.getsockname()[1]
+    return dist.TCPStore(
+        host, port, size, True, timeout=TIMEOUT, wait_for_workers=False, master_listen_fd=listener.detach()
+    )
+
+
+def _keep_inside() -> None:
+    """Let libraries listen to this machine alone, unless the user names an interface."""
+    loopback = next((name for _, name in socket.if_nameindex() if name in ("lo", "lo0")), None)
+    if loopback is not None:
+        for name in _INTERFACES:
+            os.environ.setdefault(name, loopback)
 
 
 def _import_mpi() -> Any:

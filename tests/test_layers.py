@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the bottom up; the parts of a layer on one line may import each other, but not in a circle.
 LAYERS = (
-    ("errors", "keys", "units", "elements", "lammps", "launch", "distributed", "device"),
+    ("errors", "keys", "units", "elements", "lammps", "launch", "distributed", "device", "memory"),
     ("ops",),
     ("data",),
     ("descriptors",),

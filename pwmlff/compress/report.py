@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pwmlff.compress.run import Compression
+from pwmlff.errors import printable
 from pwmlff.evaluate.errors import ErrorStatistics
 
 FORCE_ERROR_LIMIT = 1e-3  # eV/Å; beyond it tables spoil a good model
@@ -21,7 +22,7 @@ def print_report(result: Compression, console: Console) -> None:
             part.box = box.ROUNDED if console.is_terminal else box.ASCII
             console.print(part)
         else:
-            console.print(part, highlight=False, markup=False, soft_wrap=True)
+            console.print(printable(part), highlight=False, markup=False, soft_wrap=True)
 
 
 def warnings(result: Compression) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ from pwmlff.errors import ConfigError
 
 # a string is matched first, so that "http://..." stays whole
 _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*')
+
+
+_DEEPEST = 32  # objects and lists in one another; a run file has six
+_TOO_DEEP = f"more than {_DEEPEST} brackets in one another; a run file needs six"
+_LONGEST_INTEGER = 40  # digits
 
 
 class _DuplicateKeyError(Exception):
@@ -35,7 +42,14 @@ def read_json(path: Path) -> dict[str, Any]:
 def parse_json(text: str, where: str) -> dict[str, Any]:
     """Parse the text of a JSON object; `where` names it in errors. See `read_json`."""
     try:
-        value = json.loads(_blank_comments(text), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            _blank_comments(text),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_short_integer,
+        )
+        _check_values(value)
     except json.JSONDecodeError as error:
         line = (text.splitlines() + [""])[error.lineno - 1].strip()
         raise ConfigError(
@@ -49,6 +63,8 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         raise ConfigError(
             f"'{where}' gives the key '{key}' twice in one section (it is on lines {', '.join(lines)}); keep one"
         ) from error
+    except RecursionError as error:
+        raise ConfigError(f"'{where}': {_TOO_DEEP}") from error
     except ValueError as error:
         raise ConfigError(f"'{where}': {error}") from error
     if not isinstance(value, dict):
@@ -72,6 +88,47 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise _DuplicateKeyError(key)
         result[key] = value
     return result
+
+
+def _check_values(value: Any) -> None:
+    """Refuse what JSON can say and no key of a run file can mean.
+
+    Raises:
+        ValueError: Says what.
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [part for whole in level for part in _parts(whole)]
+    if level:
+        raise ValueError(_TOO_DEEP)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield keys and values of an object or list; check texts."""
+    if isinstance(value, dict):
+        yield from value
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+    elif isinstance(value, str) and ("\0" in value or any("\ud800" <= c <= "\udfff" for c in value)):
+        raise ValueError(f"the text {json.dumps(value)} holds a character that no text can have (NUL or half a pair)")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{_shortened(digits)} is beyond the largest number; give a smaller one")
+    return number
+
+
+def _short_integer(digits: str) -> int:
+    if len(digits) > _LONGEST_INTEGER:
+        raise ValueError(f"{_shortened(digits)} is an integer of {len(digits)} digits; no key takes one so large")
+    return int(digits)
+
+
+def _shortened(digits: str) -> str:
+    return digits if len(digits) <= _LONGEST_INTEGER else f"{digits[:_LONGEST_INTEGER]}..."
 
 
 def _no_constant(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pwmlff.config.fields import class_at, walk
-from pwmlff.errors import ConfigError, did_you_mean
+from pwmlff.errors import ConfigError, did_you_mean, in_one_line
 
 _LONGEST_VALUE = 60  # characters of a wrong value shown
 
@@ -75,7 +75,7 @@ def raise_all(lines: list[str], where: str) -> None:
     """Raise one `ConfigError` that lists all problems of `where`; do nothing without any."""
     if lines:
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise ConfigError(f"{where} has {count}:\n" + "\n".join(f"  {line}" for line in lines))
+        raise ConfigError(f"{where} has {count}:\n" + "\n".join(f"  {in_one_line(line)}" for line in lines))
 
 
 def _unknown(name: str, owner: type[BaseModel] | None, section: tuple[str, ...], places: dict[str, list[str]]) -> str:

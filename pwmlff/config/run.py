@@ -7,6 +7,7 @@ optimizer, looked up in `MODELS` and `OPTIMIZERS` when a file is read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,18 @@ from pwmlff.errors import ConfigError
 from pwmlff.models import MODELS, Network, NetworkConfig, ZBLConfig
 from pwmlff.models.run_file import Reasons, TopLevelKeys
 from pwmlff.optim import OptimizerConfig
+
+# what a run writes beside its checkpoints; those are derived from `model_name`
+OWN_FILES = (
+    "std_input.json",
+    "epoch_train.dat",
+    "epoch_valid.dat",
+    "learning_curve.png",
+    "run.lock",
+    "tensorboard",
+    "saved_models",
+)
+_LONGEST_NAME = 200  # bytes of a file name; file systems allow 255, and names of best and older checkpoints are longer
 
 
 class RunConfig(TopLevelKeys):
@@ -77,7 +90,9 @@ class RunConfig(TopLevelKeys):
     )
     data_shuffle: bool = Field(default=True, description="draw the train frames in a new random order each epoch")
 
-    seed: int = Field(default=2023, ge=0, description="seed of weights, shuffling and the held-out frames")
+    seed: int = Field(
+        default=2023, ge=0, le=2**63 - 1, description="seed of weights, shuffling and the held-out frames"
+    )
     ema_decay: float | None = Field(
         default=None,
         ge=0.0,
@@ -86,7 +101,7 @@ class RunConfig(TopLevelKeys):
         "optimizer, 0.99 for LKF and GKF and no average for others",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU where there is one")
-    threads: int = Field(default=0, ge=0, description="CPU threads per process; 0: as many as there are cores")
+    threads: int = Field(default=0, ge=0, le=4096, description="CPU threads per process; 0: as many as there are cores")
 
     model_load_file: Path | None = Field(
         default=None, description="checkpoint to test, or to start training from; null: none"
@@ -121,6 +136,17 @@ class RunConfig(TopLevelKeys):
     @classmethod
     def _lower(cls, value: str | None) -> str | None:
         return value.lower() if value else None
+
+    @field_validator("model_name")
+    @classmethod
+    def _is_free(cls, value: str) -> str:
+        if "/" in value or value in (".", ".."):
+            raise ValueError(f"expected a file name without folders, got {json.dumps(value)}; see `model_store_dir`")
+        if value.casefold() in OWN_FILES:
+            raise ValueError(f"{value} is the name of another file of the run; choose one such as dp_model.ckpt")
+        if len(value.encode()) > _LONGEST_NAME:
+            raise ValueError(f"expected a name of at most {_LONGEST_NAME} bytes, got one of {len(value.encode())}")
+        return value
 
     @model_validator(mode="wrap")
     @classmethod

@@ -26,7 +26,7 @@ def fit_energy_shift(frames: Iterable[Frame], elements: Sequence[str]) -> NDArra
         [T] eV per atom.
 
     Raises:
-        DataFormatError: No frame has an energy.
+        DataFormatError: No frame has an energy, or a frame holds an element that is not listed.
     """
     numbers = np.array([atomic_number_of(symbol) for symbol in elements])
     # frames of equal composition enter the normal equations as one weighted row
@@ -35,6 +35,8 @@ def fit_energy_shift(frames: Iterable[Frame], elements: Sequence[str]) -> NDArra
         if frame.energy is None:
             continue
         counts = tuple((frame.atomic_numbers[:, None] == numbers).sum(axis=0).tolist())
+        if sum(counts) != len(frame):
+            raise DataFormatError(f"{frame.where} holds other elements than {', '.join(elements)}; list all of them")
         entry = totals.setdefault(counts, [0.0, 0.0])
         entry[0] += 1
         entry[1] += frame.energy

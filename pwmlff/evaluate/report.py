@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pwmlff import keys
+from pwmlff.errors import printable
 from pwmlff.evaluate.errors import ErrorStatistics
 from pwmlff.evaluate.summary import ErrorSummary, ErrorTable
 
@@ -44,7 +45,7 @@ def print_report(summary: ErrorSummary, console: Console) -> None:
         table.box = box.ROUNDED if console.is_terminal else box.ASCII
         console.print(table)
     for hint in summary.hints():
-        console.print(f"note: {hint}", highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(f"note: {hint}"), highlight=False, markup=False, soft_wrap=True)
 
 
 def write_report(summary: ErrorSummary, path: Path) -> None:
@@ -86,7 +87,7 @@ def _source_table(summary: ErrorSummary) -> Table:
         values = [
             _number(table.errors[label].rmse, _ROWS[label][2]) for label in (keys.ENERGY, keys.FORCES, keys.VIRIAL)
         ]
-        rich.add_row(source, *values, str(table.n_frames))
+        rich.add_row(printable(source), *values, str(table.n_frames))
     return rich
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ from pwmlff.models.files.exported import arrays_of, load_exported, write_exporte
 from pwmlff.models.files.metadata import ModelMetadata, TableMetadata
 
 SUFFIX = ".pt"
+_LONGEST_EXPORT = 3600.0  # s after which an unfinished file is one that nobody writes any more
 
 
 def export_model(model_path: Path | str, output: Path | str | None = None, dtype: str | None = None) -> Path:
@@ -96,6 +100,7 @@ def export_potential(
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(output)
         write_exported(temporary, frozen, stored, metadata)
         _check_numbers(frozen, load_exported(temporary).potential, PRECISIONS[dtype].tolerance, output)
         os.replace(temporary, output)
@@ -104,6 +109,14 @@ def export_potential(
     finally:
         temporary.unlink(missing_ok=True)
     return output
+
+
+def _sweep(output: Path) -> None:
+    """Remove what exports that were killed have left of this file."""
+    for leftover in output.parent.glob(f".{glob.escape(output.name)}.*.tmp"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _LONGEST_EXPORT:
+                leftover.unlink()
 
 
 def _table_metadata(potential: Potential) -> TableMetadata | None:

@@ -76,6 +76,11 @@ class GradientUpdate(UpdateStrategy):
     Config: ClassVar[type[OptimizerConfig]] = AdamConfig
     _Optimizer: ClassVar[type[torch.optim.Adam]] = torch.optim.Adam
 
+    @classmethod
+    def state_size(cls, config: AdamConfig, n_weights: int) -> int:
+        """Return the bytes of two moments per weight."""
+        return 16 * n_weights
+
     def __init__(self, potential: Potential, config: AdamConfig, *, steps_per_epoch: int) -> None:
         """Prepare the optimizer and resolve the schedule; see `UpdateStrategy`."""
         super().__init__(potential, config, steps_per_epoch=steps_per_epoch)

@@ -54,12 +54,14 @@ class UpdateStrategy(ABC):
     Attributes:
         Config: Class of the `optimizer` section.
         default_ema_decay: Decay of the average of the weights when the run file says nothing; None for no average.
+        state_keys: Further keys by which the memory of its state can be made smaller, for messages.
         n_steps: Optimizer steps done.
         say: Takes a line for the user.
     """
 
     Config: ClassVar[type[OptimizerConfig]]
     default_ema_decay: ClassVar[float | None] = None
+    state_keys: ClassVar[str] = ""
 
     def __init__(self, potential: Potential, config: Any, *, steps_per_epoch: int) -> None:
         """Prepare the first step.
@@ -74,6 +76,16 @@ class UpdateStrategy(ABC):
         self.steps_per_epoch = steps_per_epoch
         self.n_steps = 0
         self.say: Callable[[str], None] = print
+
+    @classmethod
+    def state_size(cls, config: Any, n_weights: int) -> int:
+        """Return the bytes that the state of this optimizer takes, in all processes together, about.
+
+        Args:
+            config: An instance of `cls.Config`.
+            n_weights: Weights of the potential.
+        """
+        return 0
 
     @abstractmethod
     def step(self, batch: Batch) -> ErrorSums:

@@ -109,7 +109,19 @@ class KalmanUpdate(UpdateStrategy):
     """LKF: block-diagonal covariance; see the module docstring."""
 
     Config: ClassVar[type[OptimizerConfig]] = KalmanConfig
+    state_keys = ", `block_size`"
     default_ema_decay = 0.99  # the filter jumps from batch to batch about a mean that is much better
+
+    @classmethod
+    def state_size(cls, config: KalmanConfig, n_weights: int) -> int:
+        """Return the bytes of P: half of each symmetric block."""
+        width = 8 if config.p_precision == "float64" else 4
+        return n_weights * cls.longest_block(config, n_weights) * width // 2
+
+    @classmethod
+    def longest_block(cls, config: KalmanConfig, n_weights: int) -> int:
+        """Return the weights of the largest block of P, at most."""
+        return min(config.block_size, n_weights)
 
     def __init__(self, potential: Potential, config: KalmanConfig, *, steps_per_epoch: int) -> None:
         """Set P to `p0_weight` times the identity; see `UpdateStrategy`."""
@@ -260,6 +272,13 @@ class KalmanUpdate(UpdateStrategy):
 
 class GlobalKalmanUpdate(KalmanUpdate):
     """GKF: one covariance of all weights; for small networks."""
+
+    state_keys = ""
+
+    @classmethod
+    def longest_block(cls, config: KalmanConfig, n_weights: int) -> int:
+        """Return the number of weights: there is one block."""
+        return n_weights
 
     def _blocks(self) -> list[tuple[int, int]]:
         return [(0, len(self._vector))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pwmlff.train.run import train_from_config
-from pwmlff.train.signals import EXIT_STOPPED, TrainingStopped
+from pwmlff.train.signals import EXIT_STOPPED, TrainingStopped, ignore_until_exit
 from pwmlff.train.trainer import Trainer, TrainerSettings
 
-__all__ = ["EXIT_STOPPED", "Trainer", "TrainerSettings", "TrainingStopped", "train_from_config"]
+__all__ = ["EXIT_STOPPED", "Trainer", "TrainerSettings", "TrainingStopped", "ignore_until_exit", "train_from_config"]

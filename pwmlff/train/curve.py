@@ -25,6 +25,8 @@ _INTERVAL = 60.0  # s between two drawings
 class CurveFile(TrainingObserver):
     """Draws `learning_curve.png` now and then and at the end: the loss, and the error of each quantity trained."""
 
+    record = "learning_curve.png"
+
     def __init__(self, path: Path, quantities: Sequence[str]) -> None:
         """Choose the file and the quantities shown."""
         self._path = path
@@ -47,11 +49,11 @@ class CurveFile(TrainingObserver):
         self._draw()
 
     def _draw(self) -> None:
-        if self._history:
+        if self._history and self._path.parent.is_dir():  # a run whose folder is gone makes no new one
             panels = [self._panel("loss", None), *(self._panel(_LABELS[name], name) for name in self._quantities)]
             best = max((result.epoch for result in self._history if result.is_best), default=None)
+            self._drawn = time.monotonic()
             plot_learning_curve([result.epoch for result in self._history], panels, self._path, best)
-        self._drawn = time.monotonic()
 
     def _panel(self, label: str, quantity: str | None) -> Panel:
         """Return the panel of the loss (None) or of the error of a quantity."""

@@ -14,7 +14,8 @@ from pwmlff.config import RunConfig
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.data.split import SplitBy, split_frames
-from pwmlff.errors import ConfigError
+from pwmlff.elements import symbol_of
+from pwmlff.errors import ConfigError, DataFormatError
 from pwmlff.optim import OptimizerConfig
 
 _FLAG_OF = {  # optimizer key that switches the training of a quantity on
@@ -56,6 +57,7 @@ class FrameCounts:
         n_atoms: Atoms of all frames.
         sizes: [F] atoms of each frame.
         n_labelled: Frames that can train each quantity.
+        elements: Atomic numbers, and where the first atom of each is.
         fingerprint: SHA-256 of structures and energies, in order.
     """
 
@@ -63,6 +65,7 @@ class FrameCounts:
     n_atoms: int = 0
     sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_FLAG_OF, 0))
+    elements: dict[int, str] = field(default_factory=dict)
     fingerprint: str = ""
 
 
@@ -100,6 +103,8 @@ def count_frames(frames: Sequence[Frame]) -> FrameCounts:
     counts, digest, sizes = FrameCounts(), hashlib.sha256(), []
     for frame in frames:
         sizes.append(len(frame))
+        for number in np.unique(frame.atomic_numbers).tolist():
+            counts.elements.setdefault(number, frame.where)
         for label in keys.LABELS:
             counts.n_labelled[label] += getattr(frame, label) is not None
         for array in (frame.atomic_numbers, frame.positions, frame.cell):
@@ -121,7 +126,7 @@ def describe_labels(counts: FrameCounts, optimizer: OptimizerConfig) -> list[str
     used, lines = [], []
     for label, flag in _FLAG_OF.items():
         n_labelled, is_trained = counts.n_labelled[label], getattr(optimizer, flag)
-        name = label.replace("_", " ")
+        name = _name(label)
         if is_trained and n_labelled:
             used.append(f"{name} on {n_labelled} of {counts.n_frames} frames")
         elif is_trained:
@@ -129,6 +134,77 @@ def describe_labels(counts: FrameCounts, optimizer: OptimizerConfig) -> list[str
         elif n_labelled and label in keys.LABELS:
             lines.append(f"{name} on {n_labelled} frames, not trained: `{flag}` is false")
     if not used:
-        flags = ", ".join(f"`{flag}`" for flag in _FLAG_OF.values())
-        raise ConfigError(f"nothing to train: switch on one of {flags} for which the frames have labels")
+        raise ConfigError(_nothing_to_train(counts, optimizer))
     return [f"labels used: {', '.join(used)}", *lines]
+
+
+def describe_validation(train: FrameCounts, valid: FrameCounts, config: RunConfig) -> list[str]:
+    """Say which quantities that are trained the validation frames cannot judge.
+
+    Args:
+        train: Of the training frames.
+        valid: Of the validation frames; there may be none.
+        config: Says what is trained, and where the validation frames are from.
+
+    Raises:
+        ConfigError: They have none of the labels that are trained, so that they cannot tell the best epoch.
+    """
+    trained = [label for label in _trained(config.optimizer) if train.n_labelled[label]]
+    without = [_name(label) for label in trained if not valid.n_labelled[label]]
+    if valid.n_frames == 0 or not without:
+        return []
+    if len(without) == len(trained):
+        advice = (
+            "give `valid_data` with these labels, or leave it out to hold out training frames"
+            if config.valid_data
+            else "give another `seed` or a larger `valid_ratio`, or `valid_ratio` 0 to rank by the training frames"
+        )
+        raise ConfigError(
+            f"none of the {valid.n_frames} validation frames has a label that is trained ({', '.join(without)}), "
+            f"they have {_labels(valid)}: the best epoch could not be told; {advice}"
+        )
+    return [f"no validation frame has {', '.join(without)}: epochs are ranked by the other labels"]
+
+
+def check_elements(counts: FrameCounts, elements: Sequence[str]) -> None:
+    """Make sure that a model knows all elements of some frames.
+
+    Raises:
+        DataFormatError: It does not.
+    """
+    unknown = {
+        symbol_of(number): where for number, where in counts.elements.items() if symbol_of(number) not in elements
+    }
+    if unknown:
+        symbol, where = next(iter(unknown.items()))
+        others = f" (the data also hold {', '.join(list(unknown)[1:])})" if len(unknown) > 1 else ""
+        raise DataFormatError(
+            f"{where} holds {symbol}, but `atom_type` lists only {', '.join(elements)}{others}; "
+            "add all elements of the data to `atom_type`, or leave such frames out"
+        )
+
+
+def _nothing_to_train(counts: FrameCounts, optimizer: OptimizerConfig) -> str:
+    asked = [f"`{_FLAG_OF[label]}`" for label in _trained(optimizer)]
+    usable = [f"`{flag}`" for label, flag in _FLAG_OF.items() if counts.n_labelled[label]]
+    advice = f"switch on {' or '.join(usable)}" if usable else "give frames with labels"
+    return (
+        f"nothing to train: {'true are ' + ', '.join(asked) if asked else 'no quantity is switched on'}, "
+        f"the {counts.n_frames} training frames have {_labels(counts)}; {advice}"
+    )
+
+
+def _trained(optimizer: OptimizerConfig) -> list[str]:
+    """Return the quantities that are switched on."""
+    return [label for label, flag in _FLAG_OF.items() if getattr(optimizer, flag)]
+
+
+def _labels(counts: FrameCounts) -> str:
+    present = [
+        f"{_name(label)} ({counts.n_labelled[label]} frames)" for label in keys.LABELS if counts.n_labelled[label]
+    ]
+    return ", ".join(present) or "no labels"
+
+
+def _name(label: str) -> str:
+    return label.replace("_", " ")

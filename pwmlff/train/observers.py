@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pwmlff.train.metrics import EpochResult, Metrics
@@ -32,7 +33,13 @@ class StepReport:
 
 
 class TrainingObserver:
-    """Base of all watchers; they change nothing about the run."""
+    """Base of all watchers; they change nothing about the run.
+
+    Attributes:
+        record: What it writes, for messages.
+    """
+
+    record = "a record of the run"
 
     def begin(self, history: Sequence[EpochResult]) -> None:
         """Training starts, or goes on after the epochs given."""
@@ -45,3 +52,47 @@ class TrainingObserver:
 
     def end(self) -> None:
         """Training is over, whatever the reason."""
+
+
+class Observers(TrainingObserver):
+    """Several watchers as one; a record that cannot be written is told once, and training goes on."""
+
+    def __init__(self, observers: Sequence[TrainingObserver] = (), say: Callable[[str], None] = print) -> None:
+        """Gather watchers; `say` takes a line for the user."""
+        self._observers = list(observers)
+        self._say = say
+        self._failed: set[int] = set()
+
+    def __bool__(self) -> bool:
+        """Whether anyone watches."""
+        return bool(self._observers)
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Tell all."""
+        self._tell(lambda observer: observer.begin(history))
+
+    def on_step(self, report: StepReport) -> None:
+        """Tell all."""
+        self._tell(lambda observer: observer.on_step(report))
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Tell all."""
+        self._tell(lambda observer: observer.on_epoch(result))
+
+    def end(self) -> None:
+        """Tell all."""
+        self._tell(lambda observer: observer.end())
+
+    def _tell(self, event: Callable[[TrainingObserver], None]) -> None:
+        for number, observer in enumerate(self._observers):
+            try:
+                event(observer)
+            except BrokenPipeError:  # nobody reads our output any more
+                raise
+            except OSError as error:
+                if number not in self._failed:
+                    self._failed.add(number)
+                    with suppress(OSError):  # the output may be the file that is full
+                        self._say(
+                            f"warning: cannot write {observer.record}: {error.strerror or error}; training goes on"
+                        )

@@ -26,6 +26,8 @@ _LINE_INTERVAL = 30.0  # s between progress lines where there is no terminal
 class ProgressDisplay(TrainingObserver):
     """A bar in a terminal, plain lines elsewhere, and a table row per epoch in both."""
 
+    record = "the progress of the run"
+
     def __init__(self, console: Console, quantities: Sequence[str], n_epochs: int, n_batches: int) -> None:
         """Describe the run.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwmlff import keys
+from pwmlff.errors import TrainingError
+from pwmlff.models.files.checkpoint import discard_partial
 from pwmlff.train.curve import CurveFile
 from pwmlff.train.metrics import EpochResult, Metrics
 from pwmlff.train.observers import StepReport, TrainingObserver
@@ -58,8 +61,19 @@ class RunFiles:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write the resolved configuration as `std_input.json`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "std_input.json").write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
+        path = self.folder / "std_input.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(f"cannot write '{path}': {error.strerror or error}; nothing was trained") from error
+
+    def sweep(self) -> None:
+        """Remove what kills left of checkpoints that were being written; nobody else may be writing them."""
+        unfinished = self.snapshots.glob(".*.partial")
+        names = [self.snapshots / path.name.removeprefix(".").removesuffix(".partial") for path in unfinished]
+        for path in (self.last, self.best, *names):
+            discard_partial(path)
 
     def set_aside(self) -> Path | None:
         """Rename checkpoints of another run, so that a new one does not overwrite them; return the last one's name."""
@@ -72,7 +86,12 @@ class RunFiles:
 
 
 class EpochTables(TrainingObserver):
-    """Writes `epoch_train.dat` and `epoch_valid.dat`, one line per epoch in columns of fixed width."""
+    """Writes `epoch_train.dat` and `epoch_valid.dat`, one line per epoch in columns of fixed width.
+
+    When they could not be written, they are written anew after the next epoch.
+    """
+
+    record = "epoch_train.dat and epoch_valid.dat"
 
     def __init__(self, folder: Path, quantities: Sequence[str]) -> None:
         """Choose the columns.
@@ -83,18 +102,35 @@ class EpochTables(TrainingObserver):
         """
         self._train, self._valid = folder / "epoch_train.dat", folder / "epoch_valid.dat"
         self._quantities = [name for name in COLUMNS if name in quantities]
+        self._history: list[EpochResult] = []
+        self._are_whole = False
 
     def begin(self, history: Sequence[EpochResult]) -> None:
         """Start the files with the epochs done before, and no later ones."""
+        self._history = list(history)
+        self._are_whole = False
+        self._write_all()
+        self._are_whole = True
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Append one line to each file."""
+        self._history.append(result)
+        are_whole, self._are_whole = self._are_whole, False
+        if are_whole:
+            self._append(result)
+        else:
+            self._write_all()
+        self._are_whole = True
+
+    def _write_all(self) -> None:
         names = ["loss", *(COLUMNS[name] for name in self._quantities)]
         self._train.parent.mkdir(parents=True, exist_ok=True)
         self._train.write_text(_header([*names, "real_lr", "time(s)"]), encoding="utf-8")
         self._valid.write_text(_header([*names, "time(s)"]), encoding="utf-8")
-        for result in history:
-            self.on_epoch(result)
+        for result in self._history:
+            self._append(result)
 
-    def on_epoch(self, result: EpochResult) -> None:
-        """Append one line to each file."""
+    def _append(self, result: EpochResult) -> None:
         rate = math.nan if result.learning_rate is None else result.learning_rate
         _append(self._train, result.epoch, [*self._numbers(result.train), rate, result.seconds])
         if result.valid is not None:
@@ -107,17 +143,24 @@ class EpochTables(TrainingObserver):
 class TensorBoardLog(TrainingObserver):
     """Writes scalars for TensorBoard."""
 
+    record = "tensorboard/"
+
     def __init__(self, folder: Path) -> None:
         """Choose the folder of the event files."""
         self._folder = folder
         self._writer: SummaryWriter | None = None
+        self._threads: set[threading.Thread] = set()
+        self._hook = threading.excepthook
 
     def begin(self, history: Sequence[EpochResult]) -> None:
         """Open the log; values after the last epoch done are replaced."""
         from torch.utils.tensorboard import SummaryWriter
 
         purge = history[-1].n_steps + 1 if history else 0
+        before = set(threading.enumerate())
         self._writer = SummaryWriter(str(self._folder), purge_step=purge)
+        self._threads = set(threading.enumerate()) - before
+        self._hook, threading.excepthook = threading.excepthook, self._on_error_in_thread
 
     def on_step(self, report: StepReport) -> None:
         """Log the running errors of the epoch."""
@@ -134,7 +177,15 @@ class TensorBoardLog(TrainingObserver):
     def end(self) -> None:
         """Close the log."""
         if self._writer is not None:
-            self._writer.close()
+            try:
+                self._writer.close()
+            finally:
+                threading.excepthook = self._hook
+
+    def _on_error_in_thread(self, error: threading.ExceptHookArgs) -> None:
+        """Print no traceback of a full disk: what is logged next raises the same error again, where it is told."""
+        if error.thread not in self._threads or not issubclass(error.exc_type, OSError):
+            self._hook(error)
 
     def _add(self, group: str, metrics: Metrics, step: int) -> None:
         if self._writer is None:

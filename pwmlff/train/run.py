@@ -7,8 +7,9 @@ the others receive, and it alone writes and prints.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -20,20 +21,32 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.device import choose_device
-from pwmlff.errors import ModelFileError
+from pwmlff.errors import ConfigError, ModelFileError, printable
 from pwmlff.launch import is_restart
 from pwmlff.models import Potential, build_potential
 from pwmlff.models.files import ModelFile, read_model
 from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
+from pwmlff.optim.base import UpdateStrategy
 from pwmlff.optim.loss import QUANTITIES
-from pwmlff.train.data import FrameCounts, count_frames, describe_labels, read_run_frames
-from pwmlff.train.observers import TrainingObserver
+from pwmlff.train.data import (
+    FrameCounts,
+    check_elements,
+    count_frames,
+    describe_labels,
+    describe_validation,
+    read_run_frames,
+)
+from pwmlff.train.lock import RunLock
+from pwmlff.train.observers import Observers
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
 from pwmlff.train.sampler import BatchSampler
-from pwmlff.train.trainer import Trainer, TrainerSettings
+from pwmlff.train.size import check_size
+from pwmlff.train.trainer import Trainer, TrainerSettings, nothing_to_check
+
+_RESTART_PATIENCE = 120.0  # s until file servers notice that the process which is replaced has ended
 
 
 def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
@@ -53,12 +66,20 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
         ConfigError: The run file does not fit the data.
         DataFormatError: The data cannot be read.
         TrainingStopped: A signal came; the state is saved and the same call resumes.
-        TrainingError: The loss is not finite.
+        TrainingError: The loss is not finite, or another run is going on in the folder.
         ModelFileError: A checkpoint cannot be read or written.
     """
     console = console or Console()
     if not distributed.is_first():
         console = Console(quiet=True)
+        return _train(config, fresh, console, nothing_to_check)
+    patience = _RESTART_PATIENCE if is_restart() else 0.0
+    with RunLock(config.model_store_dir, patience=patience, say=lambda line: _say(console, line)) as lock:
+        return _train(config, fresh, console, lock.check)
+
+
+def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Callable[[], None]) -> Path:
+    """Train; `check_folder` raises where the run's folder is no longer its own."""
     _say(console, *config.notices)
     device = _device(config, console)
     torch.manual_seed(config.seed)
@@ -66,15 +87,17 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     if not config.elements and start is not None:
         config = config.model_copy(update={"atom_type": tuple(start.potential.elements)})
     files = RunFiles(config.model_store_dir, config.model_name)
-    train_frames, valid_frames, counts = _read(config, console)
-    settings = _settings(config, files, device, counts)
+    frames = _read(config, console)
+    settings = _settings(config, files, device, frames.train_counts)
     checkpoint = _resumable(config, settings, files, fresh, console)
-    potential, train_data = _prepare(config, train_frames, start if checkpoint is None else checkpoint, console)
+    potential, train_data = _prepare(config, frames.train, start if checkpoint is None else checkpoint, console)
     potential.to(device)
-    trainer = _trainer(config, potential, train_data, valid_frames, settings, files, counts, console)
+    trainer = _trainer(config, potential, train_data, frames, settings, files, console)
+    trainer.check_folder = check_folder
     if checkpoint is not None:
         trainer.restore(checkpoint)
     if distributed.is_first():
+        files.sweep()
         files.write_config(settings.config)
     if trainer.epoch > settings.n_epochs:
         _say(console, f"all {settings.n_epochs} epochs are done; raise `epochs` to go on, or start anew with --fresh")
@@ -82,6 +105,20 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     trainer.fit()
     _say(console, f"wrote {files.last} (last) and {files.best} (best)")
     return files.last
+
+
+class _RunFrames(NamedTuple):
+    """The frames of a run, and what was counted in them."""
+
+    train: Sequence[Frame]
+    valid: Sequence[Frame]
+    train_counts: FrameCounts
+    valid_counts: FrameCounts
+
+    @property
+    def ranking_counts(self) -> FrameCounts:
+        """Of the frames that rank epochs."""
+        return self.valid_counts if len(self.valid) else self.train_counts
 
 
 def _start_model(path: Path) -> ModelFile:
@@ -107,19 +144,22 @@ def _device(config: RunConfig, console: Console) -> torch.device:
     return device
 
 
-def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], FrameCounts]:
+def _read(config: RunConfig, console: Console) -> _RunFrames:
     report = ReadReport()
     train_frames, valid_frames = read_run_frames(config, report)
     _say(console, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
-    counts = count_frames(train_frames)
+    counts, valid_counts = count_frames(train_frames), count_frames(valid_frames)
     _say(
         console,
         f"{counts.n_frames} training frames ({counts.n_atoms} atoms), {len(valid_frames)} validation frames",
         *describe_labels(counts, config.optimizer),
+        *describe_validation(counts, valid_counts, config),
     )
-    return train_frames, valid_frames, counts
+    for each in (counts, valid_counts):
+        check_elements(each, config.elements)
+    return _RunFrames(train_frames, valid_frames, counts, valid_counts)
 
 
 def _settings(config: RunConfig, files: RunFiles, device: torch.device, counts: FrameCounts) -> TrainerSettings:
@@ -171,6 +211,7 @@ def _prepare(
     config: RunConfig, train_frames: Sequence[Frame], start: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
     """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
+    check_size(config)
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
     train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
@@ -198,28 +239,43 @@ def _trainer(
     config: RunConfig,
     potential: Potential,
     train_data: FrameDataset,
-    valid_frames: Sequence[Frame],
+    frames: _RunFrames,
     settings: TrainerSettings,
     files: RunFiles,
-    counts: FrameCounts,
     console: Console,
 ) -> Trainer:
     optimizer = config.optimizer
     sampler = BatchSampler(
-        len(train_data), optimizer.batch_size, shuffle=config.data_shuffle, seed=config.seed, work=counts.sizes
+        len(train_data),
+        optimizer.batch_size,
+        shuffle=config.data_shuffle,
+        seed=config.seed,
+        work=frames.train_counts.sizes,
     )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
     update.say = lambda line: _say(console, line)
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
-    trained = [name for name, weight in weights if weight > 0 and counts.n_labelled[name]]
-    observers: list[TrainingObserver] = []
+    trained = [name for name, weight in weights if weight > 0 and frames.train_counts.n_labelled[name]]
+    _check_ranking(update, frames.ranking_counts)
+    observers = None
     if distributed.is_first():
         records, missing = optional_records(files, trained)
         _say(console, *missing)
         display = ProgressDisplay(console, trained, settings.n_epochs, len(sampler))
-        observers = [EpochTables(files.folder, trained), *records, display]
-    valid_data = _checked(valid_frames, config.elements, potential.cutoff) if len(valid_frames) else None
+        tables = EpochTables(files.folder, trained)
+        observers = Observers([tables, *records, display], lambda line: _say(console, line))
+    valid_data = _checked(frames.valid, config.elements, potential.cutoff) if len(frames.valid) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
+
+
+def _check_ranking(update: UpdateStrategy, counts: FrameCounts) -> None:
+    """Make sure that the weights of the end, by which epochs are ranked, are not 0 for all labels of the frames."""
+    weights = zip(QUANTITIES, update.final_weights.as_tuple(), strict=True)
+    if not any(weight > 0 and counts.n_labelled[name] for name, weight in weights):
+        raise ConfigError(
+            "the weights at the end of the run are 0 for all that is trained, so that no epoch is better than another; "
+            "give one of them (`end_pre_fac_...`) a value above 0"
+        )
 
 
 def _checked(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) -> FrameDataset:
@@ -235,4 +291,4 @@ def _checked(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) ->
 
 def _say(console: Console, *lines: str) -> None:
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)

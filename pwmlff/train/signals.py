@@ -19,7 +19,11 @@ _ECHO = 5.0  # s in which further signals are the same one, passed on by a launc
 
 
 class StopRequest:
-    """Remembers that a signal came; a later one acts as if nobody listened."""
+    """Remembers that a signal came; a later one acts as if nobody listened.
+
+    Who was asked to stop has files to write and a line to say after the `with` block, and launchers repeat themselves:
+    then the handlers stay, and the first signal that is no echo puts the old ones back.
+    """
 
     def __init__(self) -> None:
         """Nothing was asked for yet."""
@@ -35,8 +39,9 @@ class StopRequest:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Leave the signals as they were."""
-        self._restore()
+        """Leave the signals as they were, unless one came."""
+        if not self.requested:
+            self._restore()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
@@ -49,3 +54,12 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
+
+
+def ignore_until_exit() -> None:
+    """Let no signal change how a process ends that was asked to stop and has done so.
+
+    Python gives its own handlers back while it shuts down, but leaves a signal that is ignored alone.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

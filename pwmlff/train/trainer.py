@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ from pwmlff.optim.loss import ErrorSums, sum_errors
 from pwmlff.train.diagnosis import describe_bad_frames
 from pwmlff.train.final_weights import FinalWeights
 from pwmlff.train.metrics import EpochResult, Metrics, RunningErrors
-from pwmlff.train.observers import StepReport, TrainingObserver
+from pwmlff.train.observers import Observers, StepReport
 from pwmlff.train.prefetch import load_batches
 from pwmlff.train.sampler import BatchSampler
 from pwmlff.train.signals import StopRequest, TrainingStopped
@@ -90,7 +90,7 @@ class Trainer:
         valid_data: FrameDataset | None,
         sampler: BatchSampler,
         settings: TrainerSettings,
-        observers: Sequence[TrainingObserver] = (),
+        observers: Observers | None = None,
     ) -> None:
         """Start before the first step of the first epoch.
 
@@ -109,7 +109,7 @@ class Trainer:
         self.valid_data = valid_data
         self.sampler = sampler
         self.settings = settings
-        self.observers = observers
+        self.observers = observers or Observers()
         self.final_weights = FinalWeights(
             potential, settings.ema_decay, train_data, sampler.batch_size, settings.device
         )
@@ -123,24 +123,23 @@ class Trainer:
         self._epoch_started = 0.0
         self._stop = StopRequest()
         self._stop_agreed = False
+        self.check_folder: Callable[[], None] = nothing_to_check  # before a file is written; raises a TrainingError
 
     def fit(self) -> None:
         """Train to the last epoch.
 
         Raises:
             TrainingStopped: A signal came; the state is saved.
-            TrainingError: The loss is not finite.
+            TrainingError: The loss is not finite, or the folder of the run is gone.
             ModelFileError: A checkpoint cannot be written.
         """
-        for observer in self.observers:
-            observer.begin(self.history)
-        try:
-            with StopRequest() as self._stop:
+        with StopRequest() as self._stop:
+            self.observers.begin(self.history)
+            try:
                 while self.epoch <= self.settings.n_epochs:
                     self.run_epoch()
-        finally:
-            for observer in self.observers:
-                observer.end()
+            finally:
+                self.observers.end()
 
     def run_epoch(self) -> EpochResult:
         """Do what is left of the present epoch, validate and save."""
@@ -169,8 +168,7 @@ class Trainer:
             self._save_model(self.settings.best)
         if distributed.from_first(self._is_save_due):
             self.save()
-        for observer in self.observers:
-            observer.on_epoch(result)
+        self.observers.on_epoch(result)
         return result
 
     def evaluate(self, data: FrameDataset) -> ErrorSums:
@@ -202,6 +200,7 @@ class Trainer:
         optimizer_tensors, optimizer_state = self.update.state()
         if not distributed.is_first():
             return
+        self.check_folder()
         tensors = {f"optimizer/{name}": value for name, value in optimizer_tensors.items()}
         state: dict[str, Any] = {
             "epoch": self.epoch,
@@ -267,8 +266,7 @@ class Trainer:
                 self.running.metrics(),
                 self.update.learning_rate,
             )
-            for observer in self.observers:
-                observer.on_step(report)
+            self.observers.on_step(report)
         if self.update.wants_snapshot:
             self._save_model(settings.snapshots / f"epoch_{self.epoch}_step_{self.update.n_steps}.ckpt")
         self._stop_if_asked()
@@ -308,6 +306,7 @@ class Trainer:
     def _save_model(self, path: Path) -> None:
         if not distributed.is_first():
             return
+        self.check_folder()
         with self._final_weights():
             save_checkpoint(path, self.potential, config=self.settings.config, state={"data": self.settings.data})
 
@@ -317,6 +316,10 @@ class Trainer:
 
     def _seconds_in_epoch(self) -> float:
         return self._seconds_before + time.perf_counter() - self._epoch_started
+
+
+def nothing_to_check() -> None:
+    """Let everything be written."""
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -73,6 +73,12 @@ def test_errors_of_the_input_are_clean_unless_debugging(error: Exception) -> Non
     assert debugging.exception is error
 
 
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    error = ConfigError("no file 'a\x1b]0;title\x07b\r\x9b31m\u202ec\x00'\n  é 原 Å")
+    result = runner.invoke(_failing_app(error), ["fail"])
+    assert result.stderr == "pwmlff: error: no file 'a\\x1b]0;title\\x07b\\r\\x9b31m\\u202ec\\x00'\n  é 原 Å\n"
+
+
 def test_faults_of_the_program_are_not_hidden() -> None:
     result = runner.invoke(_failing_app(ZeroDivisionError("bug")), ["fail"])
     assert isinstance(result.exception, ZeroDivisionError)

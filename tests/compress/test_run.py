@@ -238,3 +238,15 @@ def test_other_kinds_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     with pytest.raises(ModelFileError, match="a ToyModel has no embedding nets"):
         compress_model(tmp_path / "toy.ckpt", save=tmp_path / "small")
+
+
+@pytest.mark.parametrize("dx", ["1e-9", "1e-300", "5e-324"])
+def test_tables_that_cannot_fit_are_refused_before_they_are_made(
+    make_checkpoint: Callable, tmp_path: Path, dx: str
+) -> None:
+    result = run("compress", make_checkpoint("DP"), "-d", dx, "-s", tmp_path / "fine")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"tables with a grid spacing of {float(dx):g} take " in result.stderr
+    assert "take a larger spacing, such as -d 0.001 (" in result.stderr
+    assert not (tmp_path / "fine.ckpt").exists()

@@ -60,3 +60,24 @@ def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "bom.json"
     path.write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert read_json(path) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "more than 32 brackets in one another"),
+        ('{"a": ' * 40 + "1" + "}" * 40, "more than 32 brackets in one another"),
+        ("1e400", "1e400 is beyond the largest number; give a smaller one"),
+        ("-1e999", "-1e999 is beyond the largest number"),
+        ("9" * 5000, "is an integer of 5000 digits; no key takes one so large"),
+        (r'"a\u0000b"', r'the text "a\u0000b" holds a character that no text can have'),
+        (r'["ok", {"b\ud800": 1}]', r'the text "b\ud800" holds a character that no text can have'),
+    ],
+    ids=["brackets", "sections", "1e400", "-1e999", "digits", "NUL", "half a pair"],
+)
+def test_what_no_key_can_mean(value: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_json(f'{{"key": {value}}}', "run.json")
+    assert str(error.value).startswith("'run.json': ")
+    assert message in str(error.value)
+    assert len(str(error.value)) < 200

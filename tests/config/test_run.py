@@ -179,6 +179,11 @@ def test_unknown_and_misplaced_keys(section: dict[str, Any], problem: str) -> No
         ({"model": {"fitting_net": {"network_size": []}}}, f"{SIZES}: expected 1 entry or more, got []"),
         ({"zbl": 2.0}, "zbl: expected a section: { ... }, got 2.0"),
         ({"seed": -1}, "seed: expected a number >= 0, got -1"),
+        ({"seed": 10**30}, f"seed: expected a number <= 9223372036854775807, got {10**30}"),
+        ({"threads": 10**9}, "threads: expected a number <= 4096, got 1000000000"),
+        ({"model": {"fitting_net": {"network_size": [10**18, 1]}}},
+         f"{SIZES}: layer widths must be at most 1048576, got {10**18}"),
+        ({"model": {"fitting_net": {"network_size": [2] * 101}}}, f"{SIZES}: expected at most 100 layers, got 101"),
         ({"valid_ratio": 1.0}, "valid_ratio: expected a number < 1.0, got 1.0"),
         ({"precision": "float16"}, "precision: expected 'float64' or 'float32', got \"float16\""),
         ({"type_embedding": "perhaps"}, 'type_embedding: expected true or false, got "perhaps"'),
@@ -188,6 +193,28 @@ def test_unknown_and_misplaced_keys(section: dict[str, Any], problem: str) -> No
 )  # fmt: skip
 def test_wrong_values_say_what_was_expected_and_given(section: dict[str, Any], problem: str) -> None:
     assert _problems({**SHORTEST, **section}) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("std_input.json", "std_input.json is the name of another file of the run"),
+        ("Epoch_Train.dat", "Epoch_Train.dat is the name of another file of the run"),
+        ("run.lock", "run.lock is the name of another file of the run"),
+        ("tensorboard", "tensorboard is the name of another file of the run"),
+        ("../dp.ckpt", 'expected a file name without folders, got "../dp.ckpt"'),
+        ("..", 'expected a file name without folders, got ".."'),
+        ("x" * 250, "expected a name of at most 200 bytes, got one of 250"),
+    ],
+)
+def test_names_that_a_checkpoint_cannot_have(name: str, problem: str) -> None:
+    (line,) = _problems({**SHORTEST, "model_name": name})
+    assert line.startswith(f"model_name: {problem}")
+
+
+def test_keys_cannot_pass_for_lines_or_colours() -> None:
+    (problem,) = _problems({**SHORTEST, "a\x1b[31m\n  seed: all is well\u202e": 1})
+    assert problem.startswith(r"a\x1b[31m\n  seed: all is well\u202e: unknown key")
 
 
 def test_rules_between_keys_of_a_section_are_told() -> None:

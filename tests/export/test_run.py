@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,16 @@ def test_self_check_refuses_and_keeps_the_old_file(tmp_path: Path) -> None:
         export_potential(Potential(Pairwise(lies=True), ELEMENTS), output)
     assert output.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_what_killed_exports_left_is_swept(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / name for name in (".m.pt.17.tmp", ".m.pt.18.tmp", ".other.pt.19.tmp"))
+    for path in (old, young, other):
+        path.touch()
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    export_potential(small("DP"), tmp_path / "m.pt")
+    assert sorted(tmp_path.glob(".*")) == [young, other]  # another process may be writing the young one
 
 
 def test_source_is_unchanged(tmp_path: Path) -> None:

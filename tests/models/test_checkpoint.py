@@ -175,7 +175,7 @@ def test_full_disk_keeps_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPat
 
     before = saved.read_bytes()
     monkeypatch.setattr(checkpoint, step, fail)
-    with pytest.raises(ModelFileError, match=r"No space left on device; the checkpoint saved before is still there"):
+    with pytest.raises(ModelFileError, match=r"No space left on device; the one written before is still there, whole"):
         save_checkpoint(saved, _potential(), config=CONFIG)
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]

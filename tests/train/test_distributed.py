@@ -160,6 +160,43 @@ def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: d
         assert len((run.parent / "two" / name).read_text().splitlines()) == 1 + 4
 
 
+# prints the addresses, as the kernel writes them, on which this process listens while it works with the others; what
+# the launcher left open is its own
+_LISTENERS = """
+import os
+from pathlib import Path
+
+def sockets():
+    names = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+    return {os.readlink(name) for name in names if os.path.lexists(name)}
+
+inherited = sockets()
+from pwmlff import distributed
+
+with distributed.session():
+    distributed.gather(0)
+    mine = sockets() - inherited
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for row in Path(table).read_text().splitlines()[1:]:
+            words = row.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in mine:
+                os.write(1, f"listens {words[1].split(':')[0]}\\n".encode())
+    distributed.gather(0)
+"""
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system does not say who listens")
+def test_processes_of_one_machine_listen_to_nobody_else(tmp_path: Path) -> None:
+    (tmp_path / "listeners.py").write_text(_LISTENERS, encoding="utf-8")
+    result = _command([str(MPIRUN), "-np", "2", sys.executable, "listeners.py"], tmp_path)
+    assert result.returncode == 0, result.stdout
+    addresses = {line.split()[1] for line in result.stdout.splitlines() if line.startswith("listens ")}
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+    assert addresses
+    assert addresses <= loopback
+
+
 @needs_mpi
 def test_resumed_by_more_processes_than_frames_of_a_batch(write_run: Callable[..., Path]) -> None:
     whole = _one(write_run("whole", batch_size=2))

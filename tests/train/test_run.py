@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,19 @@ import torch
 from rich.console import Console
 
 from pwmlff.config import RunConfig
+from pwmlff.config.run import OWN_FILES
 from pwmlff.data.batch import Batch, Sample, make_sample
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
+from pwmlff.data.writers import write_extxyz
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, TrainingError
 from pwmlff.models import predict
 from pwmlff.models.files.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
 from pwmlff.optim.adam import GradientUpdate
 from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config
+from pwmlff.train.lock import LOCK_NAME
 
 RunFactory = Callable[..., RunConfig]
 _SECONDS_COLUMN = 3  # of a history row
@@ -86,6 +90,8 @@ def test_files_of_a_run(make_run: RunFactory) -> None:
     folder = config.model_store_dir
     names = {path.name for path in folder.iterdir()}
     assert {"toy_model.ckpt", "toy_model_best.ckpt", "epoch_train.dat", "epoch_valid.dat", "std_input.json"} <= names
+    assert names - {"toy_model.ckpt", "toy_model_best.ckpt"} <= set(OWN_FILES)
+    assert LOCK_NAME in OWN_FILES
     assert RunConfig.model_validate(json.loads((folder / "std_input.json").read_text())) == config
     header = (folder / "epoch_train.dat").read_text().split("\n")[0].split()
     assert header == [
@@ -327,6 +333,50 @@ def test_nothing_to_train(make_run: RunFactory) -> None:
         _train(make_run(optimizer={"train_energy": False, "train_force": False}))
     with pytest.raises(ConfigError, match="`train_data` is empty"):
         _train(make_run(train_data=[]))
+
+
+def test_what_a_kill_left_is_swept(make_run: RunFactory) -> None:
+    config = make_run()
+    folder = config.model_store_dir
+    (folder / "saved_models").mkdir(parents=True)
+    for name in ("toy_model.ckpt", "toy_model_best.ckpt", "saved_models/epoch_1_step_4.ckpt"):
+        partial = (folder / name).with_name(f".{Path(name).name}.partial")
+        partial.mkdir()
+        (partial / ".tmpq3XyZ1").write_bytes(b"half a checkpoint")
+    (folder / ".mine.partial").touch()  # of somebody else
+    _train(config)
+    assert [path.name for path in folder.rglob(".*")] == [".mine.partial"]
+
+
+def test_notices_have_no_control_characters(make_run: RunFactory, tmp_path: Path, frames_file: Path) -> None:
+    data = tmp_path / "cu\x1b[31m.xyz"
+    data.write_bytes(frames_file.read_bytes())
+    text = _train(make_run(train_data=[str(data)], model_store_dir=str(tmp_path / "a\x07b")))
+    assert "\x1b" not in text
+    assert r"a\x07b/toy_model.ckpt" in text
+
+
+def test_validation_frames_without_labels_are_found_before_training(
+    make_run: RunFactory, tmp_path: Path, cu_frames: list[Frame]
+) -> None:
+    bare = tmp_path / "bare.xyz"
+    write_extxyz(bare, [replace(frame, energy=None, forces=None, virial=None) for frame in cu_frames[:2]])
+    config = make_run(valid_data=[str(bare)])
+    with pytest.raises(ConfigError, match="none of the 2 validation frames has a label that is trained"):
+        _train(config)
+    assert not config.model_store_dir.exists()  # not even a folder
+
+
+def test_element_of_the_training_frames_that_is_not_listed(make_run: RunFactory) -> None:
+    with pytest.raises(DataFormatError, match=r"cu\.xyz frame 0.* holds Cu, but `atom_type` lists only Au"):
+        _train(make_run(atom_type=["Au"], valid_ratio=0.0))
+
+
+def test_end_weights_that_are_all_zero_cannot_rank_epochs(make_run: RunFactory) -> None:
+    end = {"end_pre_fac_etot": 0.0, "end_pre_fac_force": 0.0}
+    with pytest.raises(ConfigError, match=r"weights at the end of the run are 0 for all that is trained"):
+        _train(make_run(optimizer=end))
+    _train(make_run(optimizer={**end, "end_pre_fac_force": 1.0}))
 
 
 def test_cosine_cycles_leave_models(make_run: RunFactory) -> None:

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pwmlff.descriptors.properties import DEFAULT_PROPERTIES
 from pwmlff.models.base import NetworkConfig
 
+WIDEST_LAYER = 2**20
+MOST_LAYERS = 100
+
 Activation = Literal["tanh", "sigmoid"]
 
 
@@ -86,4 +89,8 @@ class DPConfig(NetworkConfig):
 def _positive_widths(value: tuple[int, ...]) -> tuple[int, ...]:
     if any(width < 1 for width in value):
         raise ValueError(f"layer widths must be positive, got {list(value)}")
+    if max(value) > WIDEST_LAYER:
+        raise ValueError(f"layer widths must be at most {WIDEST_LAYER}, got {max(value)}")
+    if len(value) > MOST_LAYERS:
+        raise ValueError(f"expected at most {MOST_LAYERS} layers, got {len(value)}")
     return value

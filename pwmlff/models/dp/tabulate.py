@@ -14,11 +14,12 @@ Letters: `T` types, `L` intervals, `M` features.
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
+from pwmlff import memory
 from pwmlff.errors import ModelFileError
 from pwmlff.models.base import network_dtype
 from pwmlff.models.dp.base import DeepPotentialBase
@@ -29,6 +30,7 @@ from pwmlff.ops.reference import quintic_switch, residual_net
 
 COARSE_RANGE = 10  # the coarse intervals reach to this many times the largest s seen
 _COARSE_WIDTH = 10  # times dx
+_WORKING_COPIES = 4  # of one table in float64, while it is computed
 
 
 class NetTabulation:
@@ -63,6 +65,7 @@ class NetTabulation:
         if not (math.isfinite(dx) and dx > 0):
             raise ModelFileError(f"the grid spacing is {dx}, expected a positive number such as 0.01")
         shortest = self.shortest if shortest is None else shortest
+        self._check_memory(dx, order, shortest)
         grids = _grids(network, dx, shortest, is_per_pair=self._is_per_pair)
         table = TableConfig(order=order, dx=dx, by_pair=self._is_per_pair, grids=tuple(grids))
         config = CompressedDPConfig(**dict(network.config), table=table)
@@ -75,24 +78,57 @@ class NetTabulation:
             place.coefficients.copy_(_coefficients(net, constants, grid, dx, order))
         return compressed
 
+    def _check_memory(self, dx: float, order: Order, shortest: Tensor) -> None:
+        """Make sure, before anything is made, that the tables can be held and computed."""
+        network = self._network
+        n_features = [net.widths[-1] for net, _ in self._nets]
+        n_intervals = [span.n_intervals(dx) for span in _spans(network, shortest, is_per_pair=self._is_per_pair)]
+        numbers = [n * (order + 1) * m for n, m in zip(n_intervals, n_features, strict=True)]
+        size = sum(numbers) * network_dtype(network).itemsize
+        needed = 2 * size + _WORKING_COPIES * max(numbers) * torch.float64.itemsize  # with the copy of the kernels
+        available = memory.available()
+        if needed > available:
+            raise ModelFileError(
+                f"tables with a grid spacing of {dx:g} take {memory.gigabytes(size)}, and "
+                f"{memory.gigabytes(needed)} while they are made; {memory.gigabytes(available)} of memory are free; "
+                f"take a larger spacing, such as -d 0.001 ({memory.gigabytes(size * dx / 0.001)}) or -d auto"
+            )
+
+
+class _Span(NamedTuple):
+    """What one table covers, in units of the net's standardised input: fine to `seen`, coarse to `far`."""
+
+    lower: float
+    seen: float
+    far: float
+
+    def n_intervals(self, dx: float) -> float:
+        """Return how many intervals that takes, about; too many to be made is no error here."""
+        return max(1.0, (self.seen - self.lower) / dx) + (self.far - self.seen) / (_COARSE_WIDTH * dx)
+
+    def grid(self, dx: float) -> TableGrid:
+        """Return the intervals."""
+        fine = max(1, math.ceil((self.seen - self.lower) / dx))
+        coarse = max(0, math.ceil((self.far - self.lower - fine * dx) / (_COARSE_WIDTH * dx)))
+        return TableGrid(lower=self.lower, fine=fine, coarse=coarse)
+
 
 def _grids(network: DeepPotentialBase, dx: float, shortest: Tensor, *, is_per_pair: bool) -> list[TableGrid]:
-    """Return the grid of each table: from s = 0 to the largest s seen, then to `COARSE_RANGE` times that."""
+    """Return the grid of each table."""
+    return [span.grid(dx) for span in _spans(network, shortest, is_per_pair=is_per_pair)]
+
+
+def _spans(network: DeepPotentialBase, shortest: Tensor, *, is_per_pair: bool) -> list[_Span]:
+    """Return what each table covers: from s = 0 to the largest s seen, then to `COARSE_RANGE` times that."""
     environment = network.environment
     mean, scale = environment.mean, environment.scale[:, 0]
     largest = quintic_switch(shortest, environment.inner, environment.outer) / shortest  # [T] s, 1/Å
     lower = (0.0 - mean) / scale
     seen, far = (largest - mean) / scale, (COARSE_RANGE * largest - mean) / scale
-
-    def grid(low: float, high: float, end: float) -> TableGrid:
-        fine = max(1, math.ceil((high - low) / dx))
-        coarse = max(0, math.ceil((end - low - fine * dx) / (_COARSE_WIDTH * dx)))
-        return TableGrid(lower=low, fine=fine, coarse=coarse)
-
     if is_per_pair:
-        by_center = [grid(*(float(x[t]) for x in (lower, seen, far))) for t in range(network.n_types)]
+        by_center = [_Span(*(float(x[t]) for x in (lower, seen, far))) for t in range(network.n_types)]
         return [same for same in by_center for _ in range(network.n_types)]
-    return [grid(float(lower.min()), float(seen.max()), float(far.max()))] * network.n_types
+    return [_Span(float(lower.min()), float(seen.max()), float(far.max()))] * network.n_types
 
 
 def _coefficients(net: EmbeddingNet, constants: Tensor, grid: TableGrid, dx: float, order: Order) -> Tensor:

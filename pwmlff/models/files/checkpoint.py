@@ -14,7 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,15 @@ def load_potential(path: Path | str) -> Potential:
     return load_checkpoint(path).potential
 
 
+def discard_partial(path: Path) -> None:
+    """Remove what a kill while `save_checkpoint` wrote `path` has left; nobody may be writing it now."""
+    partial = path.with_name(f".{path.name}.partial")
+    if partial.is_dir():
+        shutil.rmtree(partial)
+    else:
+        partial.unlink(missing_ok=True)
+
+
 def _model_key(potential: Potential) -> str:
     name = name_of(potential.network)
     if name not in known_models():
@@ -159,9 +170,13 @@ def _fingerprint(content: str, tensors: dict[str, Tensor]) -> str:
 
 
 def _replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
+    # safetensors writes beside its target under a name of its own: in a folder, all that a kill leaves has one name
+    workshop = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        discard_partial(path)
+        workshop.mkdir()
+        temporary = workshop / path.name
         temporary.touch()
         mode = temporary.stat().st_mode  # as the user's umask has it; safetensors would make the file private
         save_file(tensors, temporary, metadata=metadata)
@@ -170,9 +185,12 @@ def _replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         os.replace(temporary, path)
         _flush(path.parent)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        kept = "; the checkpoint saved before is still there" if path.exists() else ""
-        raise ModelFileError(f"cannot write '{path}': {error}{kept}") from error
+        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+        kept = "; the one written before is still there, whole" if path.exists() else ""
+        raise ModelFileError(f"cannot write the checkpoint '{path}': {reason}{kept}") from error
+    finally:
+        with suppress(OSError):
+            discard_partial(path)
 
 
 def _flush(path: Path) -> None:
