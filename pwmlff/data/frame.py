@@ -106,7 +106,13 @@ class Frame:
         return len(self.atomic_numbers)
 
     def _set(self, name: str, shape: tuple[int, ...], dtype: type) -> None:
-        value: NDArray[Any] = np.asarray(getattr(self, name), dtype=dtype)
+        try:
+            given = np.asarray(getattr(self, name))
+            value: NDArray[Any] = given.astype(dtype, copy=False)
+        except (TypeError, ValueError):
+            raise DataFormatError(f"{self.where}: `{name}` holds something that is no number") from None
+        if dtype is np.int64 and given.dtype.kind == "f" and not np.array_equal(value, given):
+            raise DataFormatError(f"{self.where}: `{name}` is not whole: {given[value != given][0]}")
         if value.shape != shape:
             raise DataFormatError(
                 f"{self.where}: `{name}` has shape {value.shape}, expected {shape}; the file may be truncated"
