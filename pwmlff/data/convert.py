@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, iterate_frames
+from pwmlff.data.replacing import sweep, temporary_name
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.data.store import StoredFrames, write_store
 from pwmlff.data.writers import check_suffix, write_frames
@@ -61,9 +62,12 @@ def convert(
         counter = _Counter(frames)
         write_frames(output, counter, append=append)
         return {output: counter.n_frames}
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert_") as folder:
+    sweep(output)
+    folder = temporary_name(output)
+    folder.mkdir()
+    try:
         # frames per source are known only after reading them all
-        store = Path(folder) / "all.h5"
+        store = folder / "all.h5"
         write_store(store, frames)
         stored = StoredFrames(store)
         sources = stored.source_index
@@ -79,6 +83,8 @@ def convert(
             file = output.with_name(f"{output.stem}_{name}{output.suffix}")
             write_frames(file, (stored[int(index)] for index in chosen))
             written[file] = len(chosen)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return written
 
 

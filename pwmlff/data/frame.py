@@ -15,6 +15,20 @@ from pwmlff.errors import DataFormatError
 
 SHORTEST_DISTANCE = 1e-3  # Å; closer atoms are "at the same place"
 _MAX_ATOMIC_NUMBER = 118
+# Thinner or denser cells are damaged, and their pairs within any cutoff fill the memory.
+_THINNEST_CELL = 0.1  # Å, between opposite faces
+_SMALLEST_VOLUME = 0.01  # Å³ per atom; hydrogen in inertial fusion has some 0.02
+# Bounds nothing that was calculated reaches; beyond them a number is damaged, a placeholder, or in another unit.
+# Rounding of a coordinate of 1e6 Å is 1e-10 Å; all electrons of the heaviest element hold 1.4e6 eV; virials are
+# `pressure * volume`, 1e6 eV/atom being some 1e4 GPa in a loose crystal.
+_LARGEST = {
+    "positions": (1e6, "Å"),
+    "cell": (1e6, "Å"),
+    "energy": (2e6, "eV/atom"),
+    "forces": (1e6, "eV/Å"),
+    "virial": (1e6, "eV/atom"),
+    "atomic_energies": (2e6, "eV"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +49,8 @@ class Frame:
         line: First line of the frame in that file, from 1, where the format has lines.
 
     Raises:
-        DataFormatError: A shape is wrong, a number is not finite, the cell has no volume, or an element is unknown.
+        DataFormatError: A shape is wrong, a number is not finite or beyond all bounds, the cell has no volume, or an
+            element is unknown.
     """
 
     atomic_numbers: NDArray[np.int64]
@@ -72,6 +87,7 @@ class Frame:
             if not np.isfinite(self.energy):
                 raise DataFormatError(f"{self.where}: `energy` is {self.energy}, expected a finite number")
         self._check_elements()
+        self._check_bounds()
         self._check_cell()
 
     @property
@@ -90,7 +106,13 @@ class Frame:
         return len(self.atomic_numbers)
 
     def _set(self, name: str, shape: tuple[int, ...], dtype: type) -> None:
-        value: NDArray[Any] = np.asarray(getattr(self, name), dtype=dtype)
+        try:
+            given = np.asarray(getattr(self, name))
+            value: NDArray[Any] = given.astype(dtype, copy=False)
+        except (TypeError, ValueError):
+            raise DataFormatError(f"{self.where}: `{name}` holds something that is no number") from None
+        if dtype is np.int64 and given.dtype.kind == "f" and not np.array_equal(value, given):
+            raise DataFormatError(f"{self.where}: `{name}` is not whole: {given[value != given][0]}")
         if value.shape != shape:
             raise DataFormatError(
                 f"{self.where}: `{name}` has shape {value.shape}, expected {shape}; the file may be truncated"
@@ -106,6 +128,19 @@ class Frame:
             wrong = low if low < 1 else high
             raise DataFormatError(f"{self.where}: {wrong} is no atomic number, expected 1 to {_MAX_ATOMIC_NUMBER}")
 
+    def _check_bounds(self) -> None:
+        for name, (bound, unit) in _LARGEST.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            size = np.abs(value) / (len(self) if unit == "eV/atom" else 1)
+            if size.max() > bound:
+                row = "" if size.ndim == 0 else f" row {np.unravel_index(int(size.argmax()), size.shape)[0]}"
+                raise DataFormatError(
+                    f"{self.where}: `{name}`{row} reaches {size.max():.4g} {unit}, expected at most {bound:g}; the "
+                    "number is damaged, stands for a missing one, or is in another unit"
+                )
+
     def _check_cell(self) -> None:
         periodic = self.cell[self.pbc]
         if len(periodic) == 0:
@@ -114,4 +149,15 @@ class Frame:
         if gram <= 1e-6:
             raise DataFormatError(
                 f"{self.where}: the cell spans no volume in its periodic directions (cell rows {self.cell.tolist()})"
+            )
+        thinnest = 1.0 / np.linalg.norm(np.linalg.pinv(periodic), axis=0).max()  # Å, between opposite faces
+        if thinnest < _THINNEST_CELL:
+            raise DataFormatError(
+                f"{self.where}: the cell is {thinnest:.2g} Å thin, expected at least {_THINNEST_CELL:g} Å (cell rows "
+                f"{self.cell.tolist()}); a cell skewed so much describes the same crystal when it is reduced"
+            )
+        if self.pbc.all() and self.volume < _SMALLEST_VOLUME * len(self):
+            raise DataFormatError(
+                f"{self.where}: the cell has {self.volume / len(self):.2g} Å³ per atom, expected at least "
+                f"{_SMALLEST_VOLUME:g}; cell or number of atoms is damaged"
             )

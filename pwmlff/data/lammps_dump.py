@@ -127,7 +127,7 @@ class _DumpReader:
             values = [float(word) for word in text.split()]
         except ValueError:
             values = []
-        if len(values) < least:
+        if len(values) < least or not np.isfinite(values).all():
             raise self._fault(f"expected {least} number{'s' if least > 1 else ''}, found '{text.strip()[:60]}'")
         return values
 

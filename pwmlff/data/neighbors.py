@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from pwmlff.data.frame import SHORTEST_DISTANCE, Frame
 from pwmlff.errors import DataFormatError
 
+# vesin sorts atoms into a grid of at most 1e5 cells as wide as the cutoff. It coarsens a finer grid by one factor for
+# all axes and divides by zero where an axis is left without a cell. Kept 10 % away from, since it pads what is finite.
+_MAX_GRID_CELLS = 9e4
+_MIN_AXIS_CELLS = 1.1
+_TALLEST_SLAB = 50.0  # times the cutoff; partly periodic, its time grows with the square of the height
+_WIDEST_SEARCH = 4.0  # times the cutoff; pairs to look through grow with its cube
+
 
 @dataclass(frozen=True)
 class NeighborList:
@@ -37,12 +44,12 @@ def neighbor_list(frame: Frame, cutoff: float) -> NeighborList:
         cutoff: Å.
 
     Raises:
-        DataFormatError: Two atoms are at the same place.
+        DataFormatError: Two atoms are at the same place, or the structure is too long for its width to be searched.
     """
-    calculator = vesin.NeighborList(cutoff=cutoff, full_list=True)
-    center, neighbor, vectors = calculator.compute(
-        points=frame.positions, box=_full_cell(frame), periodic=frame.pbc, quantities="ijD"
-    )
+    cell = _full_cell(frame)
+    points, radius = _searchable(frame, cell, cutoff)
+    calculator = vesin.NeighborList(cutoff=radius, full_list=True)
+    center, neighbor, vectors = calculator.compute(points=points, box=cell, periodic=frame.pbc, quantities="ijD")
     squared = np.einsum("ec,ec->e", vectors, vectors)
     within = squared < cutoff * cutoff
     if len(squared) and squared.min() < SHORTEST_DISTANCE**2:
@@ -70,3 +77,53 @@ def _full_cell(frame: Frame) -> NDArray[np.float64]:
         for axis, direction in zip(missing, basis[rank:], strict=True):
             cell[axis] = direction
     return cell
+
+
+def _searchable(frame: Frame, cell: NDArray[np.float64], cutoff: float) -> tuple[NDArray[np.float64], float]:
+    """Return positions with the same pairs, and a search radius, that vesin can make a grid for.
+
+    Raises:
+        DataFormatError: There are none: the structure is far longer than it is wide.
+    """
+    points = frame.positions
+    extents = _extents(frame, points, cell)
+    is_slab = frame.pbc.any() and (extents[~frame.pbc] > _TALLEST_SLAB * cutoff).any()
+    if not is_slab and _has_grid(extents, cutoff):
+        return points, cutoff
+    points = _without_gaps(frame, cell, 2.0 * cutoff)
+    extents, radius = _extents(frame, points, cell), cutoff
+    while radius <= _WIDEST_SEARCH * cutoff:
+        if _has_grid(extents, radius):
+            return points, radius
+        radius *= 1.25
+    size = " x ".join(f"{extent:.4g}" for extent in extents)
+    raise DataFormatError(
+        f"{frame.where}: the structure measures {size} Å, too long for its width to find neighbours within "
+        f"{cutoff:g} Å; expected at most some 1e5 cutoffs along an axis: check cell and positions"
+    )
+
+
+def _extents(frame: Frame, points: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Widths [3] of what is searched, Å: between the faces of the cell, or of the atoms where it is not periodic."""
+    widths = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    return np.where(frame.pbc, widths, np.ptp(points @ cell.T, axis=0))  # vectors not periodic are of unit length
+
+
+def _has_grid(extents: NDArray[np.float64], radius: float) -> bool:
+    n_cells = np.maximum(np.floor(extents / radius), 1.0)
+    coarsening = np.cbrt(_MAX_GRID_CELLS / n_cells.prod())
+    return bool(coarsening >= 1.0 or n_cells.min() * coarsening >= _MIN_AXIS_CELLS)
+
+
+def _without_gaps(frame: Frame, cell: NDArray[np.float64], widest: float) -> NDArray[np.float64]:
+    """Move atoms along directions that are not periodic until no empty layer is wider than `widest`.
+
+    Atoms on two sides of a layer wider than the cutoff are no pair, before and after.
+    """
+    points = frame.positions.copy()
+    for direction in cell[~frame.pbc]:
+        height = points @ direction
+        order = np.argsort(height, kind="stable")
+        excess = np.maximum(np.diff(height[order]) - widest, 0.0)
+        points[order[1:]] -= np.cumsum(excess)[:, None] * direction
+    return points

@@ -7,6 +7,7 @@ interrupted one leaves the store as it was.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -20,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
+from pwmlff.data.replacing import replacing
 from pwmlff.errors import DataFormatError
 
 FORMAT = "pwmlff-frames"
 FORMAT_VERSION = 1
 _SEGMENT = 1024  # frames held in memory while writing
+_MARGIN = 1 << 20  # bytes: tables of HDF5 itself, and the last chunks written anew
 _CHUNK_ROWS = 1024  # small enough that one frame read at random unpacks little else
 _MASKS = ("energy", "forces", "virial", "atomic_energies")
 
@@ -63,8 +66,8 @@ def write_store(path: Path | str, frames: Iterable[Frame], append: bool = False)
     """
     path = Path(path)
     # HDF5 promises nothing about a file whose writer was killed, so all writing happens on a copy
-    partial = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as partial:
+        _check_room(partial, 0, _MARGIN)
         if append and path.exists():
             _open(path, "r").close()
             shutil.copyfile(path, partial)
@@ -72,11 +75,6 @@ def write_store(path: Path | str, frames: Iterable[Frame], append: bool = False)
             with h5py.File(partial, "w") as file:
                 _create(file)
         _append(partial, frames)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def verify_store(path: Path | str) -> int:
@@ -255,15 +253,35 @@ def _append(path: Path, frames: Iterable[Frame]) -> None:
             _append_segment(path, file, segment)
 
 
+def _check_room(path: Path, begin: int, n_bytes: int) -> None:
+    """Try for room on the disk before HDF5 writes, for it ends in a signal where a write fails.
+
+    Raises:
+        OSError: The disk is full, or the file larger than it may be.
+    """
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), begin, n_bytes)
+            os.ftruncate(file.fileno(), begin)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                os.ftruncate(file.fileno(), begin)
+                raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+            # a file system that cannot; the write will tell
+
+
 def _append_segment(path: Path, file: h5py.File, frames: Sequence[Frame]) -> None:
     begin = int(file.attrs["n_frames"])
     end = begin + len(frames)
     sources = {name.decode(): k for k, name in enumerate(file["sources"])}
     for frame in frames:
         sources.setdefault(frame.source, len(sources))
+    columns = _columns(frames, sources)
+    file.flush()
+    _check_room(path, file.id.get_filesize(), 2 * sum(array.nbytes for array in columns.values()) + _MARGIN)
     _extend(file["sources"], list(sources)[len(file["sources"]) :])
     starts = int(file["frame_start"][-1]) + np.cumsum([len(frame) for frame in frames])
-    for name, array in _columns(frames, sources).items():
+    for name, array in columns.items():
         _extend(file[name], array)
     _extend(file["frame_start"], starts)
     _extend(file["segment_end"], [end])

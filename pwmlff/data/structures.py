@@ -66,7 +66,7 @@ def _is_pwmat(path: Path) -> bool:
     with path.open("rb") as file:
         lines = file.read(_HEAD_BYTES).decode("utf-8", errors="replace").splitlines()
     words = lines[0].split() if lines else []
-    is_counted = bool(words) and words[0].isdigit()
+    is_counted = bool(words) and words[0].isdecimal()
     return is_counted and any(_is_heading(line, "lattice") for line in lines[1:])
 
 
@@ -77,12 +77,12 @@ def _is_heading(line: str, word: str) -> bool:
 def _read_pwmat_config(path: Path) -> Frame:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     first = lines[0].split() if lines else []
-    if not first or not first[0].isdigit():
+    if not first or not first[0].isdecimal():
         raise DataFormatError(f"{path} line 1: expected the number of atoms, found '{' '.join(first)}'")
     cell = _block(path, lines, "lattice", 3, (0, 3))
     rows = _block(path, lines, "position", int(first[0]), (0, 4))
     return Frame(
-        atomic_numbers=rows[:, 0].astype(np.int64),
+        atomic_numbers=rows[:, 0],
         positions=rows[:, 1:] @ cell,
         cell=cell,
         source=str(path),

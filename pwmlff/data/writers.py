@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from pwmlff.data.frame import Frame
+from pwmlff.data.replacing import replacing
 from pwmlff.data.store import write_store
 from pwmlff.elements import symbol_of
 from pwmlff.errors import ConfigError
@@ -57,14 +57,9 @@ def write_extxyz(path: Path, frames: Iterable[Frame]) -> None:
         path: The file; it appears only when it is complete.
         frames: Consumed once, in order.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("w") as file:
-            for frame in frames:
-                file.write(format_extxyz(frame))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, partial.open("w") as file:
+        for frame in frames:
+            file.write(format_extxyz(frame))
 
 
 def format_extxyz(frame: Frame) -> str:

@@ -95,6 +95,12 @@ FAULTS = {
     "element": (GOOD.replace("O 1.0", "Qq 1.0"), 8, "unknown element or column 'Qq'"),
     "no volume": (GOOD.replace("0 4.0 0 0 0 5.0", "0 4.0 0 0 0 0"), 5, "the cell spans no volume"),
     "one place": (GOOD.replace("O 1.0 1.5 0.5", "O 4.0 0.0 5.0"), 5, "at the same place"),
+    "energy is a word": (GOOD.replace("energy=-1.5", "energy=abc"), 6, "`energy` is 'abc', expected one number"),
+    "two energies": (GOOD.replace("energy=-1.5", 'energy="1 2"'), 6, r"`energy` is '\[1 2\]', expected one number"),
+    "claimed columns": (GOOD.replace("pos:R:3", "pos:R:99999999999"), 6, "`Properties` names 100000000003 columns"),
+    "pbc in words": (GOOD.replace('"T T T"', '"yes yes no"'), 6, "pbc is 'yes yes no', expected three of T and F"),
+    "stress of two": (GOOD.replace("energy", 'stress="1 2" energy'), 6, "cannot be read"),
+    "far": (GOOD.replace("O 1.0", "O 1e300"), 5, "`positions` row 1 reaches 1e.300 Å"),
     "no atoms": ("0\n\n", 5, "has no atoms"),
 }
 
@@ -135,3 +141,17 @@ def test_real_virials_agree_with_stresses(shared_data: Path) -> None:
     for frame, atoms in zip(read_frames([path]), read(path, index=":"), strict=True):
         expected = -atoms.get_stress(voigt=False) * atoms.get_volume()
         np.testing.assert_allclose(frame.virial, expected, atol=1e-6)
+
+
+def test_a_count_that_is_no_decimal_number(tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError, match=r"frame 0 \(line 1\): expected the number of atoms, found '²'"):
+        read_frames(
+            [(tmp_path / "a.xyz", (tmp_path / "a.xyz").write_text(GOOD.replace("2", "²", 1)))[0]], format="extxyz"
+        )
+
+
+def test_a_last_number_cut_off(tmp_path: Path) -> None:
+    text = GOOD.replace("0.3\n", "0.300\n").rstrip()[:-2]
+    with pytest.raises(DataFormatError, match=r"frame 0 \(line 4\): the file ends in '-0.3' without a line end"):
+        load(tmp_path / "a.xyz", text)
+    assert len(load(tmp_path / "a.xyz", GOOD.rstrip("\n"))[0]) == 1

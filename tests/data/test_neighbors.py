@@ -126,3 +126,35 @@ def test_atoms_at_one_place_are_an_error() -> None:
     )
     with pytest.raises(DataFormatError, match=r"a\.xyz frame 7: atoms \d and \d are at the same place"):
         neighbor_list(frame, 4.0)
+
+
+def far_apart(distance: float, pbc: tuple[bool, bool, bool] = (False, False, False)) -> Frame:
+    """Two pairs of atoms, the second `distance` away along z."""
+    positions = np.array([[0.0, 0, 0], [0.0, 0.9, 0.3], [0.5, 0, 0], [0.5, 0.8, 0.4]])
+    positions[2:, 2] += distance
+    return Frame(atomic_numbers=[1] * 4, positions=positions, cell=np.diag([5.0, 5.0, 0.0]), pbc=pbc, source="a.xyz")
+
+
+@pytest.mark.parametrize("pbc", [(False, False, False), (True, True, False), (False, True, False)])
+@pytest.mark.parametrize("distance", [5e4, 2e5, 9.9e5])
+def test_an_atom_that_flew_away_is_no_matter(pbc: tuple[bool, bool, bool], distance: float) -> None:
+    """The grid of the neighbour search is bounded; its library divides by zero beyond."""
+    far, near = (neighbor_list(far_apart(d, pbc), 1.0) for d in (distance, 40.0))
+    np.testing.assert_array_equal(far.pair_neighbors, near.pair_neighbors)
+    np.testing.assert_array_equal(far.pair_start, near.pair_start)
+    np.testing.assert_allclose(far.pair_vectors, near.pair_vectors, atol=1e-9)
+    assert len(near.pair_neighbors) == 4
+
+
+def test_a_long_thin_cell() -> None:
+    """A grid too coarse for one axis is widened."""
+    frame = Frame(atomic_numbers=[1, 1], positions=[[0, 0, 0], [0.5, 0.5, 0.5]], cell=np.diag([1.5e5, 1.5, 1.5]))
+    compare_short = Frame(atomic_numbers=[1, 1], positions=frame.positions, cell=np.diag([20.0, 1.5, 1.5]))
+    np.testing.assert_allclose(
+        neighbor_list(frame, 1.0).pair_vectors, neighbor_list(compare_short, 1.0).pair_vectors, atol=1e-12
+    )
+    plate = Frame(atomic_numbers=[1], positions=[[0, 0, 0]], cell=np.diag([9e5, 9e5, 3.0]), source="a.xyz")
+    with pytest.raises(
+        DataFormatError, match=r"a\.xyz frame 0: the structure measures 9e\+05 x 9e\+05 x 3 Å, too long"
+    ):
+        neighbor_list(plate, 1.0)

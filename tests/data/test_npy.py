@@ -73,13 +73,13 @@ def test_deepmd_faults(deepmd: Path) -> None:
     assert [frame.index for frame in read_frames([deepmd], skip_bad=True, report=report)] == [0, 2]
     assert len(report.skipped) == 1
     np.save(folder / "force.npy", force[:, :-3])
-    with pytest.raises(DataFormatError, match="9 numbers for 4 atoms, expected 12"):
+    with pytest.raises(DataFormatError, match="`force` has 9 numbers, expected 12"):
         read_frames([deepmd])
     np.save(folder / "force.npy", force[:-1])
     with pytest.raises(DataFormatError, match=r"force\.npy has 2 frames, coord\.npy has 3"):
         read_frames([deepmd])
     (folder / "force.npy").write_bytes((folder / "coord.npy").read_bytes()[:150])
-    with pytest.raises(DataFormatError, match=r"force\.npy: not a readable \.npy array"):
+    with pytest.raises(DataFormatError, match=r"force\.npy: shape .* needs 144 bytes, the file has 22"):
         read_frames([deepmd])
     (folder / "force.npy").unlink()
     (deepmd / "type.raw").write_text("1 0 2 1")
@@ -170,3 +170,45 @@ def test_real_pwdata_equals_its_extended_xyz(shared_data: Path) -> None:
     assert pairs
     for frame, other in pairs:
         np.testing.assert_allclose(frame.forces, other.forces, atol=1e-6)
+
+
+def test_arrays_that_are_no_tables_of_frames(deepmd: Path) -> None:
+    """What is not believed: object arrays, records, a shape the file is too small for, single numbers, nothing."""
+    file = deepmd / "set.000" / "energy.npy"
+    good = file.read_bytes()
+
+    def fails(message: str) -> None:
+        with pytest.raises(DataFormatError, match=message) as caught:
+            read_frames([deepmd])
+        assert "energy.npy" in str(caught.value)
+
+    np.save(file, np.zeros(3, dtype=[("a", "f8"), ("b", "i4")]))
+    fails("expected numbers")
+    np.save(file, np.array([{}, 1, None], dtype=object), allow_pickle=True)
+    fails("expected numbers")
+    file.write_bytes(good.replace(b"'shape': (3,", b"'shape': (9999999999999,").replace(b"            \n", b"\n", 1))
+    fails("needs|not a readable")
+    np.save(file, np.float64(1.0))
+    fails("a single number")
+    file.write_bytes(b"")
+    fails("not a readable")
+
+
+@pytest.mark.parametrize("text", ["-1 0 0 1", "0 nan 0 1", "0.5 0 0 1", "99999999999999999999 0 0 0"])
+def test_types_that_are_no_types(deepmd: Path, text: str) -> None:
+    (deepmd / "type.raw").write_text(text)
+    with pytest.raises(DataFormatError, match=r"type\.raw: expected one type index per atom, whole numbers from 0"):
+        read_frames([deepmd])
+
+
+@pytest.mark.parametrize("value", [-2.0, np.nan, 0.5])
+def test_mixed_types_that_are_no_types(deepmd: Path, value: float) -> None:
+    np.save(deepmd / "set.000" / "real_atom_types.npy", np.full((3, 4), value))
+    with pytest.raises(DataFormatError, match="whole numbers|or -1 for no atom"):
+        read_frames([deepmd])
+
+
+def test_a_type_map_that_is_no_text(deepmd: Path) -> None:
+    (deepmd / "type_map.raw").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataFormatError, match=r"type_map\.raw"):
+        read_frames([deepmd])

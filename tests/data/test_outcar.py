@@ -161,3 +161,11 @@ def test_real_files(shared_data: Path, name: str, n_frames: int, n_predicted: in
         assert frame.energy == pytest.approx(atoms.get_potential_energy(force_consistent=True))
         expected = -atoms.get_stress(voigt=False) * atoms.get_volume()
         np.testing.assert_allclose(frame.virial, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "found"), [("NIONS =", "***"), ("ions per type =", "2 x")])
+def test_a_head_without_numbers(tmp_path: Path, outcar_text: Writer, name: str, found: str) -> None:
+    text = outcar_text(["Li", "H"], [2, 1], [{"frame": make_frame(0)}])
+    lines = [line.partition(name)[0] + f"{name} {found}" if name in line else line for line in text.splitlines()]
+    with pytest.raises(DataFormatError, match=r"OUTCAR \(line \d+\): .* expected numbers of atoms"):
+        load(tmp_path / "OUTCAR", "\n".join(lines))

@@ -274,6 +274,18 @@ def test_clear_errors(calculator: PwmlffCalculator, checkpoint: Path, tmp_path: 
         calculator.set(device="cuda")
 
 
+@pytest.mark.parametrize("pbc", [False, True])
+def test_a_run_that_explodes_ends_in_an_exception(calculator: PwmlffCalculator, crystal: Atoms, pbc: bool) -> None:
+    """An atom 1e6 Å away once killed Python by a division by zero in the neighbour search."""
+    crystal.pbc = pbc
+    crystal.calc = calculator
+    crystal.positions[0, 0] += 9e5
+    assert np.isfinite(crystal.get_potential_energy())
+    crystal.positions[0, 0] += 1e7
+    with pytest.raises(DataFormatError, match="`positions` row 0 reaches"):
+        crystal.get_potential_energy()
+
+
 def test_nothing_finite_is_an_error(potential: Potential, crystal: Atoms) -> None:
     diverged = copy.deepcopy(potential)
     diverged.set_energy_shift(np.array([np.nan, 0.0]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pwmlff.data.detect import STORE, UNLABELLED, data_files, guess_format
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, Reader, ReadReport
+from pwmlff.data.readers.common import Faults, Reader, ReadReport, reason_of
 from pwmlff.data.readers.deepmd_npy import read_deepmd_npy
 from pwmlff.data.readers.dpdata_file import dpdata_reader
 from pwmlff.data.readers.extxyz import read_extxyz
@@ -18,7 +18,7 @@ from pwmlff.data.readers.movement import read_movement
 from pwmlff.data.readers.outcar import read_outcar
 from pwmlff.data.readers.pwmlff_npy import read_pwmlff_npy
 from pwmlff.data.store import ChainedFrames, StoredFrames
-from pwmlff.errors import DataFormatError
+from pwmlff.errors import DataFormatError, PwmlffError
 
 __all__ = ["READERS", "ReadReport", "iterate_frames", "read_frames"]
 
@@ -97,12 +97,24 @@ def iterate_frames(
         raise DataFormatError(f"{path}: {name} is a structure without labels; expected {', '.join(READERS)} or a store")
     reader = READERS.get(name) or dpdata_reader(name, READERS)
     n_skipped, n_frames = len(report.skipped), 0
-    for frame in reader(path, Faults(report, skip_bad)):
+    for frame in _guarded(reader(path, Faults(report, skip_bad)), path, name):
         n_frames += 1
         yield frame
     if n_frames == 0 and len(report.skipped) == n_skipped:
         reasons = "; ".join(note for note in report.notes if note.startswith(f"{path}: "))
         raise DataFormatError(f"{path}: no frame found reading it as {name}{'; ' if reasons else ''}{reasons}")
+
+
+def _guarded(frames: Iterator[Frame], path: Path, name: str) -> Iterator[Frame]:
+    """Turn what a reader meets outside of its frames into our error, with the file."""
+    try:
+        yield from frames
+    except PwmlffError as error:
+        raise error if isinstance(error, DataFormatError) else DataFormatError(f"{path}: {error}") from error
+    except OSError:  # names its file
+        raise
+    except Exception as error:
+        raise DataFormatError(f"{path}: cannot be read as {name} ({reason_of(error)})") from error
 
 
 def _format_of(path: Path, format: str | None) -> str:

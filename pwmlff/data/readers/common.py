@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,12 +52,15 @@ class Faults:
     report: ReadReport
     skip_bad: bool = False
 
-    def attempt(self, build: Callable[..., Frame], *arguments: Any) -> Frame | None:
+    def attempt(self, build: Callable[..., Frame], *arguments: Any, where: str) -> Frame | None:
         """Build a frame and check it for coinciding atoms.
+
+        Whatever a parser raises becomes our error here, with the place of the frame.
 
         Args:
             build: Parses the frame.
             *arguments: Of `build`.
+            where: The frame's file, number and line, for errors that do not name them.
 
         Returns:
             The frame, or None when it is faulty and faulty frames are dropped.
@@ -70,6 +74,11 @@ class Faults:
         except DataFormatError as error:
             self.drop(error)
             return None
+        except Exception as error:  # parsers of others raise what they met: ValueError, KeyError, IndexError, ...
+            fault = DataFormatError(f"{where}: cannot be read ({reason_of(error)})")
+            fault.__cause__ = error
+            self.drop(fault)
+            return None
         return frame
 
     def drop(self, error: DataFormatError) -> None:
@@ -77,6 +86,12 @@ class Faults:
         if not self.skip_bad:
             raise error
         self.report.skipped.append(str(error))
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one line what another library's error means."""
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 # A reader turns one file or folder into frames.
@@ -136,18 +151,85 @@ def _parse_row(line: str, n_columns: int, where: str) -> list[float]:
     return row
 
 
+def check_last_number(lines: Sequence[str], where: str) -> None:
+    """Refuse a last row that ends the file without a line end and with fewer decimals than the other rows.
+
+    Args:
+        lines: Rows of a block, with their line ends.
+        where: Place of the last row.
+
+    Raises:
+        DataFormatError: Its last number is cut off.
+    """
+    if not lines or lines[-1].endswith("\n"):
+        return
+    decimals = [len(line.split()[-1].partition(".")[2]) for line in lines if line.split()]
+    if len(decimals) > 1 and decimals[-1] < min(decimals[:-1]):
+        raise DataFormatError(
+            f"{where}: the file ends in '{lines[-1].split()[-1]}' without a line end, other rows have "
+            f"{min(decimals[:-1])} decimals there; the number is cut off, the file is truncated"
+        )
+
+
+_ARRAY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
 def load_array(path: Path) -> NDArray[np.float64]:
-    """Load a .npy array as float64, without executing pickles.
+    """Load a .npy array as float64, without executing pickles or believing a shape the file is too small for.
 
     Args:
         path: The file.
+
+    Returns:
+        At least one axis, that of the frames.
 
     Raises:
         DataFormatError: The file is missing, damaged, or holds no numbers.
     """
     try:
-        return np.load(path, allow_pickle=False).astype(np.float64)
+        with path.open("rb") as file:
+            shape, _, dtype = _ARRAY_HEADERS[np.lib.format.read_magic(file)](file)
+            n_found = path.stat().st_size - file.tell()
     except FileNotFoundError:
         raise DataFormatError(f"{path} is missing") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise DataFormatError(f"{path}: not a readable .npy array ({error}); the file may be truncated") from error
+    except OSError as error:
+        raise DataFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # numpy parses the header as Python and raises what that raises
+        raise DataFormatError(
+            f"{path}: not a readable .npy array ({reason_of(error)}); the file may be truncated"
+        ) from error
+    if dtype.kind not in "biuf":
+        raise DataFormatError(f"{path}: the array holds {dtype}, expected numbers")
+    n_expected = math.prod(shape) * dtype.itemsize
+    if n_expected != n_found or min(shape, default=0) < 0:
+        raise DataFormatError(
+            f"{path}: shape {shape} of {dtype} needs {n_expected} bytes, the file has {n_found}; it may be truncated"
+        )
+    if len(shape) == 0:
+        raise DataFormatError(f"{path}: holds a single number, expected an array with one row per frame")
+    return np.asarray(np.load(path, allow_pickle=False)).astype(np.float64)
+
+
+def load_integers(path: Path) -> NDArray[np.int64]:
+    """Load a .npy array of whole numbers.
+
+    Raises:
+        DataFormatError: As for `load_array`, or a number is not whole.
+    """
+    table = load_array(path)
+    if not (np.isfinite(table) & (table == np.rint(table)) & (np.abs(table) < 1e6)).all():
+        raise DataFormatError(f"{path}: expected whole numbers, such as types or elements, found others")
+    return table.astype(np.int64)
+
+
+def frame_row(array: NDArray[np.float64], index: int, shape: tuple[int, ...], name: str, where: str) -> NDArray:
+    """Return one frame's row of an array in the shape it is to have.
+
+    Raises:
+        DataFormatError: The row has another number of elements.
+    """
+    if array[index].size != math.prod(shape):
+        raise DataFormatError(
+            f"{where}: `{name}` has {array[index].size} numbers, expected {math.prod(shape)} of shape {shape}"
+        )
+    return array[index].reshape(shape)

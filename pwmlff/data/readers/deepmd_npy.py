@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, load_array
+from pwmlff.data.readers.common import Faults, frame_row, load_array, load_integers
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 
@@ -49,16 +49,19 @@ def _read_type_map(system: Path) -> NDArray[np.int64]:
     if not file.exists():
         raise DataFormatError(f"{file} is missing; write one element symbol per line, in the order of the types")
     try:
-        return np.array([atomic_number_of(name) for name in file.read_text().split()])
+        return np.array([atomic_number_of(name) for name in file.read_text(errors="replace").split()])
     except ConfigError as error:
         raise DataFormatError(f"{file}: {error}") from None
 
 
 def _read_types(system: Path) -> NDArray[np.int64]:
     try:
-        return np.array((system / "type.raw").read_text().split(), dtype=np.int64)
-    except ValueError:
-        raise DataFormatError(f"{system / 'type.raw'}: expected one type index per atom") from None
+        types = np.array((system / "type.raw").read_text(errors="replace").split(), dtype=np.int64)
+    except (ValueError, OverflowError):
+        types = np.array([-1])
+    if types.min(initial=0) < 0:
+        raise DataFormatError(f"{system / 'type.raw'}: expected one type index per atom, whole numbers from 0")
+    return types
 
 
 def _read_set(
@@ -70,42 +73,41 @@ def _read_set(
     boxes = load_array(folder / "box.npy") if periodic else np.zeros((n_frames, 9))
     labels = {name: load_array(folder / f"{name}.npy") for name in _LABELS if (folder / f"{name}.npy").exists()}
     mixed = folder / "real_atom_types.npy"
-    frame_types = load_array(mixed).astype(np.int64) if mixed.exists() else np.tile(types, (n_frames, 1))
+    frame_types = load_integers(mixed) if mixed.exists() else np.tile(types, (n_frames, 1))
     for name, array in {"box": boxes, "real_atom_types": frame_types, **labels}.items():
         if len(array) != n_frames:
             raise DataFormatError(f"{folder / name}.npy has {len(array)} frames, coord.npy has {n_frames}")
 
+    arrays = {"coord": coordinates, "box": boxes, **labels}
+
     def build(index: int) -> Frame:
         row = frame_types[index]
         there = row >= 0
+        if row.min(initial=0) < -1:
+            raise DataFormatError(f"{folder} frame {index}: type {row.min()}, expected types from 0, or -1 for no atom")
         if row.max(initial=-1) >= len(type_numbers):
             raise DataFormatError(
                 f"{folder} frame {index}: type {row.max()} is not in type_map.raw, "
                 f"which has {len(type_numbers)} elements"
             )
 
-        def per_atom(array: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-            if array[index].size != len(row) * width:
-                raise DataFormatError(
-                    f"{folder} frame {index}: {array[index].size} numbers for {len(row)} atoms, "
-                    f"expected {len(row) * width}"
-                )
-            return array[index].reshape(len(row), width)[there]
+        def get(name: str, *shape: int) -> NDArray[np.float64]:
+            return frame_row(arrays[name], index, shape, name, f"{folder} frame {index}")
 
         return Frame(
             atomic_numbers=type_numbers[row[there]],
-            positions=per_atom(coordinates, 3),
-            cell=boxes[index].reshape(3, 3),
+            positions=get("coord", len(row), 3)[there],
+            cell=get("box", 3, 3),
             pbc=pbc,
-            energy=float(labels["energy"][index].item()) if "energy" in labels else None,
-            forces=per_atom(labels["force"], 3) if "force" in labels else None,
-            virial=labels["virial"][index].reshape(3, 3) if "virial" in labels else None,
-            atomic_energies=per_atom(labels["atom_ener"], 1)[:, 0] if "atom_ener" in labels else None,
+            energy=get("energy", 1).item() if "energy" in labels else None,
+            forces=get("force", len(row), 3)[there] if "force" in labels else None,
+            virial=get("virial", 3, 3) if "virial" in labels else None,
+            atomic_energies=get("atom_ener", len(row))[there] if "atom_ener" in labels else None,
             source=str(folder),
             index=index,
         )
 
     for index in range(n_frames):
-        frame = faults.attempt(build, index)
+        frame = faults.attempt(build, index, where=f"{folder} frame {index}")
         if frame is not None:
             yield frame

@@ -47,7 +47,7 @@ def dpdata_reader(name: str, own: Iterable[str]) -> Reader:
             ) from error
         faults.report.note(path, f"read through dpdata as {name}")
         for index in range(len(data["coords"])):
-            frame = faults.attempt(_frame, path, index, data)
+            frame = faults.attempt(_frame, path, index, data, where=f"{path} frame {index}")
             if frame is not None:
                 yield frame
 

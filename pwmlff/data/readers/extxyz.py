@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, place
+from pwmlff.data.readers.common import Faults, check_last_number, place
 from pwmlff.errors import DataFormatError
 
 _PROPERTIES = re.compile(r'Properties="?([^\s"]+)')
+_COUNT = re.compile(r"\s*[0-9]{1,12}\s*")
+_PBC = re.compile(r"""(?<!\S)pbc=("[^"]*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|\S+)""", re.IGNORECASE)
+_YES_OR_NO = ("T", "F", "TRUE", "FALSE", "1", "0")
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 
 
@@ -34,7 +37,7 @@ def read_extxyz(path: Path, faults: Faults) -> Iterator[Frame]:
         DataFormatError: A frame is faulty.
     """
     for index, (line, rows, fault) in enumerate(_split_frames(path)):
-        frame = faults.attempt(_parse, path, index, line, rows, fault, faults)
+        frame = faults.attempt(_parse, path, index, line, rows, fault, faults, where=place(path, index, line))
         if frame is not None:
             yield frame
 
@@ -51,7 +54,7 @@ def _split_frames(path: Path) -> Iterator[tuple[int, list[str], str]]:
     with path.open(errors="replace") as file:
         for number, line in enumerate(file, start=1):
             expected = int(rows[0]) + 2 if rows else 0
-            is_count = len(rows) != 1 and line.strip().isdigit()
+            is_count = len(rows) != 1 and _COUNT.fullmatch(line) is not None
             if is_count or (len(rows) >= expected and not line.strip()):
                 if rows:
                     yield start, rows, _count_fault(rows, expected)
@@ -77,12 +80,15 @@ def _parse(path: Path, index: int, line: int, rows: list[str], fault: str, fault
 
     if fault:
         raise DataFormatError(f"{place(path, index, line + len(rows) - 1)}: {fault}")
+    check_last_number(rows[2:], place(path, index, line + len(rows) - 1))
+    _check_columns(rows, path, index, line)
+    _check_pbc(rows[1], place(path, index, line + 1))
     try:
         atoms = next(read_xyz(io.StringIO("".join(rows)), index=0))
     except Exception as error:  # ASE raises whatever its parser met: ValueError, KeyError, XYZError, ...
         raise DataFormatError(f"{place(path, index, _bad_row(rows, line))}: {_reason(error)}") from error
     results: dict[str, Any] = {**atoms.info, **atoms.arrays, **(atoms.calc.results if atoms.calc else {})}
-    energy = _first(results, "energy", "free_energy")
+    energy = _energy(results, place(path, index, line + 1))
     if "free_energy" in results and energy != results["free_energy"]:
         faults.report.note(path, "`energy` and `free_energy` differ; `energy` is used")
     return Frame(
@@ -98,6 +104,37 @@ def _parse(path: Path, index: int, line: int, rows: list[str], fault: str, fault
         index=index,
         line=line,
     )
+
+
+def _check_columns(rows: list[str], path: Path, index: int, line: int) -> None:
+    """Compare what `Properties` claims with the first row, before anything of the claimed size is made."""
+    named = _PROPERTIES.search(rows[1])
+    if named is None or len(rows) < 3:
+        return
+    counts = named[1].split(":")[2::3]
+    claimed = sum(int(count) for count in counts if count.isdecimal() and len(count) < 13)
+    if not all(count.isdecimal() and len(count) < 13 for count in counts) or claimed > len(rows[2].split()):
+        raise DataFormatError(
+            f"{place(path, index, line + 1)}: `Properties` names {claimed} columns, the row below the comment line has "
+            f"{len(rows[2].split())}; cannot be read as extended XYZ"
+        )
+
+
+def _check_pbc(comment: str, where: str) -> None:
+    named = _PBC.search(comment)
+    words = re.findall(r"[^\s,\[\]{}\"']+", named[1]) if named else ["T"] * 3
+    if len(words) not in (1, 3) or any(word.upper() not in _YES_OR_NO for word in words):
+        raise DataFormatError(f"{where}: pbc is '{' '.join(words)}', expected three of T and F, such as pbc=\"T T F\"")
+
+
+def _energy(results: dict[str, Any], where: str) -> float | None:
+    energy = _first(results, "energy", "free_energy")
+    if energy is None:
+        return None
+    try:
+        return float(np.asarray(energy).item())
+    except (TypeError, ValueError):
+        raise DataFormatError(f"{where}: `energy` is '{str(energy)[:60]}', expected one number") from None
 
 
 def _first(results: dict[str, Any], *names: str) -> Any:

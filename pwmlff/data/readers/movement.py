@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, parse_rows, place
+from pwmlff.data.readers.common import Faults, check_last_number, parse_rows, place
 from pwmlff.data.readers.movement_stress import MovementFrame, check_forces, decide_stress_sign, note_pressure
 from pwmlff.errors import DataFormatError
 
@@ -77,7 +77,7 @@ def read_movement(path: Path, faults: Faults) -> Iterator[Frame]:
 def _parsed(path: Path, faults: Faults) -> Iterator[MovementFrame]:
     for block in _split_frames(path):
         sections: dict[str, int] = {}
-        frame = faults.attempt(_parse, block, sections)
+        frame = faults.attempt(_parse, block, sections, where=block.where())
         if frame is not None:
             yield _with_stress(block, sections, frame)
 
@@ -118,7 +118,7 @@ def _parse(block: _Block, sections: dict[str, int]) -> Frame:
             f"and {position[atom, 0]:g} in `Position`"
         )
     return Frame(
-        atomic_numbers=position[:, 0].astype(np.int64),
+        atomic_numbers=position[:, 0],  # type: ignore[arg-type]  # refused where not whole
         positions=position[:, 1:] @ cell,
         cell=cell,
         energy=energy,
@@ -156,6 +156,7 @@ def _rows(block: _Block, sections: dict[str, int], name: str, n_rows: int, n_col
             f"{block.where(min(first + n_found, len(block.lines) - 1))}: block `{name.capitalize()}` has {problem} "
             f"rows, expected {n_rows}; the file may be truncated"
         )
+    check_last_number(lines, block.where(first + n_rows - 1))
     if name == "lattice":
         lines = [line.split("stress")[0] for line in lines]
     return parse_rows(lines, n_columns, lambda k: block.where(first + k))

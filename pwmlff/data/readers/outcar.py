@@ -26,6 +26,7 @@ _ITERATION = re.compile(r"Iteration\s+(\d+)\(\s*(\d+)\)")
 _FLOAT = re.compile(r"[-+]?\d+\.\d{5}|[-+]?\d+\.\d*(?:[Ee][-+]?\d+)?")  # columns may touch; they have five decimals
 _FREE_ENERGY = re.compile(r"^\s*free  energy\s+TOTEN\s*=(.*)eV")
 _SPECIES = re.compile(r"TITEL\s*=\s*\S+\s+([A-Z][a-z]?)")
+_COUNT = re.compile(r"[0-9]{1,12}")
 _NELM = re.compile(r"^\s*NELM\s*=\s*(\d+)")
 
 
@@ -130,17 +131,25 @@ class _Parser:
         if match := _SPECIES.search(line):
             self.elements.append(match[1])
         elif "NIONS =" in line:
-            self.n_atoms = int(line.rpartition("=")[2])
+            self.n_atoms = self._integers(line.rpartition("=")[2], "NIONS")[0]
         elif "ions per type =" in line:
-            self.counts = [int(word) for word in line.partition("=")[2].split()]
+            self.counts = self._integers(line.partition("=")[2], "ions per type")
             # more than ten species continue on the next lines
             while sum(self.counts) < self.n_atoms:
                 words = next(lines, "").split()
-                if not words or not all(word.isdigit() for word in words):
+                if not words or not all(_COUNT.fullmatch(word) for word in words):
                     break
                 self.counts += [int(word) for word in words]
         elif match := _NELM.match(line):
             self.n_scf_max = int(match[1])
+
+    def _integers(self, text: str, name: str) -> list[int]:
+        words = text.split()
+        if not words or not all(_COUNT.fullmatch(word) for word in words):
+            raise DataFormatError(
+                f"{self.path} (line {self.number}): {name} is '{text.strip()[:60]}', expected numbers of atoms"
+            )
+        return [int(word) for word in words]
 
     def _read_table(self, title: str, lines: Iterator[str]) -> None:
         next(lines, "")  # dashes
@@ -174,7 +183,7 @@ def read_outcar(path: Path, faults: Faults) -> Iterator[Frame]:
         if step.not_reached or (not step.converged and 0 < parser.n_scf_max <= step.n_scf):
             n_unconverged += 1
             continue
-        frame = faults.attempt(_frame, parser, step)
+        frame = faults.attempt(_frame, parser, step, where=place(path, step.index, step.line))
         if frame is not None:
             yield frame
     if n_unconverged:
@@ -192,9 +201,9 @@ def read_outcar(path: Path, faults: Faults) -> Iterator[Frame]:
 
 def _frame(parser: _Parser, step: _Step) -> Frame:
     path, where = parser.path, place(parser.path, step.index, step.table_line)
+    if len(step.table) != sum(parser.counts):
+        raise DataFormatError(f"{where}: {len(step.table)} rows of forces, expected {sum(parser.counts)}")
     numbers = parser.atomic_numbers()
-    if len(step.table) != len(numbers):
-        raise DataFormatError(f"{where}: {len(step.table)} rows of forces, expected {len(numbers)}")
     if not step.cell:
         raise DataFormatError(f"{where}: no lattice vectors before this step")
     cell = parse_rows(step.cell, 3, lambda k: place(path, step.index, step.cell_line + k))

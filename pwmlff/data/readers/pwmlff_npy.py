@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, load_array
+from pwmlff.data.readers.common import Faults, frame_row, load_array, load_integers
 from pwmlff.errors import DataFormatError
 
 _FILES = {"energy": "energies", "forces": "forces", "virial": "virials", "atomic_energies": "ei"}
@@ -39,7 +39,7 @@ def read_pwmlff_npy(path: Path, faults: Faults) -> Iterator[Frame]:
 
 
 def _read_folder(folder: Path, faults: Faults) -> Iterator[Frame]:
-    numbers = load_array(folder / "image_type.npy").astype(np.int64).ravel()
+    numbers = load_integers(folder / "image_type.npy").ravel()
     cells = load_array(folder / "lattice.npy")
     positions = load_array(folder / "position.npy")
     n_frames = len(positions)
@@ -53,41 +53,38 @@ def _read_folder(folder: Path, faults: Faults) -> Iterator[Frame]:
         del labels["atomic_energies"]
         faults.report.note(folder, "ei.npy holds one constant per element, not atomic energies; it is ignored")
 
-    def build(index: int) -> Frame:
-        def per_atom(array: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-            if array[index].size != len(numbers) * width:
-                raise DataFormatError(
-                    f"{folder} frame {index}: {array[index].size} numbers for {len(numbers)} atoms, "
-                    f"expected {len(numbers) * width}"
-                )
-            return array[index].reshape(len(numbers), width)
+    arrays = {"lattice": cells, "position": positions, **labels}
 
-        cell = cells[index].reshape(3, 3)
-        virial = labels["virial"][index].reshape(3, 3) if "virial" in labels else None
+    def build(index: int) -> Frame:
+        def get(name: str, *shape: int) -> NDArray[np.float64]:
+            return frame_row(arrays[name], index, shape, name, f"{folder} frame {index}")
+
+        cell = get("lattice", 3, 3)
+        virial = get("virial", 3, 3) if "virial" in labels else None
         if virial is not None and np.isin(virial, _MISSING).any():
             virial = None
             faults.report.note(folder, "virials of -1e5 or -1e6 stand for missing ones and are dropped")
         return Frame(
             atomic_numbers=numbers,
-            positions=per_atom(positions, 3) @ cell,
+            positions=get("position", len(numbers), 3) @ cell,
             cell=cell,
-            energy=float(labels["energy"][index].item()) if "energy" in labels else None,
-            forces=per_atom(labels["forces"], 3) if "forces" in labels else None,
+            energy=get("energy", 1).item() if "energy" in labels else None,
+            forces=get("forces", len(numbers), 3) if "forces" in labels else None,
             virial=virial,
-            atomic_energies=per_atom(labels["atomic_energies"], 1)[:, 0] if "atomic_energies" in labels else None,
+            atomic_energies=get("atomic_energies", len(numbers)) if "atomic_energies" in labels else None,
             source=str(folder),
             index=index,
         )
 
     for index in range(n_frames):
-        frame = faults.attempt(build, index)
+        frame = faults.attempt(build, index, where=f"{folder} frame {index}")
         if frame is not None:
             yield frame
 
 
 def _is_faked(energies: NDArray[np.float64], numbers: NDArray[np.int64]) -> bool:
     """Whether all atoms of an element have the same energy in each of the frames."""
-    if energies.size != len(energies) * len(numbers):
+    if energies.size == 0 or energies.size != len(energies) * len(numbers):
         return False
     table = energies.reshape(len(energies), len(numbers))
     spread = [np.ptp(table[:, numbers == number], axis=1).max() for number in set(numbers.tolist())]
