@@ -32,14 +32,20 @@ DeviationFile::DeviationFile(const std::string &path, DeviationFormat format)
 
 void DeviationFile::write(std::int64_t step, const DeviationSummary &deviation)
 {
-  if (step == last_step_) return;
   if (!file_) open();
   FILE *const file = file_.get();
+  last_row_ = std::ftell(file);
   std::fprintf(file, "%12lld", static_cast<long long>(step));
   for (const double value : row_of(format_, deviation)) std::fprintf(file, " %18.9e", value);
   std::fprintf(file, "\n");
   if (std::fflush(file) != 0 || std::ferror(file)) fail();
-  last_step_ = step;
+}
+
+void DeviationFile::replace(std::int64_t step, const DeviationSummary &deviation)
+{
+  // rows of a step have one length, whatever their numbers
+  if (file_ && last_row_ >= 0 && std::fseek(file_.get(), last_row_, SEEK_SET) != 0) fail();
+  write(step, deviation);
 }
 
 void DeviationFile::open()

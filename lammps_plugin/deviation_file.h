@@ -16,14 +16,15 @@ namespace LAMMPS_NS {
 
 enum class DeviationFormat { DPGEN, PWACT };
 
-// The file is begun anew by the first row; a step that was just written is not written again, as
-// happens where one `run` follows another.
+// The file is begun anew by the first row.
 class DeviationFile {
  public:
   DeviationFile(const std::string &path, DeviationFormat format);
 
-  // throws std::runtime_error when the file cannot be written
+  // Both throw std::runtime_error when the file cannot be written.
   void write(std::int64_t step, const DeviationSummary &deviation);
+  // puts other numbers in the place of the last row, of the same step
+  void replace(std::int64_t step, const DeviationSummary &deviation);
 
   const std::string &path() const { return path_; }
   DeviationFormat format() const { return format_; }
@@ -39,7 +40,7 @@ class DeviationFile {
   const std::string path_;
   const DeviationFormat format_;
   std::unique_ptr<FILE, Close> file_;
-  std::int64_t last_step_ = -1;
+  long last_row_ = -1;    // where it begins; -1: nowhere one can go back to
 };
 
 }    // namespace LAMMPS_NS

@@ -2,6 +2,7 @@
 
 #include "pair_pwmlff.h"
 
+#include "fix_rows.h"
 #include "model_kinds.h"
 #include "model_source.h"
 #include "pair_pwmlff_impl.h"
@@ -59,6 +60,7 @@ PairPWMLFF::PairPWMLFF(LAMMPS *lmp) : Pair(lmp), impl_(new Impl)
 PairPWMLFF::~PairPWMLFF()
 {
   if (copymode) return;
+  FixPWMLFFRows::remove(lmp, id_of_fix());
   memory->destroy(setflag);
   memory->destroy(cutsq);
   delete impl_;
@@ -80,6 +82,7 @@ void PairPWMLFF::settings(int narg, char **arg)
   impl_->deviation_step = -1;
   const bool is_same_file = impl_->file && impl_->file->path() == arguments.out_file &&
                             impl_->file->format() == arguments.devi_format;
+  impl_->row = LastRow();
   if (!is_same_file)
     impl_->file = std::make_unique<DeviationFile>(arguments.out_file, arguments.devi_format);
 }
@@ -214,6 +217,17 @@ void PairPWMLFF::init_style()
   }
   impl_->overflow_watch.begin_run(runners, impl_->arguments.models);
   neighbor->add_request(this, NeighConst::REQ_FULL);
+
+  impl_->row.is_of_earlier_run = true;
+  if (impl_->is_committee() && impl_->arguments.out_freq > 0)
+    FixPWMLFFRows::put_last(lmp, id_of_fix(), [this] { end_step(); });
+  else
+    FixPWMLFFRows::remove(lmp, id_of_fix());
+}
+
+std::string PairPWMLFF::id_of_fix() const
+{
+  return "PWMLFF_ROWS_" + std::to_string(instance_me);
 }
 
 double PairPWMLFF::init_one(int i, int j)
