@@ -263,13 +263,14 @@ void PairPWMLFF::report_deviation()
   for (int i = 0; i < atom->nlocal; i++) known[i] = impl_->members[0].type_map[atom->type[i]] >= 0;
   const DeviationSummary summary = impl_->deviation.compute(known, world);
   impl_->deviation_step = update->ntimestep;
+  impl_->deviation_geometry = Fingerprint::of(*atom, *domain, world);
   if (is_step_of_row()) write_row(summary);
 }
 
 void PairPWMLFF::write_row(const DeviationSummary &summary)
 {
   LastRow &row = impl_->row;
-  const Fingerprint here = Fingerprint::of(*atom, *domain, world);
+  const Fingerprint &here = impl_->deviation_geometry;
   const bool is_last = row.step == update->ntimestep &&
                        (!row.is_of_earlier_run || here.is_near(row.geometry, world));
   row.is_repeated = is_last && (row.is_of_earlier_run || row.is_repeated);
@@ -296,24 +297,27 @@ void PairPWMLFF::put_into_file(bool replaces)
   if (!problem.empty()) error->one(FLERR, "pair_style pwmlff: model deviation: {}", problem);
 }
 
-// before the output of a step, after all other fixes
-void PairPWMLFF::end_step()
+// Before the output of a step, after all other fixes. Returns whether the models were evaluated
+// again.
+bool PairPWMLFF::end_step()
 {
-  LastRow &row = impl_->row;
-  if (!is_step_of_row() || row.step != update->ntimestep || row.is_of_earlier_run) return;
+  if (impl_->deviation_step != update->ntimestep) return false;
   // Only in `rerun` the step that ends is the one that a run began with: each frame has its row.
-  if (row.is_repeated) {
+  LastRow &row = impl_->row;
+  if (row.is_repeated && row.step == update->ntimestep) {
     row.is_repeated = false;
     put_into_file(false);
   }
   // A fix has moved atoms or changed the box since: a dump shows this. Where atoms have come or
   // gone, the neighbor list is of no use any more.
-  if (Fingerprint::of(*atom, *domain, world).is_near(row.geometry, world)) return;
+  if (Fingerprint::of(*atom, *domain, world).is_near(impl_->deviation_geometry, world))
+    return false;
   const int is_list_of_others = impl_->n_own != atom->nlocal || impl_->n_ghost != atom->nghost;
   int is_anywhere = 0;
   MPI_Allreduce(&is_list_of_others, &is_anywhere, 1, MPI_INT, MPI_MAX, world);
-  if (is_anywhere) return;
+  if (is_anywhere) return false;
   comm->forward_comm();
   evaluate_committee(false);
   report_deviation();
+  return true;
 }

@@ -219,8 +219,9 @@ void PairPWMLFF::init_style()
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
   impl_->row.is_of_earlier_run = true;
-  if (impl_->is_committee() && impl_->arguments.out_freq > 0)
-    FixPWMLFFRows::put_last(lmp, id_of_fix(), [this] { end_step(); });
+  impl_->deviation_step = -1;
+  if (impl_->is_committee())
+    FixPWMLFFRows::put_last(lmp, id_of_fix(), [this] { return end_step(); });
   else
     FixPWMLFFRows::remove(lmp, id_of_fix());
 }
@@ -258,7 +259,8 @@ void *PairPWMLFF::extract_peratom(const char *name, int &n_columns)
     return nullptr;
   n_columns = 0;
   // old numbers would be read for other atoms; outside of a run nobody reads them
-  if (update->whichflag != 0 && impl_->deviation_step != update->ntimestep)
+  const bool is_step = update->ntimestep >= 0;    // see FixPWMLFFRows::post_force
+  if (update->whichflag != 0 && is_step && impl_->deviation_step != update->ntimestep)
     error->all(FLERR,
                "pair_style pwmlff: the deviation of the models was not computed on step {}; ask "
                "for it by the flag 1 of fix pair ('fix ID group pair N pwmlff {} 1')",

@@ -50,7 +50,7 @@ class PairPWMLFF : public Pair {
   void report_deviation();
   void write_row(const struct DeviationSummary &);
   void put_into_file(bool replaces);
-  void end_step();
+  bool end_step();
   bool is_step_of_row() const;
   std::string id_of_fix() const;
   void warn_of_overflows();

@@ -63,6 +63,7 @@ struct PairPWMLFF::Impl {
   int n_own = 0, n_ghost = 0;                 // atoms when the committee was evaluated last
   int force_wanted = 0, energy_wanted = 0;    // set to 1 by `fix pair` on the steps it reads them
   std::int64_t deviation_step = -1;           // of the numbers in `deviation`
+  Fingerprint deviation_geometry;             // of the structure that they are about
 
   bool is_committee() const { return members.size() > 1; }
 };
