@@ -9,6 +9,7 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "domain.h"
 #include "error.h"
 #include "force.h"
 #include "update.h"
@@ -54,16 +55,7 @@ void PairPWMLFF::compute(int eflag, int vflag)
     return;
   }
 
-  impl_->deviation.reset(impl_->members.size(), atom->nlocal);
-  for (std::size_t k = 0; k < impl_->members.size(); k++) {
-    begin_member();
-    evaluate(k, [this, k](const PairBlock &block, const BlockResult &result) {
-      if (k == 0) tally(block, result);
-      add_to_member(k, block, result);
-    });
-    if (k == 0 && !force->newton_pair) collect_ghosts();
-    end_member(k);
-  }
+  evaluate_committee(true);
   report_deviation();
   warn_of_overflows();
 }
@@ -200,9 +192,30 @@ void PairPWMLFF::unpack_reverse_comm(int n, int *targets, double *buffer)
 bool PairPWMLFF::wants_deviation() const
 {
   if (!impl_->is_committee()) return false;
+  return impl_->force_wanted || impl_->energy_wanted || is_step_of_row();
+}
+
+bool PairPWMLFF::is_step_of_row() const
+{
   const int out_freq = impl_->arguments.out_freq;
-  return impl_->force_wanted || impl_->energy_wanted ||
-         (out_freq > 0 && update->ntimestep % out_freq == 0);
+  return out_freq > 0 && update->ntimestep % out_freq == 0;
+}
+
+// `drives`: the first member acts on the atoms
+void PairPWMLFF::evaluate_committee(bool drives)
+{
+  impl_->n_own = atom->nlocal;
+  impl_->n_ghost = atom->nghost;
+  impl_->deviation.reset(impl_->members.size(), atom->nlocal);
+  for (std::size_t k = 0; k < impl_->members.size(); k++) {
+    begin_member();
+    evaluate(k, [this, k, drives](const PairBlock &block, const BlockResult &result) {
+      if (k == 0 && drives) tally(block, result);
+      add_to_member(k, block, result);
+    });
+    if (k == 0 && drives && !force->newton_pair) collect_ghosts();
+    end_member(k);
+  }
 }
 
 void PairPWMLFF::begin_member()
@@ -250,14 +263,61 @@ void PairPWMLFF::report_deviation()
   for (int i = 0; i < atom->nlocal; i++) known[i] = impl_->members[0].type_map[atom->type[i]] >= 0;
   const DeviationSummary summary = impl_->deviation.compute(known, world);
   impl_->deviation_step = update->ntimestep;
+  impl_->deviation_geometry = Fingerprint::of(*atom, *domain, world);
+  if (is_step_of_row()) write_row(summary);
+}
 
-  const int out_freq = impl_->arguments.out_freq;
-  if (comm->me != 0 || out_freq == 0 || update->ntimestep % out_freq != 0) return;
+void PairPWMLFF::write_row(const DeviationSummary &summary)
+{
+  LastRow &row = impl_->row;
+  const Fingerprint &here = impl_->deviation_geometry;
+  const bool is_last = row.step == update->ntimestep &&
+                       (!row.is_of_earlier_run || here.is_near(row.geometry, world));
+  row.is_repeated = is_last && (row.is_of_earlier_run || row.is_repeated);
+  row.is_of_earlier_run = false;
+  row.step = update->ntimestep;
+  row.geometry = here;
+  row.summary = summary;
+  put_into_file(is_last);
+}
+
+void PairPWMLFF::put_into_file(bool replaces)
+{
+  if (comm->me != 0) return;
+  const LastRow &row = impl_->row;
   std::string problem;
   try {
-    impl_->file->write(update->ntimestep, summary);
+    if (replaces)
+      impl_->file->replace(row.step, row.summary);
+    else
+      impl_->file->write(row.step, row.summary);
   } catch (const std::exception &failure) {
     problem = failure.what();
   }
   if (!problem.empty()) error->one(FLERR, "pair_style pwmlff: model deviation: {}", problem);
+}
+
+// Before the output of a step, after all other fixes. Returns whether the models were evaluated
+// again.
+bool PairPWMLFF::end_step()
+{
+  if (impl_->deviation_step != update->ntimestep) return false;
+  // Only in `rerun` the step that ends is the one that a run began with: each frame has its row.
+  LastRow &row = impl_->row;
+  if (row.is_repeated && row.step == update->ntimestep) {
+    row.is_repeated = false;
+    put_into_file(false);
+  }
+  // A fix has moved atoms or changed the box since: a dump shows this. Where atoms have come or
+  // gone, the neighbor list is of no use any more.
+  if (Fingerprint::of(*atom, *domain, world).is_near(impl_->deviation_geometry, world))
+    return false;
+  const int is_list_of_others = impl_->n_own != atom->nlocal || impl_->n_ghost != atom->nghost;
+  int is_anywhere = 0;
+  MPI_Allreduce(&is_list_of_others, &is_anywhere, 1, MPI_INT, MPI_MAX, world);
+  if (is_anywhere) return false;
+  comm->forward_comm();
+  evaluate_committee(false);
+  report_deviation();
+  return true;
 }

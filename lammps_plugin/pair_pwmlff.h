@@ -37,6 +37,7 @@ class PairPWMLFF : public Pair {
   void check_elements_agree() const;
   bool map_types();
   void forget_elements();
+  void open_file();
 
   template <typename Use> void evaluate(std::size_t member, Use use);
   void send_home(class GhostRows &);
@@ -46,7 +47,13 @@ class PairPWMLFF : public Pair {
   void begin_member();
   void add_to_member(std::size_t member, const struct PairBlock &, const struct BlockResult &);
   void end_member(std::size_t member);
+  void evaluate_committee(bool drives);
   void report_deviation();
+  void write_row(const struct DeviationSummary &);
+  void put_into_file(bool replaces);
+  bool end_step();
+  bool is_step_of_row() const;
+  std::string id_of_fix() const;
   void warn_of_overflows();
   void check_finite(double energy, const double *force, int atom, std::size_t member) const;
 };

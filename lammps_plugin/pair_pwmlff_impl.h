@@ -8,6 +8,7 @@
 
 #include "deviation.h"
 #include "deviation_file.h"
+#include "fingerprint.h"
 #include "ghost_rows.h"
 #include "model_runner.h"
 #include "overflow_watch.h"
@@ -25,6 +26,17 @@ namespace LAMMPS_NS {
 struct Member {
   std::unique_ptr<ModelRunner> runner;
   std::vector<int> type_map;    // model type of each LAMMPS type (from 1), -1 for NULL
+};
+
+// The last row of the deviation file. Within a step the pair style may be called many times: by
+// Monte Carlo moves, line searches, finite differences. The row is that of the last call, each one
+// replaces what the one before has written.
+struct LastRow {
+  std::int64_t step = -1;
+  Fingerprint geometry;
+  DeviationSummary summary;
+  bool is_of_earlier_run = false;
+  bool is_repeated = false;    // a run began where the one before ended
 };
 
 struct PairPWMLFF::Impl {
@@ -47,8 +59,11 @@ struct PairPWMLFF::Impl {
 
   Deviation deviation;
   std::unique_ptr<DeviationFile> file;
+  LastRow row;
+  int n_own = 0, n_ghost = 0;                 // atoms when the committee was evaluated last
   int force_wanted = 0, energy_wanted = 0;    // set to 1 by `fix pair` on the steps it reads them
   std::int64_t deviation_step = -1;           // of the numbers in `deviation`
+  Fingerprint deviation_geometry;             // of the structure that they are about
 
   bool is_committee() const { return members.size() > 1; }
 };

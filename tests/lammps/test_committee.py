@@ -12,6 +12,8 @@ from ase import Atoms
 from ase.io import write
 from numpy.typing import NDArray
 
+from pwmlff.data.frame import Frame
+from pwmlff.data.trajectory import iterate_trajectory
 from pwmlff.evaluate.deviation import write_deviation
 from pwmlff.export import export_potential
 from pwmlff.models import build_potential
@@ -36,6 +38,10 @@ def script(committee: list[Path], keywords: str = "", more: str = "", tail: str 
     """Return the commands of a committee run."""
     models = " ".join(str(path) for path in committee)
     return RUN.format(style=f"pwmlff {models} {keywords}", pair="", more=more) + tail
+
+
+def as_atoms(frame: Frame) -> Atoms:
+    return Atoms(frame.atomic_numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
 
 
 def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -145,7 +151,7 @@ def test_rows_of_runs_that_follow_each_other(
     tmp_path: Path, crystal: Atoms, committee: list[Path], run_script: Callable
 ) -> None:
     (tmp_path / "devi.out").write_text("of an earlier calculation\n")
-    again = f"pair_style pwmlff {' '.join(map(str, committee))} out_file devi.out out_freq 2\n"
+    again = f"pair_style pwmlff {' '.join(map(str, committee))} out_file devi.out out_freq 2 append yes\n"
     tail = f"run 4\nrun 3\n{again}run 3\n"
     run_script(crystal, script(committee, "out_file devi.out out_freq 2", tail=tail))
     assert np.loadtxt(tmp_path / "devi.out")[:, 0].tolist() == [0, 2, 4, 6, 8, 10]
@@ -199,6 +205,41 @@ thermo_style custom step pe c_largest
     result = run_script(crystal, script(committee, "out_freq 0", more, "run 20\n"))
     assert result.tables[0]["Step"][-1] < 20
     assert result.tables[0]["c_largest"][0] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("moves", "ranks"),
+    [
+        ("min_style cg\nmin_modify dmax 0.5\nminimize 0 1e-6 4 100", 1),
+        ("min_style sd\nmin_modify dmax 0.5\nminimize 0 1e-6 4 100", 2),
+        ("fix swap all atom/swap 1 6 5 20000 types 1 2\nrun 4", 1),
+        ("fix pull all deform 1 x scale 1.02 remap x\nrun 4", 2),
+    ],
+)
+@pytest.mark.parametrize("out_freq", [1, 0])
+def test_per_atom_values_are_of_the_dumped_structure(
+    tmp_path: Path,
+    crystal: Atoms,
+    committee: list[Path],
+    deviations: Callable,
+    run_script: Callable,
+    moves: str,
+    ranks: int,
+    out_freq: int,
+) -> None:
+    """`fix pair` reads the first values of a step, and there may be several."""
+    more = """
+fix devi all pair 1 pwmlff deviation 1
+dump devi all custom 1 dump.lammpstrj id type element x y z f_devi
+dump_modify devi sort id element Cu O format float %.16g
+"""
+    run_script(crystal, script(committee, f"out_freq {out_freq}", more, f"{moves}\n"), ranks=ranks)
+    frames = (tmp_path / "dump.lammpstrj").read_text().split("ITEM: TIMESTEP\n")[1:]
+    assert len(frames) == 5
+    structures = [as_atoms(frame) for _, frame in iterate_trajectory(tmp_path / "dump.lammpstrj")]
+    for text, atoms in zip(frames, structures, strict=True):
+        values = np.loadtxt([line.split()[6] for line in text.splitlines()[8:]])
+        np.testing.assert_allclose(values, deviations(atoms)["force"], atol=1e-8)
 
 
 def test_forces_of_members_with_float32(tmp_path: Path, crystal: Atoms, run_script: Callable, expect: Callable) -> None:
