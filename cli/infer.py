@@ -39,7 +39,10 @@ def infer(
         raise ConfigError(f"'{structure}' is a model, expected a structure: pwmlff infer MODEL STRUCTURE")
     potential = load_model(model, choose_device(device))
     names = None if elements is None else elements.replace(",", " ").split()
-    frame = read_structure(structure, format=format, elements=names)
+    notes: list[str] = []
+    frame = read_structure(structure, format=format, elements=names, notes=notes)
+    for note in notes:
+        typer.echo(note, err=True)
     result: FrameResult = next(predict_frames(potential, [frame]))
     typer.echo(as_json(result) if json else as_text(result))
     if output is not None:

@@ -1,7 +1,8 @@
 """Structures without labels: what `pwmlff infer` reads.
 
-PWmat's `atom.config`, whose first line may be a bare number of atoms, has a parser of its own; everything else (POSCAR,
-CIF, extended XYZ, LAMMPS data and dump files) is read by ASE.
+PWmat's `atom.config`, whose first line may be a bare number of atoms, has a parser of its own, and so have LAMMPS dumps;
+everything else (POSCAR, CIF, extended XYZ, LAMMPS data files) is read by ASE. What the types of LAMMPS are is never
+guessed: ASE would take them for atomic numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 
 from pwmlff.data.detect import guess_format
 from pwmlff.data.frame import Frame
+from pwmlff.data.lammps_dump import read_dump
+from pwmlff.data.lammps_types import elements_of_types
 from pwmlff.data.readers import iterate_frames
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
@@ -25,10 +28,11 @@ PWMAT_CONFIG = "pwmat/config"
 PWMAT_MOVEMENT = "pwmat/movement"
 
 # names PWMLFF users know -> ASE's
+_LAMMPS_DATA, _LAMMPS_DUMP = "lammps-data", "lammps-dump-text"
 _ASE_NAMES = {
     "vasp/poscar": "vasp",
-    "lammps/lmp": "lammps-data",
-    "lammps/dump": "lammps-dump-text",
+    "lammps/lmp": _LAMMPS_DATA,
+    "lammps/dump": _LAMMPS_DUMP,
     "cif": "cif",
     "extxyz": "extxyz",
     "xyz": "extxyz",
@@ -36,7 +40,13 @@ _ASE_NAMES = {
 _HEAD_BYTES = 4096
 
 
-def read_structure(path: Path | str, *, format: str | None = None, elements: list[str] | None = None) -> Frame:
+def read_structure(
+    path: Path | str,
+    *,
+    format: str | None = None,
+    elements: list[str] | None = None,
+    notes: list[str] | None = None,
+) -> Frame:
     """Read one structure; of a trajectory the last frame is taken.
 
     Args:
@@ -44,10 +54,11 @@ def read_structure(path: Path | str, *, format: str | None = None, elements: lis
         format: `pwmat/config`, `pwmat/movement`, `vasp/poscar`, `lammps/lmp`, `lammps/dump`, or any name of ASE;
             found from the content when None.
         elements: Symbols of LAMMPS types 1, 2, ..., for LAMMPS files that name none.
+        notes: When given, what was concluded from the file is appended here.
 
     Raises:
         DataFormatError: The file is missing or is not a structure.
-        ConfigError: An element does not exist.
+        ConfigError: An element does not exist, or the elements of LAMMPS types are needed and not given.
     """
     path = Path(path)
     if not path.is_file():
@@ -58,7 +69,22 @@ def read_structure(path: Path | str, *, format: str | None = None, elements: lis
         return last
     if format == PWMAT_CONFIG or is_pwmat:
         return _read_pwmat_config(path)
-    return _read_with_ase(path, _ASE_NAMES.get(format or "", format), elements)
+    name = _lammps_format(path) if format is None else _ASE_NAMES.get(format, format)
+    if name == _LAMMPS_DUMP:
+        for _, last in read_dump(path, elements):
+            pass
+        return last
+    return _read_with_ase(path, name, elements, notes if notes is not None else [])
+
+
+def _lammps_format(path: Path) -> str | None:
+    """Recognise the files of LAMMPS, whose names tell nothing."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).decode("utf-8", errors="replace")
+    if head.startswith("ITEM:"):
+        return _LAMMPS_DUMP
+    is_data = re.search(r"^\s*\d+\s+atoms\b", head, re.M) and re.search(r"\b(xlo\s+xhi|avec)\b", head)
+    return _LAMMPS_DATA if is_data else None
 
 
 def _is_pwmat(path: Path) -> bool:
@@ -111,7 +137,7 @@ def _block(path: Path, lines: list[str], heading: str, n_rows: int, columns: tup
     return np.array(rows)
 
 
-def _read_with_ase(path: Path, format: str | None, elements: list[str] | None) -> Frame:
+def _read_with_ase(path: Path, format: str | None, elements: list[str] | None, notes: list[str]) -> Frame:
     import ase.io
 
     if format is not None and format not in ase.io.formats.ioformats:
@@ -121,11 +147,14 @@ def _read_with_ase(path: Path, format: str | None, elements: list[str] | None) -
     try:
         atoms = ase.io.read(path, index=-1, format=format)
     except Exception as error:  # ASE's readers raise anything on a malformed file
+        reason = " ".join(str(error).split()) or "ASE gives no reason"
         raise DataFormatError(
-            f"cannot read {path} as a structure ({type(error).__name__}: {error}); name its format with --format, "
-            f"such as {PWMAT_CONFIG}, {', '.join(_ASE_NAMES)}"
+            f"cannot read {path} as a structure ({type(error).__name__}: {reason}); the file may be truncated, or name "
+            f"its format with --format, such as {PWMAT_CONFIG}, {', '.join(_ASE_NAMES)}"
         ) from error
     assert not isinstance(atoms, list)  # one index asks for one structure
+    if elements is None and format == _LAMMPS_DATA:
+        elements = elements_of_types(path, atoms.arrays["type"], notes)
     if elements is not None:
         _rename_types(atoms, elements, path)
     return Frame(

@@ -12,6 +12,15 @@ from pwmlff.elements import symbol_of
 from pwmlff.evaluate.evaluator import FrameResult
 from pwmlff.units import EV_PER_A3_IN_GPA
 
+_UNITS = {
+    keys.ENERGY: "eV",
+    keys.ATOMIC_ENERGIES: "eV",
+    keys.FORCES: "eV/Å",
+    keys.VIRIAL: "eV",
+    "stress": "eV/Å^3, tension positive",
+    "stress_gpa": "GPa, tension positive",
+}
+
 
 def stress(result: FrameResult) -> np.ndarray | None:
     """Stress [3, 3] in eV/Å^3, tension positive; None for a structure that is not periodic in all directions."""
@@ -42,8 +51,9 @@ def as_text(result: FrameResult) -> str:
 
 
 def as_json(result: FrameResult) -> str:
-    """Lay the prediction out for programs; eV, Å, stress in eV/Å^3 (null when not periodic)."""
+    """Lay the prediction out for programs, with its units; stresses are null when not periodic."""
     tension = stress(result)
+    in_gpa = None if tension is None else tension * EV_PER_A3_IN_GPA
     content = {
         "structure": result.frame.source,
         "symbols": [symbol_of(int(number)) for number in result.frame.atomic_numbers],
@@ -52,8 +62,10 @@ def as_json(result: FrameResult) -> str:
         keys.FORCES: result.forces.tolist(),
         keys.VIRIAL: result.virial.tolist(),
         "stress": None if tension is None else tension.tolist(),
+        "stress_gpa": None if in_gpa is None else in_gpa.tolist(),
+        "units": _UNITS,
     }
-    return json.dumps(content, indent=2, allow_nan=False)
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
 
 
 def write_xyz(result: FrameResult, path: Path) -> None:

@@ -75,6 +75,56 @@ def test_lammps_data_takes_named_elements(alloy: Atoms, tmp_path: Path) -> None:
         read_structure(path, format="lammps/lmp", elements=["Au"])
 
 
+@pytest.mark.parametrize("format", [None, "lammps/lmp"])
+@pytest.mark.parametrize(
+    ("masses", "message"),
+    [
+        ("", "its atom types 1, 2 are; name them"),
+        ("Masses\n\n1 63.55\n2 200.0\n\n", r"its atom types 1 \(mass 63.55\), 2 \(mass 200.0\) are"),
+        ("Masses\n\n1 58.8\n2 197\n\n", r"1 \(mass 58.8\)"),  # nickel 58.69, cobalt 58.93
+    ],
+)
+def test_lammps_types_are_not_guessed(
+    alloy: Atoms, tmp_path: Path, format: str | None, masses: str, message: str
+) -> None:
+    """ASE takes types 1 and 2 for hydrogen and helium, or the nearest mass for the element."""
+    path = tmp_path / "alloy.data"
+    ase.io.write(path, alloy, format="lammps-data", specorder=["Cu", "Au"], masses=False)
+    text = path.read_text()
+    assert "Atoms" in text
+    path.write_text(text.replace("Atoms", masses + "Atoms"))
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_structure(path, format=format)
+    assert "--elements" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(read_structure(path, format=format, elements=["Cu", "Au"]).atomic_numbers) == [29, 29, 29, 79]
+
+
+def test_lammps_types_by_masses_and_labels(alloy: Atoms, tmp_path: Path) -> None:
+    path = tmp_path / "alloy.data"
+    ase.io.write(path, alloy, format="lammps-data", specorder=["Au", "Cu"], masses=True)
+    notes: list[str] = []
+    assert sorted(read_structure(path, notes=notes).atomic_numbers) == [29, 29, 29, 79]
+    assert notes == [f"{path}: by its masses, atom type 1 is Au, 2 is Cu; --elements names others"]
+    ase.io.write(path, alloy, format="lammps-data", specorder=["Au", "Cu"], masses=False)
+    path.write_text(path.read_text().replace("Atoms", "Atom Type Labels\n\n1 Ag\n2 Ni\n\nAtoms"))
+    assert sorted(read_structure(path, notes=notes).atomic_numbers) == [28, 28, 28, 47]
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize("format", [None, "lammps/dump"])
+def test_lammps_dump_without_elements(tmp_path: Path, format: str | None) -> None:
+    path = tmp_path / "frames"
+    head = "ITEM: TIMESTEP\n{}\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
+    rows = "ITEM: ATOMS id type x y z\n1 1 0 0 0\n2 2 {} 0 0\n"
+    path.write_text("".join(head.format(step) + rows.format(2.0 + step) for step in (0, 1)))
+    with pytest.raises(ConfigError, match="names no elements; name those of types 1, 2, ... with --elements"):
+        read_structure(path, format=format)
+    frame = read_structure(path, format=format, elements=["Cu", "Au"])
+    assert frame.atomic_numbers.tolist() == [29, 79]
+    assert frame.positions[1, 0] == 3.0
+
+
 def test_last_frame_of_a_movement(shared_data: Path) -> None:
     path = shared_data / "raw" / "pwmlff_small" / "MOVEMENT"
     frame = read_structure(path)

@@ -167,6 +167,15 @@ def test_infer_prints_json(potential: Potential, checkpoint: Path, two_element_f
     assert sum(content["atomic_energies"]) == pytest.approx(content["energy"], abs=1e-9)
     np.testing.assert_allclose(content["virial"], expected.virial, atol=1e-5)
     np.testing.assert_allclose(content["stress"], -expected.virial / frame.volume, atol=1e-6)
+    np.testing.assert_allclose(content["stress_gpa"], 160.2176634 * np.array(content["stress"]), rtol=1e-6)
+    units = content["units"]
+    assert (units["energy"], units["forces"], units["stress"][:6], units["stress_gpa"][:3]) == (
+        "eV",
+        "eV/Å",
+        "eV/Å^3",
+        "GPa",
+    )
+    assert set(units) == set(content) - {"structure", "symbols", "units"}
 
 
 def test_infer_prints_text_and_writes_xyz(
@@ -198,3 +207,5 @@ def test_mistakes_of_the_infer_command(checkpoint: Path, cu_frames: list[Frame])
     assert "Ag" in message
     assert "Au" in message
     assert "no structure file 'POSCAR'" in complaint("infer", checkpoint, "POSCAR")
+    ase.io.write("file.data", Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 2.5]], cell=[5] * 3), format="lammps-data")
+    assert "atom types 1 are; name them in this order with --elements" in complaint("infer", checkpoint, "file.data")
