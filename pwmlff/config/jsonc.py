@@ -62,7 +62,8 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         pattern = re.compile(rf"{re.escape(json.dumps(key))}\s*:")
         lines = [str(number) for number, line in enumerate(text.splitlines(), start=1) if pattern.search(line)]
         raise ConfigError(
-            f"'{where}' gives the key '{in_one_line(key, _LONGEST_QUOTE)}' twice in one section (it is on lines {', '.join(lines)}); keep one"
+            f"'{where}' gives the key '{in_one_line(key, _LONGEST_QUOTE)}' twice in one section "
+            f"(it is on lines {', '.join(lines)}); keep one"
         ) from error
     except RecursionError as error:
         raise ConfigError(f"'{where}': {_TOO_DEEP}") from error
@@ -113,7 +114,8 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from value
     elif isinstance(value, str) and ("\0" in value or any("\ud800" <= c <= "\udfff" for c in value)):
         raise ValueError(
-            f"the text {in_one_line(json.dumps(value), _LONGEST_QUOTE)} holds a character that no text can have (NUL or half a pair)"
+            f"the text {in_one_line(json.dumps(value), _LONGEST_QUOTE)} holds a character that no text can have "
+            "(NUL or half a pair)"
         )
 
 
