@@ -37,9 +37,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
 
 
-def in_one_line(text: str) -> str:
-    """Return a text that cannot pass for several lines of a message."""
-    return printable(text).replace("\n", r"\n")
+def in_one_line(text: str, longest: int = 1000) -> str:
+    """Return a text that cannot pass for several lines of a message, without its middle where it is very long."""
+    line = printable(text).replace("\n", r"\n")
+    return line if len(line) <= longest else f"{line[: longest // 2]} ... {line[-longest // 2 :]}"
 
 
 def _escaped(character: str) -> str:

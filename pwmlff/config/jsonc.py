@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pwmlff.errors import ConfigError
+from pwmlff.errors import ConfigError, in_one_line
 
 # a string is matched first, so that "http://..." stays whole
 _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*')
@@ -18,6 +18,7 @@ _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*')
 _DEEPEST = 32  # objects and lists in one another; a run file has six
 _TOO_DEEP = f"more than {_DEEPEST} brackets in one another; a run file needs six"
 _LONGEST_INTEGER = 40  # digits
+_LONGEST_QUOTE = 200  # characters of the file in a message
 
 
 class _DuplicateKeyError(Exception):
@@ -54,14 +55,15 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         line = (text.splitlines() + [""])[error.lineno - 1].strip()
         raise ConfigError(
             f"'{where}' is no valid JSON: line {error.lineno}, column {error.colno}: {error.msg}; "
-            f"the line reads: {line}"
+            f"the line reads: {in_one_line(line, _LONGEST_QUOTE)}"
         ) from error
     except _DuplicateKeyError as error:
         key = str(error)
         pattern = re.compile(rf"{re.escape(json.dumps(key))}\s*:")
         lines = [str(number) for number, line in enumerate(text.splitlines(), start=1) if pattern.search(line)]
         raise ConfigError(
-            f"'{where}' gives the key '{key}' twice in one section (it is on lines {', '.join(lines)}); keep one"
+            f"'{where}' gives the key '{in_one_line(key, _LONGEST_QUOTE)}' twice in one section "
+            f"(it is on lines {', '.join(lines)}); keep one"
         ) from error
     except RecursionError as error:
         raise ConfigError(f"'{where}': {_TOO_DEEP}") from error
@@ -111,7 +113,10 @@ def _parts(value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         yield from value
     elif isinstance(value, str) and ("\0" in value or any("\ud800" <= c <= "\udfff" for c in value)):
-        raise ValueError(f"the text {json.dumps(value)} holds a character that no text can have (NUL or half a pair)")
+        raise ValueError(
+            f"the text {in_one_line(json.dumps(value), _LONGEST_QUOTE)} holds a character that no text can have "
+            "(NUL or half a pair)"
+        )
 
 
 def _finite(digits: str) -> float:

@@ -60,6 +60,9 @@ class KalmanUncertainty:
         if state is None:
             name = checkpoint.config.get("optimizer", {}).get("optimizer", "another optimizer")
             why = f"it was trained with {name}" if "epoch" in checkpoint.state else "it holds a model only"
+            if checkpoint.metadata is not None or checkpoint.potential.network.untrainable:
+                kind = "exported" if checkpoint.metadata is not None else "compressed"
+                why = f"it was {kind}, which keeps the model only"
             raise ModelFileError(
                 f"'{self.path}' has no covariance P: {why}; "
                 "expected the last checkpoint (not the best) of a run with LKF or GKF"

@@ -100,5 +100,13 @@ def test_clear_errors(folder: Path, tmp_path: Path) -> None:
     result = run(str(folder / "LKF" / "dp_model_best.ckpt"), trajectory)
     assert "it holds a model only; expected the last checkpoint (not the best)" in result.output
     model = str(folder / "LKF" / "dp_model.ckpt")
+    for kind, file in (("exported", "m.pt"), ("compressed", "c.ckpt")):
+        made_by = (["export", model, "-o"] if kind == "exported" else ["compress", model, "-s"]) + [
+            str(tmp_path / file)
+        ]
+        assert CliRunner().invoke(app, made_by).exit_code == 0
+        result = run(str(tmp_path / file), trajectory)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+        assert f"has no covariance P: it was {kind}, which keeps the model only; expected the last" in result.stderr
     assert "would replace an input" in run(model, trajectory, "-o", trajectory).output
     assert "expected a number in (0, 1]" in run(model, trajectory, "--atoms", "0").output
