@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "lammps.h"
+#include "universe.h"
 #include "utils.h"
 
 #include <functional>
@@ -49,6 +50,10 @@ Value choice(const std::string &keyword, const std::string &value,
 std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
 {
   return {
+      {"append",
+       [&result, lmp](const std::string &value) {
+         result.file.append = choice<bool>("append", value, {{"no", false}, {"yes", true}}, lmp);
+       }},
       {"backend",
        [&result, lmp](const std::string &value) {
          result.backend = choice<Backend>(
@@ -62,7 +67,7 @@ std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
        }},
       {"devi_format",
        [&result, lmp](const std::string &value) {
-         result.devi_format = choice<DeviationFormat>(
+         result.file.format = choice<DeviationFormat>(
              "devi_format", value,
              {{"dpgen", DeviationFormat::DPGEN}, {"pwact", DeviationFormat::PWACT}}, lmp);
        }},
@@ -70,7 +75,7 @@ std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
        [&result, lmp](const std::string &value) {
          result.cuda = choice<bool>("device", value, {{"cpu", false}, {"cuda", true}}, lmp);
        }},
-      {"out_file", [&result](const std::string &value) { result.out_file = value; }},
+      {"out_file", [&result](const std::string &value) { result.file.path = value; }},
       {"out_freq",
        [&result, lmp](const std::string &value) {
          result.out_freq = number("out_freq", value, 0, lmp);
@@ -93,6 +98,7 @@ PairArguments PairArguments::parse(int narg, char **arg, LAMMPS *lmp)
   do result.models.push_back(arg[position++]);
   while (position < narg && has_name_of_model(arg[position]));
 
+  result.file.is_one_of_partitions = lmp->universe->nworlds > 1;
   std::set<std::string> given;
   for (; position < narg; position += 2) {
     const std::string keyword = arg[position];
@@ -112,7 +118,7 @@ PairArguments PairArguments::parse(int narg, char **arg, LAMMPS *lmp)
     lmp->error->all(FLERR,
                     "pair_style pwmlff: 'backend native' runs on the processor, but 'device cuda' "
                     "is given");
-  for (const char *keyword : {"out_freq", "out_file", "devi_format"})
+  for (const char *keyword : {"out_freq", "out_file", "devi_format", "append"})
     if (result.models.size() == 1 && given.count(keyword))
       lmp->error->all(FLERR,
                       "pair_style pwmlff: keyword '{}' is about the deviation of several models, "

@@ -18,8 +18,7 @@ class LAMMPS;
 struct PairArguments {
   std::vector<std::string> models;    // files; the first one drives the simulation
   int out_freq = 100;                 // steps between rows of the deviation file, 0 for none
-  std::string out_file = "model_devi.out";
-  DeviationFormat devi_format = DeviationFormat::DPGEN;
+  DeviationFile::Options file;
   int block_pairs = 0;    // 0: chosen by device and number of threads
   bool cuda = false;
   Backend backend = Backend::AUTO;

@@ -70,6 +70,7 @@ PairPWMLFF::~PairPWMLFF()
 
 void PairPWMLFF::settings(int narg, char **arg)
 {
+  const std::vector<std::string> models_before = impl_->arguments.models;
   impl_->arguments = PairArguments::parse(narg, arg, lmp);
   const PairArguments &arguments = impl_->arguments;
   const int cuda = arguments.cuda ? rank_on_this_node(world, comm->me) : -1;
@@ -80,11 +81,11 @@ void PairPWMLFF::settings(int narg, char **arg)
   if (!map_types()) forget_elements();
 
   impl_->deviation_step = -1;
-  const bool is_same_file = impl_->file && impl_->file->path() == arguments.out_file &&
-                            impl_->file->format() == arguments.devi_format;
-  impl_->row = LastRow();
-  if (!is_same_file)
-    impl_->file = std::make_unique<DeviationFile>(arguments.out_file, arguments.devi_format);
+  // each pair_style begins the file anew, unless it is told to continue it
+  const bool continues =
+      impl_->file && arguments.file.append && impl_->file->options().is_same_file(arguments.file);
+  if (!continues || arguments.models != models_before) impl_->row = LastRow();
+  if (!continues) impl_->file = std::make_unique<DeviationFile>(arguments.file);
 }
 
 void PairPWMLFF::load_model(const std::string &path, int cuda)
@@ -218,12 +219,30 @@ void PairPWMLFF::init_style()
   impl_->overflow_watch.begin_run(runners, impl_->arguments.models);
   neighbor->add_request(this, NeighConst::REQ_FULL);
 
+  // LAMMPS also gets ready for commands that run nothing
+  if (impl_->is_committee() && impl_->arguments.out_freq > 0 && update->whichflag != 0) open_file();
   impl_->row.is_of_earlier_run = true;
   impl_->deviation_step = -1;
   if (impl_->is_committee())
     FixPWMLFFRows::put_last(lmp, id_of_fix(), [this] { return end_step(); });
   else
     FixPWMLFFRows::remove(lmp, id_of_fix());
+}
+
+void PairPWMLFF::open_file()
+{
+  std::string problem, notice;
+  if (comm->me == 0) {
+    try {
+      notice = impl_->file->open();
+    } catch (const std::exception &failure) {
+      problem = failure.what();
+    }
+  }
+  int has_failed = !problem.empty();
+  MPI_Bcast(&has_failed, 1, MPI_INT, 0, world);
+  if (has_failed) error->all(FLERR, "pair_style pwmlff: model deviation: {}", problem);
+  if (!notice.empty()) utils::logmesg(lmp, "pair_style pwmlff: {}\n", notice);
 }
 
 std::string PairPWMLFF::id_of_fix() const

@@ -37,6 +37,7 @@ class PairPWMLFF : public Pair {
   void check_elements_agree() const;
   bool map_types();
   void forget_elements();
+  void open_file();
 
   template <typename Use> void evaluate(std::size_t member, Use use);
   void send_home(class GhostRows &);

@@ -151,7 +151,7 @@ def test_rows_of_runs_that_follow_each_other(
     tmp_path: Path, crystal: Atoms, committee: list[Path], run_script: Callable
 ) -> None:
     (tmp_path / "devi.out").write_text("of an earlier calculation\n")
-    again = f"pair_style pwmlff {' '.join(map(str, committee))} out_file devi.out out_freq 2\n"
+    again = f"pair_style pwmlff {' '.join(map(str, committee))} out_file devi.out out_freq 2 append yes\n"
     tail = f"run 4\nrun 3\n{again}run 3\n"
     run_script(crystal, script(committee, "out_file devi.out out_freq 2", tail=tail))
     assert np.loadtxt(tmp_path / "devi.out")[:, 0].tolist() == [0, 2, 4, 6, 8, 10]

@@ -1,4 +1,4 @@
-"""Rows of the deviation file: each is of the structure that a dump of its step shows."""
+"""The deviation file: each row is of the structure that a dump of its step shows, and each file has one writer."""
 
 from __future__ import annotations
 
@@ -125,3 +125,105 @@ def test_halting_step_has_its_row(
     run = start_lammps(commands + "fix nve all nve\nvariable s equal step\nfix halt all halt 1 v_s >= 4\nrun 9\n")
     assert "Fix halt condition for fix-id halt met on step 4" in run.stdout + run.stderr
     assert np.loadtxt(tmp_path / "rows.out")[:, 0].tolist() == [0, 2, 4]
+
+
+def style(committee: list[Path], keywords: str) -> str:
+    """Return the arguments of a committee behind `pair_style`."""
+    return f"pwmlff {' '.join(map(str, committee))} {keywords}"
+
+
+def steps(path: Path) -> list[int]:
+    """Return the steps of a file, which has one header."""
+    header, *rows = path.read_text().splitlines()
+    assert header.startswith("#step")
+    assert all(len(row.split()) == 7 for row in rows)
+    return [int(row.split()[0]) for row in rows]
+
+
+def test_pair_style_begins_the_file_anew(
+    tmp_path: Path, crystal: Atoms, committee: list[Path], run_script: Callable
+) -> None:
+    (tmp_path / "rows.out").write_text("of an earlier calculation\n")
+    keywords = "out_freq 2 out_file rows.out"
+    commands = HEAD.format(models=" ".join(map(str, committee)), freq=2, before="")
+    output = run_script(
+        crystal,
+        f"{commands}fix nve all nve\nrun 4\nprint done\npair_style {style(committee, keywords)}\nrun 4\n",
+    ).output
+    assert steps(tmp_path / "rows.out") == [4, 6, 8]
+    notice = "pair_style pwmlff: 'rows.out' is there already and will be replaced; 'append yes' continues it"
+    assert [notice in part for part in output.split("done")] == [True, True]
+
+
+def test_append_after_a_restart(tmp_path: Path, crystal: Atoms, committee: list[Path], run_script: Callable) -> None:
+    head = HEAD.format(models=" ".join(map(str, committee)), freq=2, before="")
+    run_script(crystal, head + "fix nve all nve\nrun 5\nwrite_restart state\n")
+    cut_short = (tmp_path / "rows.out").read_text() + "           5   1.0"
+    (tmp_path / "rows.out").write_text(cut_short)
+    keywords = "out_freq 2 out_file rows.out append yes"
+    result = run_script(
+        crystal,
+        f"clear\nread_restart state\npair_style {style(committee, keywords)}\npair_coeff * * Cu O\n"
+        "fix nve all nve\nrun 5\n",
+    )
+    assert steps(tmp_path / "rows.out") == [0, 2, 4, 6, 8, 10]
+    assert "will be replaced" not in result.output
+
+
+def test_append_to_a_file_of_other_columns(
+    tmp_path: Path, crystal: Atoms, committee: list[Path], start_lammps: Callable
+) -> None:
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    (tmp_path / "rows.out").write_text("step avg_devi_f\n0 1.0\n")
+    head = HEAD.format(models=" ".join(map(str, committee)), freq="2 append yes", before="units metal")
+    run = start_lammps(head + "run 0\n")
+    assert run.returncode != 0
+    assert (
+        "cannot append to 'rows.out': its first line is 'step avg_devi_f', expected '#step" in run.stdout + run.stderr
+    )
+    assert (tmp_path / "rows.out").read_text() == "step avg_devi_f\n0 1.0\n"
+
+
+def test_two_committees_need_two_files(
+    tmp_path: Path, crystal: Atoms, committee: list[Path], start_lammps: Callable
+) -> None:
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    commands = """
+units metal
+read_data data
+pair_style hybrid/overlay {first} {second}
+pair_coeff * * pwmlff 1 Cu O
+pair_coeff * * pwmlff 2 Cu O
+run 0
+"""
+    same = commands.format(first=style(committee, "out_freq 1"), second=style(committee[1:], "out_freq 1"))
+    run = start_lammps(same)
+    assert run.returncode != 0
+    assert "'model_devi.out' is being written by another pair_style pwmlff" in run.stdout + run.stderr
+
+    other = "out_freq 1 out_file other.out"
+    run = start_lammps(commands.format(first=style(committee, "out_freq 1"), second=style(committee[1:], other)))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert steps(tmp_path / "model_devi.out") == steps(tmp_path / "other.out") == [0]
+
+    nowhere = "out_freq 1 out_file /dev/null"
+    run = start_lammps(commands.format(first=style(committee, nowhere), second=style(committee[1:], nowhere)))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", ["rows.out", "rows.${part}.out"])
+@pytest.mark.parametrize("late", ["0", "1"])
+def test_partitions_need_their_own_files(
+    tmp_path: Path, crystal: Atoms, committee: list[Path], start_lammps: Callable, name: str, late: str
+) -> None:
+    """Also where one of them is through before the other begins, and where one begins again."""
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    head = HEAD.format(models=" ".join(map(str, committee)), freq=1, before="units metal").replace("rows.out", name)
+    wait = "shell sleep 3" if late == "1" else "shell true"
+    commands = f"variable part world a b\npartition yes 2 {wait}\n{head}run 0\nclear\n{head}run 0\n"
+    run = start_lammps(commands, 2, ("-partition", "2x1"))
+    output = run.stdout + run.stderr + "".join(path.read_text() for path in tmp_path.glob("screen.*"))
+    is_refused = "'rows.out' is being written by another pair_style pwmlff" in output
+    assert is_refused == (run.returncode != 0) == (name == "rows.out"), output
+    if not is_refused:
+        assert steps(tmp_path / "rows.a.out") == steps(tmp_path / "rows.b.out") == [0]

@@ -111,7 +111,7 @@ def test_missing_file_and_folder(error_of: ErrorOf) -> None:
     [
         (
             "{0} color red",
-            "unknown keyword 'color'; choose from: backend, block_pairs, devi_format, device, out_file, out_freq",
+            "keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq",
         ),
         ("{0} block_pairs", "keyword 'block_pairs' expects a value"),
         ("{0} block_pairs 0", "'block_pairs' expects a whole number of at least 1, got '0'"),
