@@ -77,15 +77,16 @@ void FixPWMLFFRows::min_post_force(int vflag)
 
 // `fix pair` reads and asks for values once in a step, which are those of the first point of a line
 // search or of the structure before Monte Carlo moves. It compares the step with that of its last
-// reading: reading them for a step that does not exist, -N or -2 N in turn, makes it read the next
-// ones too.
+// reading: reading them for a step that does not exist, another one each time, makes it read the
+// next ones too.
 void FixPWMLFFRows::post_force(int vflag)
 {
   const AtStep back(*update, update->ntimestep);
-  n_ = 3 - n_;
+  static bigint n = 0;    // of all these fixes, since each of them may meet the same `fix pair`
+  n = n % 1000 + 1;
   for (Fix *const fix : modify->get_fix_by_style("^pair$")) {
     if (fix->peratom_freq < 1 || back.step % fix->peratom_freq != 0) continue;
-    update->ntimestep = -n_ * fix->peratom_freq;
+    update->ntimestep = -n * fix->peratom_freq;
     fix->post_force(vflag);
   }
 }

@@ -31,7 +31,6 @@ class FixPWMLFFRows : public Fix {
 
  private:
   std::function<bool()> at_end_of_step_;
-  bigint n_ = 1;    // 1 or 2
 };
 
 }    // namespace LAMMPS_NS

@@ -3,6 +3,7 @@
 #include "pair_arguments.h"
 
 #include "model_kinds.h"
+#include "stored_path.h"
 
 #include "error.h"
 #include "lammps.h"
@@ -75,7 +76,13 @@ std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
        [&result, lmp](const std::string &value) {
          result.cuda = choice<bool>("device", value, {{"cpu", false}, {"cuda", true}}, lmp);
        }},
-      {"out_file", [&result](const std::string &value) { result.file.path = value; }},
+      {"out_file",
+       [&result, lmp](const std::string &value) {
+         if (is_cut_by_lammps(value))
+           lmp->error->all(FLERR, "pair_style pwmlff: keyword 'out_file' got '{}'; {}", value,
+                           PATH_ADVICE);
+         result.file.path = value;
+       }},
       {"out_freq",
        [&result, lmp](const std::string &value) {
          result.out_freq = number("out_freq", value, 0, lmp);

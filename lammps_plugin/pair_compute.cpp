@@ -148,6 +148,16 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
 void PairPWMLFF::check_finite(double energy, const double *force, int i, std::size_t k) const
 {
   if (std::isfinite(energy + force[0] + force[1] + force[2])) return;
+  // an atom that is nowhere spoils those around it
+  for (int j = 0; j < atom->nlocal + atom->nghost; j++) {
+    const double *const x = atom->x[j];
+    if (!std::isfinite(x[0] + x[1] + x[2]))
+      error->one(FLERR,
+                 "pair_style pwmlff: the position of atom {} is not finite on step {}; look at its "
+                 "velocity and at the forces of other styles and fixes on it, or choose a shorter "
+                 "time step",
+                 atom->tag[j], update->ntimestep);
+  }
   error->one(FLERR,
              "pair_style pwmlff: energy or force of atom {} is not finite on step {} with model "
              "'{}'; two atoms may be at the same place or the time step too long",

@@ -6,6 +6,7 @@
 #include "model_kinds.h"
 #include "model_source.h"
 #include "pair_pwmlff_impl.h"
+#include "stored_path.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -75,6 +76,7 @@ void PairPWMLFF::settings(int narg, char **arg)
   const PairArguments &arguments = impl_->arguments;
   const int cuda = arguments.cuda ? rank_on_this_node(world, comm->me) : -1;
   impl_->members.clear();
+  for (std::string &path : impl_->arguments.models) path = stored_path(path, world);
   for (const std::string &path : arguments.models) load_model(path, cuda);
   check_elements_agree();
   // the same pair_style given again keeps its pair_coeff as long as that still means the same
@@ -97,6 +99,7 @@ void PairPWMLFF::load_model(const std::string &path, int cuda)
     member.runner = make_model_runner(input, impl_->arguments.backend, cuda);
   } catch (const CannotRead &failure) {
     problem = "cannot read model file '" + path + "': " + failure.what();
+    if (is_cut_by_lammps(path)) problem += std::string("; ") + PATH_ADVICE;
   } catch (const std::exception &failure) {
     problem = "cannot use model file '" + path + "': " + failure.what();
   }

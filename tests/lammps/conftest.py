@@ -131,7 +131,15 @@ def start_lammps(tmp_path: Path) -> StartLammps:
         (tmp_path / "in.lammps").write_text(text)
         launcher = [beside_python("mpirun"), "-np", str(ranks)] if ranks > 1 else []
         command = [*launcher, beside_python("lmp"), "-in", "in.lammps", "-log", "none", "-nocite", *options]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            errors="replace",  # LAMMPS cuts characters that are not ASCII in two
+            timeout=TIME_LIMIT,
+            check=False,
+        )
 
     return start
 

@@ -64,6 +64,12 @@ def test_minimisation(crystal: Atoms, check_rows: Callable, style: str) -> None:
     assert len(rows) > 2
 
 
+def test_minimisation_of_the_box(crystal: Atoms, check_rows: Callable) -> None:
+    commands = "fix relax all box/relax aniso 0.0\nminimize 0 1e-6 6 100\nrun 1\nrun 1 pre no\n"
+    rows = check_rows(crystal, commands, freq=1)
+    assert len(rows) > 4
+
+
 def test_box_that_changes_when_a_step_ends(crystal: Atoms, check_rows: Callable) -> None:
     commands = (
         "fix nve all nve\nfix pull all deform 1 x scale 1.02 remap x\nfix devi all pair 2 pwmlff deviation 1\nrun 6\n"

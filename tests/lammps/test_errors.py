@@ -111,7 +111,7 @@ def test_missing_file_and_folder(error_of: ErrorOf) -> None:
     [
         (
             "{0} color red",
-            "unknown keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq",
+            "keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq",
         ),
         ("{0} block_pairs", "keyword 'block_pairs' expects a value"),
         ("{0} block_pairs 0", "'block_pairs' expects a whole number of at least 1, got '0'"),
@@ -149,6 +149,50 @@ def test_units(error_of: ErrorOf, model: Path) -> None:
 def test_atoms_at_one_place(error_of: ErrorOf, crystal: Atoms, model: Path) -> None:
     crystal.positions[1] = crystal.positions[0]
     assert "is not finite on step 0" in error_of(str(model))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_atom_that_is_nowhere(tmp_path: Path, crystal: Atoms, model: Path, start_lammps: Callable, ranks: int) -> None:
+    """A velocity that is not finite shows in the forces of all neighbours one step later."""
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    lost = """
+group lost id 17
+variable nothing equal 1e308*10-1e308*10
+velocity lost set v_nothing NULL NULL units box
+fix nve all nve
+run 3
+"""
+    run = start_lammps(INPUT.format(style=model, coeff="* * Cu O", units="metal") + lost, ranks)
+    assert "the position of atom 17 is not finite on step 1; look at its velocity" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", ["Modèle", "模型", "a−b", "Δ/é"])
+def test_path_that_is_not_ascii(tmp_path: Path, crystal: Atoms, model: Path, start_lammps: Callable, name: str) -> None:
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    (tmp_path / name).mkdir(parents=True)
+    path = tmp_path / name / "mö.pt"
+    path.write_bytes(model.read_bytes())
+    for written in (path, path.relative_to(tmp_path)):
+        run = start_lammps(INPUT.format(style=written, coeff="* * Cu O", units="metal"), 2)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert f"model '{written}' of Cu O" in run.stdout
+
+
+def test_path_that_lammps_makes_ambiguous(tmp_path: Path, crystal: Atoms, model: Path, start_lammps: Callable) -> None:
+    ase.io.write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
+    for name in ("è.pt", "Ĩ.pt"):  # the same second byte
+        (tmp_path / name).write_bytes(model.read_bytes())
+    run = start_lammps(INPUT.format(style="è.pt", coeff="* * Cu O", units="metal"))
+    assert run.returncode != 0
+    assert "LAMMPS changes characters of an input that are not ASCII; give this path" in run.stdout + run.stderr
+    text = INPUT.format(style="${file}", coeff="* * Cu O", units="metal")
+    run = start_lammps(text, options=("-var", "file", "è.pt"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "model 'è.pt' of Cu O" in run.stdout
+
+
+def test_output_whose_name_is_not_ascii(error_of: ErrorOf, model: Path) -> None:
+    assert "keyword 'out_file' got" in error_of(f"{model} {model} out_file é.out")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
