@@ -108,9 +108,9 @@ def _device(config: RunConfig, console: Console) -> torch.device:
 
 
 def _read(config: RunConfig, console: Console) -> tuple[Sequence[Frame], Sequence[Frame], FrameCounts]:
-    report = ReadReport()
+    report = ReadReport(needs_labels=True)
     train_frames, valid_frames = read_run_frames(config, report)
-    _say(console, *report.notes)
+    _say(console, *report.labels, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     counts = count_frames(train_frames)
