@@ -99,10 +99,24 @@ def verify_store(path: Path | str) -> int:
         DataFormatError: The file is no readable store, or its content was altered.
     """
     path = Path(path)
+    try:
+        return _verify(path)
+    except (OSError, RuntimeError, ValueError) as error:  # what HDF5 raises depends on which bytes are damaged
+        raise DataFormatError(f"{path}: cannot be read ({error}); the file is damaged") from error
+
+
+def _verify(path: Path) -> int:
     with _open(path, "r") as file:
         begin = 0
+        if len(file["segment_end"]) != len(file["segment_sha256"]):
+            raise DataFormatError(
+                f"{path}: {len(file['segment_end'])} segments have {len(file['segment_sha256'])} checksums; the file "
+                "is damaged, convert the original data again"
+            )
         for number, (end, digest) in enumerate(zip(file["segment_end"], file["segment_sha256"], strict=True)):
-            if not begin < end <= file.attrs["n_frames"] or _digest(path, file, begin, int(end)) != digest.decode():
+            if not begin < end <= file.attrs["n_frames"] or _digest(path, file, begin, int(end)) != digest.decode(
+                errors="replace"
+            ):
                 raise DataFormatError(
                     f"{path}: frames {begin} to {end - 1} (segment {number}) do not match their checksum; "
                     "the file is damaged, convert the original data again"
@@ -365,14 +379,14 @@ def _digest(path: Path, file: h5py.File, begin: int, end: int) -> str:
 def _open(path: Path, mode: str) -> h5py.File:
     try:
         file = h5py.File(path, mode)
-        is_store = file.attrs.get("format") == FORMAT
+        is_store = str(file.attrs.get("format")) == FORMAT
+        version = file.attrs.get("version")
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise DataFormatError(f"{path}: cannot be opened as HDF5 ({error}); the file may be truncated") from error
     if not is_store:
         file.close()
         raise DataFormatError(f"{path}: an HDF5 file, but not a store written by pwmlff data convert")
-    version = file.attrs.get("version")
-    if version != FORMAT_VERSION:
+    if not isinstance(version, (int, np.integer)) or version != FORMAT_VERSION:
         file.close()
         raise DataFormatError(f"{path}: store version {version}, this program reads version {FORMAT_VERSION}")
     try:

@@ -199,6 +199,21 @@ def test_readers_check_the_sums(tmp_path: Path, frames: list[Frame]) -> None:
         read_frames([path])
 
 
+def test_attributes_and_checksums_of_another_kind(tmp_path: Path, frames: list[Frame]) -> None:
+    path = tmp_path / "a.h5"
+    for attribute, message in (("format", "not a store"), ("version", "store version"), ("n_frames", "no number")):
+        write_store(path, frames)
+        with h5py.File(path, "r+") as file:
+            file.attrs[attribute] = np.zeros(3)
+        with pytest.raises(DataFormatError, match=message):
+            StoredFrames(path)
+    write_store(path, frames)
+    with h5py.File(path, "r+") as file:
+        file["segment_sha256"].resize(0, axis=0)
+    with pytest.raises(DataFormatError, match="1 segments have 0 checksums"):
+        verify_store(path)
+
+
 def test_an_empty_store(tmp_path: Path) -> None:
     write_store(tmp_path / "a.h5", [])
     assert len(StoredFrames(tmp_path / "a.h5", verify=True)) == 0
