@@ -220,16 +220,21 @@ def make(folder: Path, name: str) -> tuple[Path, Callable[[Path, random.Random],
 
 
 def main() -> int:
-    """Damage and read; 0 when nothing but our errors came."""
-    folder, name, seed, n_files, memory = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
-    good, damage, format = make(folder, name)
-    assert len(read_frames([good])) == 3
+    """Go through the formats; 0 when nothing but our errors came."""
+    seed, n_files, memory = map(int, sys.argv[3:6])
     warnings.simplefilter("ignore")  # of numpy and ASE about what they meet
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    return max(run(Path(sys.argv[1]), name, seed, n_files) for name in sys.argv[2].split(","))
+
+
+def run(folder: Path, name: str, seed: int, n_files: int) -> int:
+    """Damage and read files of one format."""
+    good, damage, format = make(folder, name)
+    assert len(read_frames([good])) == 3
     n_read = 0
     for k in range(n_files):
         rng = random.Random(f"{seed} {k}")
-        bad = folder / f"bad{good.suffix}"
+        bad = folder / f"bad_{good.name}"
         if bad.is_dir():
             shutil.rmtree(bad)
         (shutil.copytree if good.is_dir() else shutil.copyfile)(good, bad)

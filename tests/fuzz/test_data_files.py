@@ -35,9 +35,8 @@ def fuzz(folder: Path, name: str, seed: int, n_files: int) -> None:
     assert ended.returncode == 0, f"exit code {ended.returncode}\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_few_damaged_files(tmp_path: Path, name: str) -> None:
-    fuzz(tmp_path, name, seed=1, n_files=15)
+def test_a_few_damaged_files(tmp_path: Path) -> None:
+    fuzz(tmp_path, ",".join(FORMATS), seed=1, n_files=5)
 
 
 @pytest.mark.slow
