@@ -20,7 +20,7 @@ app = typer.Typer(help="Convert data files and look into them.", no_args_is_help
 
 _LISTED = 20  # frames listed of each kind before "and n more"
 
-Inputs = Annotated[list[Path], typer.Argument(exists=True, help="Files and folders, formats may be mixed.")]
+Inputs = Annotated[list[Path], typer.Argument(help="Files and folders, formats may be mixed.")]
 Format = Annotated[
     str | None,
     typer.Option("--format", "-f", help="Format of the input, such as pwmat/movement; guessed if not given."),
@@ -42,6 +42,7 @@ def convert(
     seed: Annotated[int, typer.Option(help="Seed of the random split.")] = 2023,
     skip_bad: SkipBad = False,
     append: Annotated[bool, typer.Option("--append", help="Add to an existing store.")] = False,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Take files without a single label too.")] = False,
 ) -> None:
     """Convert data files into an HDF5 store or extended XYZ, whole or split in two."""
     from rich.console import Console
@@ -49,7 +50,7 @@ def convert(
     from pwmlff.data.convert import convert as run
     from pwmlff.data.readers import ReadReport
 
-    report = ReadReport()
+    report = ReadReport(needs_labels=not unlabelled)
     written = run(
         inputs, output, format=format, split=split, by=by, seed=seed, skip_bad=skip_bad, append=append, report=report
     )
@@ -71,11 +72,12 @@ def info(
 
     from rich.console import Console
 
-    from pwmlff.data.detect import STORE, guess_format
+    from pwmlff.data.detect import STORE, check_paths, guess_format
     from pwmlff.data.readers import ReadReport, iterate_frames
     from pwmlff.data.report import summarize
     from pwmlff.data.store import verify_store
 
+    check_paths(inputs)
     report = ReadReport()
     for path in inputs:
         if path.is_file() and path.suffix in (".h5", ".hdf5") and guess_format(path) == STORE:
@@ -88,7 +90,7 @@ def info(
 
 
 def _print_report(console: Console, report: ReadReport) -> None:
-    for note in report.notes:
+    for note in (*report.labels, *report.notes):
         console.print(printable(note), markup=False)
     if report.skipped:
         console.print(f"{len(report.skipped)} faulty frames dropped:")

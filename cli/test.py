@@ -66,7 +66,7 @@ def test(
     frames = read_frames(request.data, format=request.format, skip_bad=skip_bad, report=reading)
     notes = Console(stderr=True)
     _print_lines(notes, _element_notice(request.elements, potential.elements))
-    _print_lines(notes, reading.notes)
+    _print_lines(notes, [*reading.labels, *reading.notes])
     with _progress(notes, len(frames)) as advance:
         summary = evaluate_model(
             potential,
@@ -106,7 +106,8 @@ def _read_request(model: Path, data: list[Path], format: str | None, output: Pat
 
 def _check_paths(request: _Request) -> None:
     """Catch swapped and forgotten arguments before anything is loaded."""
-    from pwmlff.errors import ConfigError, DataFormatError
+    from pwmlff.data.detect import check_paths
+    from pwmlff.errors import ConfigError
     from pwmlff.models.files import format_of
 
     if not request.data:
@@ -114,9 +115,7 @@ def _check_paths(request: _Request) -> None:
     swapped = [path for path in request.data if format_of(path)]
     if swapped:
         raise ConfigError(f"'{swapped[0]}' is a model, expected data; the model comes first: pwmlff test MODEL DATA...")
-    for path in request.data:
-        if not path.exists():
-            raise DataFormatError(f"no test data '{path}' (looked in {Path.cwd()})")
+    check_paths(request.data)
 
 
 def _element_notice(listed: list[str] | None, known: list[str]) -> list[str]:

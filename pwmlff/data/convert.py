@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from pwmlff.data.detect import check_paths
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, iterate_frames
 from pwmlff.data.replacing import sweep, temporary_name
@@ -53,6 +54,7 @@ def convert(
         DataFormatError: An input file is faulty, or nothing is left of it.
     """
     report = ReadReport() if report is None else report
+    check_paths(paths)
     check_suffix(output)
     _check_options(paths, output, split, append)
     frames = chain.from_iterable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pwmlff.errors import DataFormatError
@@ -35,6 +36,18 @@ def guess_format(path: Path) -> str:
     if guess is None:
         raise DataFormatError(f"{path}: the format is not recognised; name it with `format`")
     return guess
+
+
+def check_paths(paths: Iterable[Path | str]) -> None:
+    """Refuse paths that do not exist, all at once.
+
+    Raises:
+        DataFormatError: One or more do not exist.
+    """
+    missing = [str(path) for path in paths if not Path(path).exists()]
+    if missing:
+        verb = "does" if len(missing) == 1 else "do"
+        raise DataFormatError(f"{', '.join(missing)} {verb} not exist (looked in {Path.cwd()})")
 
 
 def data_files(path: Path) -> list[Path]:

@@ -18,6 +18,8 @@ from pwmlff.elements import symbol_of
 from pwmlff.units import EV_PER_A3_IN_GPA
 
 _DUPLICATE_DIGITS = 5  # of fractional coordinates
+_CLOSE_CONTACT = 0.5  # Å; the shortest bond, of H2, has 0.74 Å
+_HUGE_FORCE = 100.0  # eV/Å
 _OUTLIER_Z = 7.0
 _MIN_GROUP = 10  # frames of a composition needed before one of them can be called an outlier
 _MAD_TO_SIGMA = 1.4826
@@ -146,6 +148,20 @@ class _Collector:
         pressures = np.array(self.scalars["pressure (GPa)"])
         if np.isfinite(pressures).any() and not is_plausible_pressure(median := float(np.nanmedian(pressures))):
             warnings.append(f"the median pressure is {median:+.0f} GPa, which is implausible; check the virials")
+        close = {pair: distance for pair, distance in self.shortest.items() if distance < _CLOSE_CONTACT}
+        for (a, b), distance in close.items():
+            warnings.append(
+                f"{symbol_of(a)} and {symbol_of(b)} come as near as {distance:.3f} Å; no bond is shorter than 0.7 Å: "
+                "check those frames"
+            )
+        largest = np.array(self.scalars["largest |F| of a frame (eV/Å)"])
+        n_huge = int((largest > _HUGE_FORCE).sum())
+        if n_huge:
+            k = int(np.nanargmax(largest))
+            warnings.append(
+                f"{n_huge} frames have forces above {_HUGE_FORCE:g} eV/Å, the largest {largest[k]:.4g} in "
+                f"{self.places[k]}; they outweigh all others in training"
+            )
         if self.n_components:
             root = float(np.sqrt(self.squared_force / self.n_components))
             ranges["force component RMS (eV/Å)"] = Range(root, root, root)

@@ -51,6 +51,15 @@ _PER_ATOM: dict[str, tuple[tuple[int, ...], Any]] = {
     "forces": ((3,), np.float64),
     "atomic_energies": ((), np.float64),
 }
+_KINDS = {np.float64: "f", np.int64: "iu", np.bool_: "b"}
+# name: (shape behind the first axis, kinds of dtype)
+_MEMBERS: dict[str, tuple[tuple[int, ...], str]] = {
+    **{name: (shape, _KINDS[dtype]) for name, (shape, dtype) in (_PER_FRAME | _PER_ATOM).items()},
+    "frame_start": ((), "iu"),
+    "segment_end": ((), "iu"),
+    "segment_sha256": ((), "OS"),
+    "sources": ((), "OS"),
+}
 
 
 def write_store(path: Path | str, frames: Iterable[Frame], append: bool = False) -> None:
@@ -90,15 +99,34 @@ def verify_store(path: Path | str) -> int:
         DataFormatError: The file is no readable store, or its content was altered.
     """
     path = Path(path)
+    try:
+        return _verify(path)
+    except (OSError, RuntimeError, ValueError) as error:  # what HDF5 raises depends on which bytes are damaged
+        raise DataFormatError(f"{path}: cannot be read ({error}); the file is damaged") from error
+
+
+def _verify(path: Path) -> int:
     with _open(path, "r") as file:
         begin = 0
+        if len(file["segment_end"]) != len(file["segment_sha256"]):
+            raise DataFormatError(
+                f"{path}: {len(file['segment_end'])} segments have {len(file['segment_sha256'])} checksums; the file "
+                "is damaged, convert the original data again"
+            )
         for number, (end, digest) in enumerate(zip(file["segment_end"], file["segment_sha256"], strict=True)):
-            if _digest(path, file, begin, int(end)) != digest.decode():
+            if not begin < end <= file.attrs["n_frames"] or _digest(path, file, begin, int(end)) != digest.decode(
+                errors="replace"
+            ):
                 raise DataFormatError(
                     f"{path}: frames {begin} to {end - 1} (segment {number}) do not match their checksum; "
                     "the file is damaged, convert the original data again"
                 )
             begin = int(end)
+        if begin != file.attrs["n_frames"]:
+            raise DataFormatError(
+                f"{path}: checksums are there for {begin} of {file.attrs['n_frames']} frames; the file is damaged, "
+                "convert the original data again"
+            )
         return len(file["segment_end"])
 
 
@@ -113,7 +141,7 @@ class StoredFrames(Sequence[Frame]):
 
         Args:
             path: The file.
-            verify: Check all checksums first, which reads the whole file.
+            verify: Check all checksums first, which reads the whole file; the readers do.
 
         Raises:
             DataFormatError: The file is no readable store of this version.
@@ -123,12 +151,25 @@ class StoredFrames(Sequence[Frame]):
         self._process = -1
         if verify:
             verify_store(self.path)
-        with _open(self.path, "r") as file:
-            self._n_frames = int(file.attrs["n_frames"])
-            self.frame_start: NDArray[np.int64] = file["frame_start"][: self._n_frames + 1]
-            self._sources: list[str] = [name.decode() for name in file["sources"]]
-            lengths = {len(file[name]) for name in _PER_FRAME}
-            n_atoms = {len(file[name]) for name in _PER_ATOM}
+        try:
+            with _open(self.path, "r") as file:
+                self._n_frames = int(file.attrs["n_frames"])
+                self.frame_start: NDArray[np.int64] = file["frame_start"][: self._n_frames + 1]
+                self._sources: list[str] = [name.decode(errors="replace") for name in file["sources"]]
+                self.n_labelled = {name: int(np.count_nonzero(file[f"has_{name}"][:])) for name in _MASKS}
+                lengths = {len(file[name]) for name in _PER_FRAME}
+                n_atoms = {len(file[name]) for name in _PER_ATOM}
+                source = file["source"][:]
+        except (OSError, RuntimeError, ValueError) as error:  # what HDF5 raises depends on which bytes are damaged
+            raise DataFormatError(f"{self.path}: cannot be read ({error}); the file is damaged") from error
+        starts = self.frame_start
+        if len(starts) != self._n_frames + 1 or starts[0] != 0 or (np.diff(starts) < 1).any():
+            raise DataFormatError(f"{self.path}: `frame_start` does not rise from 0; the file is damaged")
+        if len(source) and not 0 <= source.min() <= source.max() < len(self._sources):
+            raise DataFormatError(
+                f"{self.path}: frames name sources {source.min()} to {source.max()}, the file has "
+                f"{len(self._sources)}; the file is damaged"
+            )
         if lengths != {self._n_frames} or n_atoms != {int(self.frame_start[-1])}:
             raise DataFormatError(
                 f"{self.path}: arrays hold {sorted(lengths)} frames and {sorted(n_atoms)} atoms, the file says "
@@ -166,7 +207,7 @@ class StoredFrames(Sequence[Frame]):
             row = {name: datasets[name][index] for name in _PER_FRAME}
             atoms = slice(self.frame_start[index], self.frame_start[index + 1])
             columns = {name: datasets[name][atoms] for name in _PER_ATOM}
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise DataFormatError(
                 f"{self.path}: frame {index} cannot be read ({error}); the file is damaged"
             ) from error
@@ -328,7 +369,7 @@ def _digest(path: Path, file: h5py.File, begin: int, end: int) -> str:
             for name, (_, dtype) in table.items():
                 little = np.dtype(dtype).newbyteorder("<")
                 digest.update(np.ascontiguousarray(file[name][rows], little).tobytes())
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
         raise DataFormatError(
             f"{path}: frames {begin} to {end - 1} cannot be read ({error}); the file is damaged"
         ) from error
@@ -338,13 +379,41 @@ def _digest(path: Path, file: h5py.File, begin: int, end: int) -> str:
 def _open(path: Path, mode: str) -> h5py.File:
     try:
         file = h5py.File(path, mode)
-    except OSError as error:
+        is_store = str(file.attrs.get("format")) == FORMAT
+        version = file.attrs.get("version")
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise DataFormatError(f"{path}: cannot be opened as HDF5 ({error}); the file may be truncated") from error
-    if file.attrs.get("format") != FORMAT:
+    if not is_store:
         file.close()
         raise DataFormatError(f"{path}: an HDF5 file, but not a store written by pwmlff data convert")
-    version = file.attrs.get("version")
-    if version != FORMAT_VERSION:
+    if not isinstance(version, (int, np.integer)) or version != FORMAT_VERSION:
         file.close()
         raise DataFormatError(f"{path}: store version {version}, this program reads version {FORMAT_VERSION}")
+    try:
+        fault = _wrong_member(file)
+    except Exception as error:  # HDF5 raises anything on damaged headers
+        fault = f"its members cannot be read ({type(error).__name__}: {error})"
+    if fault:
+        file.close()
+        raise DataFormatError(f"{path}: {fault}; the file is damaged or not written by pwmlff data convert")
     return file
+
+
+def _wrong_member(file: h5py.File) -> str:
+    """Say what is wrong with the members; data outside of the file is not followed, for no checksum is about it."""
+    if not isinstance(file.attrs.get("n_frames"), (int, np.integer)) or file.attrs["n_frames"] < 0:
+        return "the attribute `n_frames` is no number of frames"
+    for name, (tail, kind) in _MEMBERS.items():
+        link = file.get(name, getlink=True)
+        if link is None:
+            return f"`{name}` is missing"
+        if not isinstance(link, h5py.HardLink):
+            return f"`{name}` is a link to elsewhere"
+        member = file.get(name)
+        if not isinstance(member, h5py.Dataset):
+            return f"`{name}` is no array"
+        if member.external or member.is_virtual:
+            return f"`{name}` is stored outside of the file"
+        if member.ndim == 0 or member.shape[1:] != tail or member.dtype.kind not in kind:
+            return f"`{name}` has shape {member.shape} of {member.dtype}, expected rows of shape {tail}"
+    return ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pwmlff import keys
 from pwmlff.config import RunConfig
+from pwmlff.data.detect import check_paths
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.data.split import SplitBy, split_frames
@@ -82,6 +83,7 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Fra
     """
     if not config.train_data:
         raise ConfigError("`train_data` is empty; list the files to train on")
+    check_paths((*config.train_data, *config.valid_data))
     frames = read_frames(config.train_data, format=config.format, skip_bad=config.skip_bad, report=report)
     if len(frames) == 0:
         raise ConfigError("`train_data` holds no usable frame")

@@ -145,9 +145,9 @@ def _device(config: RunConfig, console: Console) -> torch.device:
 
 
 def _read(config: RunConfig, console: Console) -> _RunFrames:
-    report = ReadReport()
+    report = ReadReport(needs_labels=True)
     train_frames, valid_frames = read_run_frames(config, report)
-    _say(console, *report.notes)
+    _say(console, *report.labels, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     counts, valid_counts = count_frames(train_frames), count_frames(valid_frames)

@@ -160,6 +160,14 @@ def test_outliers_are_found_but_a_second_phase_is_not() -> None:
     assert summarize([*frames, *phase], 3.0).outliers == []
 
 
+def test_close_contacts_and_huge_forces_are_warnings() -> None:
+    frames = numbered(3)
+    frames[1] = replace(frames[1], positions=[[0, 0, 0], [0.16, 0, 0]], forces=np.full((2, 3), 1e4), source="odd")
+    contact, force = summarize(frames, 3.0).warnings
+    assert contact.startswith("H and Li come as near as 0.160 Å")
+    assert force.startswith("1 frames have forces above 100 eV/Å, the largest 1.732e+04 in odd frame 0")
+
+
 def test_implausible_pressure_is_a_warning() -> None:
     frames = [replace(frame, virial=np.eye(3) * 1000.0) for frame in numbered(3)]
     (warning,) = summarize(frames, 3.0).warnings

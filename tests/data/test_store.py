@@ -12,6 +12,7 @@ import pytest
 
 from pwmlff.data import store
 from pwmlff.data.frame import Frame
+from pwmlff.data.readers import iterate_frames, read_frames
 from pwmlff.data.store import ChainedFrames, StoredFrames, verify_store, write_store
 from pwmlff.errors import DataFormatError
 
@@ -143,6 +144,74 @@ def test_files_that_are_no_store(tmp_path: Path, frames: list[Frame]) -> None:
         file.attrs["version"] = 99
     with pytest.raises(DataFormatError, match="store version 99, this program reads version 1"):
         StoredFrames(path)
+
+
+def test_data_outside_of_the_file_is_not_followed(tmp_path: Path, frames: list[Frame]) -> None:
+    write_store(tmp_path / "other.h5", frames)
+    path = tmp_path / "a.h5"
+    for link, message in (
+        (h5py.ExternalLink("other.h5", "/energy"), "`energy` is a link to elsewhere"),
+        (h5py.SoftLink("/forces"), "`energy` is a link to elsewhere"),
+        (None, "`energy` is missing"),
+    ):
+        write_store(path, frames)
+        with h5py.File(path, "r+") as file:
+            del file["energy"]
+            if link is not None:
+                file["energy"] = link
+        with pytest.raises(DataFormatError, match=message):
+            StoredFrames(path)
+    for values, options, message in (
+        (None, {"shape": (11,), "dtype": "f8", "external": [("/etc/passwd", 0, 88)]}, "stored outside of the file"),
+        (np.zeros((11, 2)), {}, r"has shape \(11, 2\)"),
+        (np.array([b"x"] * 11), {}, "has shape"),
+    ):
+        write_store(path, frames)
+        with h5py.File(path, "r+") as file:
+            del file["energy"]
+            file.create_dataset("energy", data=values, **options)
+        with pytest.raises(DataFormatError, match=message):
+            StoredFrames(path)
+
+
+@pytest.mark.parametrize("value", [-1, 99])
+def test_a_source_that_is_not_there(tmp_path: Path, frames: list[Frame], value: int) -> None:
+    write_store(tmp_path / "a.h5", frames)
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["source"][3] = value
+    with pytest.raises(DataFormatError, match="frames name sources"):
+        StoredFrames(tmp_path / "a.h5")
+
+
+def test_readers_check_the_sums(tmp_path: Path, frames: list[Frame]) -> None:
+    """Training reads through `read_frames`, conversion through `iterate_frames`."""
+    path = tmp_path / "a.h5"
+    write_store(path, frames)
+    with h5py.File(path, "r+") as file:
+        file["source"][3] = 1
+    for read in (lambda: read_frames([path]), lambda: list(iterate_frames(path))):
+        with pytest.raises(DataFormatError, match="do not match their checksum"):
+            read()
+    with h5py.File(path, "r+") as file:
+        file["segment_end"].resize(0, axis=0)
+        file["segment_sha256"].resize(0, axis=0)
+    with pytest.raises(DataFormatError, match="checksums are there for 0 of 11 frames"):
+        read_frames([path])
+
+
+def test_attributes_and_checksums_of_another_kind(tmp_path: Path, frames: list[Frame]) -> None:
+    path = tmp_path / "a.h5"
+    for attribute, message in (("format", "not a store"), ("version", "store version"), ("n_frames", "no number")):
+        write_store(path, frames)
+        with h5py.File(path, "r+") as file:
+            file.attrs[attribute] = np.zeros(3)
+        with pytest.raises(DataFormatError, match=message):
+            StoredFrames(path)
+    write_store(path, frames)
+    with h5py.File(path, "r+") as file:
+        file["segment_sha256"].resize(0, axis=0)
+    with pytest.raises(DataFormatError, match="1 segments have 0 checksums"):
+        verify_store(path)
 
 
 def test_an_empty_store(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pwmlff.data.detect import STORE, UNLABELLED, data_files, guess_format
+from pwmlff import keys
+from pwmlff.data.detect import STORE, UNLABELLED, check_paths, data_files, guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, Reader, ReadReport, reason_of
 from pwmlff.data.readers.deepmd_npy import read_deepmd_npy
@@ -53,10 +54,11 @@ def read_frames(
         DataFormatError: A file is missing, empty, of unknown format, or holds a faulty frame.
     """
     report = ReadReport() if report is None else report
+    check_paths(paths)
     parts: list[Sequence[Frame]] = []
     for path in (file for given in paths for file in data_files(Path(given))):
         if _format_of(path, format) == STORE:
-            parts.append(StoredFrames(path))
+            parts.append(_stored(path, report))
         else:
             parts.append(list(iterate_frames(path, format=format, skip_bad=skip_bad, report=report)))
     if any(isinstance(part, StoredFrames) for part in parts):
@@ -91,18 +93,28 @@ def iterate_frames(
         return
     name = _format_of(path, format)
     if name == STORE:
-        yield from StoredFrames(path)
+        yield from _stored(path, report)
         return
     if name in UNLABELLED:
         raise DataFormatError(f"{path}: {name} is a structure without labels; expected {', '.join(READERS)} or a store")
     reader = READERS.get(name) or dpdata_reader(name, READERS)
     n_skipped, n_frames = len(report.skipped), 0
+    n_labelled = dict.fromkeys(keys.LABELS, 0)
     for frame in _guarded(reader(path, Faults(report, skip_bad)), path, name):
         n_frames += 1
+        for label in keys.LABELS:
+            n_labelled[label] += getattr(frame, label) is not None
         yield frame
     if n_frames == 0 and len(report.skipped) == n_skipped:
         reasons = "; ".join(note for note in report.notes if note.startswith(f"{path}: "))
         raise DataFormatError(f"{path}: no frame found reading it as {name}{'; ' if reasons else ''}{reasons}")
+    report.finish_file(path, n_frames, n_labelled)
+
+
+def _stored(path: Path, report: ReadReport) -> StoredFrames:
+    stored = StoredFrames(path, verify=True)
+    report.finish_file(path, len(stored), stored.n_labelled)
+    return stored
 
 
 def _guarded(frames: Iterator[Frame], path: Path, name: str) -> Iterator[Frame]:

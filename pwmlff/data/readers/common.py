@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,48 @@ class ReadReport:
     Attributes:
         notes: Decisions a user should know of: signs, labels, counts of frames dropped by rule.
         skipped: Faulty frames dropped because of `--skip-bad`, one message each.
+        needs_labels: Whether a file without a single label is an error.
+        labels: What was found in each file, and which keys sound like labels and were not taken; one line each.
     """
 
     notes: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    needs_labels: bool = False
+    labels: list[str] = field(default_factory=list)
+    _not_taken: dict[Path, set[str]] = field(default_factory=dict)
 
     def note(self, path: Path, text: str) -> None:
         """Add a note about a file, once."""
         line = f"{path}: {text}"
         if line not in self.notes:
             self.notes.append(line)
+
+    def not_taken(self, path: Path, names: Iterable[str]) -> None:
+        """Remember what in a file looks like labels and was not taken."""
+        self._not_taken.setdefault(path, set()).update(names)
+
+    def finish_file(self, path: Path, n_frames: int, n_labelled: Mapping[str, int]) -> None:
+        """Say which labels a file had, after its last frame.
+
+        Args:
+            path: File or folder.
+            n_frames: Frames read.
+            n_labelled: How many of them carry each label.
+
+        Raises:
+            DataFormatError: It has none, and labels are needed.
+        """
+        inside = [other for other in self._not_taken if other == path or path in other.parents]
+        names = sorted({name for other in inside for name in self._not_taken.pop(other)})
+        unknown = f"; not known and not taken: {', '.join(names)}" if names else ""
+        found = [f"{name.replace('_', ' ')} {count}" for name, count in n_labelled.items() if count]
+        if not found and self.needs_labels and n_frames:
+            raise DataFormatError(
+                f"{path}: none of its {n_frames} frames has an energy, forces, a virial or atomic energies{unknown}; "
+                "expected labels to train on under the names of `pwmlff/docs/data.md`; `pwmlff data convert "
+                "--unlabelled` takes such files all the same"
+            )
+        self.labels.append(f"{path}: {n_frames} frames with {', '.join(found) if found else 'no labels'}{unknown}")
 
 
 @dataclass
@@ -92,6 +125,14 @@ def reason_of(error: Exception) -> str:
     """Say in one line what another library's error means."""
     text = " ".join(str(error).split())[:200]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_LABEL_LIKE = re.compile(r"energ|force|virial|stress|(^|_)(e0|etot|toten|ener|dft)(_|$)", re.IGNORECASE)
+
+
+def label_like(names: Iterable[str]) -> set[str]:
+    """Return the names that sound like labels."""
+    return {name for name in names if _LABEL_LIKE.search(name)}
 
 
 # A reader turns one file or folder into frames.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, frame_row, load_array, load_integers
+from pwmlff.data.readers.common import Faults, frame_row, label_like, load_array, load_integers
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 
@@ -72,6 +72,7 @@ def _read_set(
     periodic = bool(pbc.any())
     boxes = load_array(folder / "box.npy") if periodic else np.zeros((n_frames, 9))
     labels = {name: load_array(folder / f"{name}.npy") for name in _LABELS if (folder / f"{name}.npy").exists()}
+    faults.report.not_taken(folder, label_like(file.name for file in folder.glob("*.npy") if file.stem not in _LABELS))
     mixed = folder / "real_atom_types.npy"
     frame_types = load_integers(mixed) if mixed.exists() else np.tile(types, (n_frames, 1))
     for name, array in {"box": boxes, "real_atom_types": frame_types, **labels}.items():

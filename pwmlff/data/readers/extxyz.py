@@ -10,18 +10,24 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, check_last_number, place
+from pwmlff.data.readers.common import Faults, check_last_number, label_like, place
 from pwmlff.errors import DataFormatError
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 _PROPERTIES = re.compile(r'Properties="?([^\s"]+)')
 _COUNT = re.compile(r"\s*[0-9]{1,12}\s*")
 _PBC = re.compile(r"""(?<!\S)pbc=("[^"]*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|\S+)""", re.IGNORECASE)
+_TAKEN = frozenset(
+    ("energy", "free_energy", "forces", "force", "virial", "virials", "stress", "energies", "atomic_energies")
+)
 _YES_OR_NO = ("T", "F", "TRUE", "FALSE", "1", "0")
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 
@@ -91,6 +97,7 @@ def _parse(path: Path, index: int, line: int, rows: list[str], fault: str, fault
     energy = _energy(results, place(path, index, line + 1))
     if "free_energy" in results and energy != results["free_energy"]:
         faults.report.note(path, "`energy` and `free_energy` differ; `energy` is used")
+    faults.report.not_taken(path, _not_taken(atoms, rows))
     return Frame(
         atomic_numbers=atoms.numbers,
         positions=atoms.positions,
@@ -135,6 +142,19 @@ def _energy(results: dict[str, Any], where: str) -> float | None:
         return float(np.asarray(energy).item())
     except (TypeError, ValueError):
         raise DataFormatError(f"{where}: `energy` is '{str(energy)[:60]}', expected one number") from None
+
+
+def _not_taken(atoms: Atoms, rows: list[str]) -> set[str]:
+    """Names of keys and columns that may be labels and are not read."""
+    names = {f"column {name}" for name in label_like(atoms.arrays) - _TAKEN}
+    names |= {f"key {name}" for name in label_like(atoms.info) - _TAKEN}
+    named = _PROPERTIES.search(rows[1])
+    if named is not None:
+        n_columns = sum(int(count) for count in named[1].split(":")[2::3])
+        n_more = len(rows[2].split()) - n_columns
+        if n_more > 0:
+            names.add(f"{n_more} columns that `Properties` does not declare")
+    return names
 
 
 def _first(results: dict[str, Any], *names: str) -> Any:

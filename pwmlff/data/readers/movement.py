@@ -79,7 +79,7 @@ def _parsed(path: Path, faults: Faults) -> Iterator[MovementFrame]:
         sections: dict[str, int] = {}
         frame = faults.attempt(_parse, block, sections, where=block.where())
         if frame is not None:
-            yield _with_stress(block, sections, frame)
+            yield _with_stress(block, sections, frame, faults)
 
 
 def _split_frames(path: Path) -> Iterator[_Block]:
@@ -199,13 +199,15 @@ def _note_atomic_energies(frames: list[MovementFrame]) -> str:
     )
 
 
-def _with_stress(block: _Block, sections: dict[str, int], frame: Frame) -> MovementFrame:
+def _with_stress(block: _Block, sections: dict[str, int], frame: Frame, faults: Faults) -> MovementFrame:
     """Add what the decision on the stress sign needs."""
     first = sections["lattice"] + 1
     parts = [line.partition("stress") for line in block.lines[first : first + 3]]
     stress = pressure = None
     if all(part[1] for part in parts):
         stress = _matrix([part[2].rpartition(":")[2] for part in parts])
+        if stress is None:
+            faults.report.note(block.path, f"the stress of frame {block.index} is no 3 x 3 numbers: no virial there")
     if "pressure internal" in sections:
         begin = sections["pressure internal"] + 1
         pressure = _matrix(block.lines[begin : begin + 3])

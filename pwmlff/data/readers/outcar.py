@@ -183,7 +183,7 @@ def read_outcar(path: Path, faults: Faults) -> Iterator[Frame]:
         if step.not_reached or (not step.converged and 0 < parser.n_scf_max <= step.n_scf):
             n_unconverged += 1
             continue
-        frame = faults.attempt(_frame, parser, step, where=place(path, step.index, step.line))
+        frame = faults.attempt(_frame, parser, step, faults, where=place(path, step.index, step.line))
         if frame is not None:
             yield frame
     if n_unconverged:
@@ -199,7 +199,7 @@ def read_outcar(path: Path, faults: Faults) -> Iterator[Frame]:
         )
 
 
-def _frame(parser: _Parser, step: _Step) -> Frame:
+def _frame(parser: _Parser, step: _Step, faults: Faults) -> Frame:
     path, where = parser.path, place(parser.path, step.index, step.table_line)
     if len(step.table) != sum(parser.counts):
         raise DataFormatError(f"{where}: {len(step.table)} rows of forces, expected {sum(parser.counts)}")
@@ -218,19 +218,22 @@ def _frame(parser: _Parser, step: _Step) -> Frame:
         cell=cell,
         energy=energy,
         forces=table[:, 3:],
-        virial=_virial(step, float(abs(np.linalg.det(cell)))),
+        virial=_virial(step, float(abs(np.linalg.det(cell))), path, faults),
         source=str(path),
         index=step.index,
         line=step.line or step.table_line,
     )
 
 
-def _virial(step: _Step, volume: float) -> NDArray[np.float64] | None:
+def _virial(step: _Step, volume: float, path: Path, faults: Faults) -> NDArray[np.float64] | None:
     """The virial in eV from the order xx yy zz xy yz zx."""
     values = [float(word) for word in _FLOAT.findall(step.total)]
     if len(values) != 6:
         values = [float(word) * volume / EV_PER_A3_IN_KBAR for word in _FLOAT.findall(step.kbar)]
     if len(values) != 6:
+        if step.total or step.kbar:
+            text = " ".join((step.kbar or step.total).split())[:60]
+            faults.report.note(path, f"the stress of step {step.index} is '{text}', not six numbers: no virial there")
         return None
     xx, yy, zz, xy, yz, zx = values
     return np.array([[xx, xy, zx], [xy, yy, yz], [zx, yz, zz]])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, frame_row, load_array, load_integers
+from pwmlff.data.readers.common import Faults, frame_row, label_like, load_array, load_integers
 from pwmlff.errors import DataFormatError
 
 _FILES = {"energy": "energies", "forces": "forces", "virial": "virials", "atomic_energies": "ei"}
@@ -46,6 +46,8 @@ def _read_folder(folder: Path, faults: Faults) -> Iterator[Frame]:
     labels = {
         label: load_array(folder / f"{name}.npy") for label, name in _FILES.items() if (folder / f"{name}.npy").exists()
     }
+    others = (file.name for file in folder.glob("*.npy") if file.stem not in _FILES.values())
+    faults.report.not_taken(folder, label_like(others))
     for name, array in {"lattice": cells, **{_FILES[label]: array for label, array in labels.items()}}.items():
         if len(array) != n_frames:
             raise DataFormatError(f"{folder / name}.npy has {len(array)} frames, position.npy has {n_frames}")
