@@ -23,7 +23,7 @@ from pwmlff.device import choose_device
 from pwmlff.errors import ModelFileError
 from pwmlff.launch import is_restart
 from pwmlff.models import Potential, build_potential
-from pwmlff.models.files import ModelFile, read_model
+from pwmlff.models.files import ModelFile, read_model, refuse_exported
 from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.loss import QUANTITIES
@@ -85,6 +85,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
 
 
 def _start_model(path: Path) -> ModelFile:
+    refuse_exported(path, "which cannot be trained; start from the checkpoint it was made from")
     model = read_model(path)
     kind = model.potential.network.untrainable
     if kind:
