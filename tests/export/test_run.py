@@ -224,6 +224,18 @@ def test_commands_that_want_a_checkpoint(checkpoint: Path) -> None:
             assert message in " ".join(result.output.split())
 
 
+def test_commands_that_evaluate_ask_for_trust(tmp_path: Path) -> None:
+    code = export_potential(Potential(Pairwise(), ELEMENTS), tmp_path / "code.pt")
+    (tmp_path / "pair.xyz").write_text('2\nLattice="9 0 0 0 9 0 0 0 9" pbc="T T T"\nCu 0 0 0\nAu 2 1 0\n')
+    command = ["infer", str(code), str(tmp_path / "pair.xyz")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert "if you trust who wrote it, say --trust" in " ".join(result.output.split())
+    result = CliRunner().invoke(app, [*command, "--trust"])
+    assert result.exit_code == 0, result.output
+    assert "energy" in result.output
+
+
 def test_full_disk(checkpoint: Path) -> None:
     """In a process whose files may not grow beyond a size: one line, the old file, and nothing else."""
     output = checkpoint.with_name("model.pt")
