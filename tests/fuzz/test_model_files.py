@@ -255,7 +255,8 @@ def test_the_plugin_says_what_python_says(files: dict[str, bytes], tmp_path: Pat
             continue
         path.write_bytes(content)
         refused, reason = run_lammps(path), read_and_use(path)
-        assert bool(refused) == bool(reason), f"{path.name}: LAMMPS says '{refused}', Python '{reason}'"
+        # the plugin does not read all that metadata say, such as units and training data
+        assert reason or not refused, f"{path.name}: LAMMPS says '{refused}', Python '{reason}'"
         n_taken += not refused
         path.unlink()
     assert n_taken > 0

@@ -1,6 +1,6 @@
 """What an exported model says about itself: read before anything of the model is used.
 
-`metadata.json` is a JSON object with the keys of `ModelMetadata`. What is refused here, the plugin refuses too
+`metadata.json` is a JSON object with the keys of `ModelMetadata`. Of what the plugin reads it refuses the same
 (`lammps_plugin/exported_metadata.cpp`).
 """
 
