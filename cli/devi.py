@@ -31,6 +31,9 @@ def devi(
     ] = None,
     freq: Annotated[int, typer.Option(min=1, help="Evaluate every N-th frame.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<number>.")] = "auto",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run code that an exported model without kernels holds; see docs/trust.md.")
+    ] = False,
 ) -> None:
     """Recompute the model deviation of a committee over a trajectory, as the pair style writes it during a run."""
     from pwmlff.device import choose_device
@@ -49,6 +52,7 @@ def devi(
         elements=None if elements is None else elements.replace(",", " ").split(),
         every=freq,
         device=choose_device(device),
+        trust=trust,
     )
     typer.echo(
         f"{summary.n_frames} frames, {len(models)} models -> {printable(str(output))}\n"

@@ -28,10 +28,11 @@ def export(
 ) -> None:
     """Write a model as TorchScript, which LAMMPS and the ASE calculator run."""
     from pwmlff.export import export_model
-    from pwmlff.models.files import read_model
+    from pwmlff.models.files.exported import read_metadata
 
     path = export_model(model, output, dtype)
-    metadata = read_model(path).metadata
-    assert metadata is not None  # just written
+    metadata = read_metadata(path)
     typer.echo(printable(f"{path}: {metadata.model_type}, {metadata.dtype}, cutoff {metadata.cutoff:g} Å, checked"))
     typer.echo(printable(f"LAMMPS: pair_style pwmlff {path}\n        pair_coeff * * {' '.join(metadata.elements)}"))
+    if metadata.family is None:
+        typer.echo("it has no kernels and is run as code: --trust, trust=True or 'trust yes' where it is used")

@@ -24,6 +24,9 @@ def infer(
         Path | None, typer.Option("--output", "-o", help="Write the structure with its results to an extended XYZ.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<number>.")] = "auto",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run code that an exported model without kernels holds; see docs/trust.md.")
+    ] = False,
 ) -> None:
     """Predict the energy, atomic energies, forces, virial and stress of one structure."""
     from pwmlff.data.structures import read_structure
@@ -37,7 +40,7 @@ def infer(
 
     if format_of(structure):
         raise ConfigError(f"'{structure}' is a model, expected a structure: pwmlff infer MODEL STRUCTURE")
-    potential = load_model(model, choose_device(device))
+    potential = load_model(model, choose_device(device), trust)
     names = None if elements is None else elements.replace(",", " ").split()
     notes: list[str] = []
     frame = read_structure(structure, format=format, elements=names, notes=notes)

@@ -45,6 +45,9 @@ def test(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Drop unusable frames and list them.")] = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw parity plots.")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<number>.")] = "auto",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run code that an exported model without kernels holds; see docs/trust.md.")
+    ] = False,
 ) -> None:
     """Compare a model's energies, forces and virials with labels.
 
@@ -61,7 +64,7 @@ def test(
 
     request = _read_request(model, data or [], format, output)
     _check_paths(request)
-    potential = load_model(request.model, choose_device(device))
+    potential = load_model(request.model, choose_device(device), trust)
     reading = ReadReport()
     frames = read_frames(request.data, format=request.format, skip_bad=skip_bad, report=reading)
     notes = Console(stderr=True)

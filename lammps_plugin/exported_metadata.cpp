@@ -4,12 +4,23 @@
 
 #include "json.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <stdexcept>
+#include <string_view>
 
 using namespace LAMMPS_NS;
 
 namespace {
+
+constexpr std::size_t LONGEST_NAME = 100;
+constexpr double LARGEST_CUTOFF = 20.0;    // Angstrom; as in run files
+constexpr std::string_view SYMBOLS =
+    " H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
+    "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf "
+    "Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og ";
 
 void expect(bool condition, const std::string &message)
 {
@@ -27,7 +38,25 @@ std::string text(const json &metadata, const std::string &name)
 {
   const json &value = field(metadata, name);
   expect(value.is_string(), "its " + name + " is not a text");
-  return value.get<std::string>();
+  const std::string result = value.get<std::string>();
+  expect(result.size() <= LONGEST_NAME &&
+             std::all_of(result.begin(), result.end(), [](char c) { return ' ' <= c && c <= '~'; }),
+         "its " + name + " is not a name of up to " + std::to_string(LONGEST_NAME) +
+             " printable characters");
+  return result;
+}
+
+bool is_element(const std::string &name)
+{
+  return !name.empty() && name.find(' ') == std::string::npos &&
+         SYMBOLS.find(" " + name + " ") != std::string_view::npos;
+}
+
+std::int64_t whole_number(const json &size)
+{
+  if (!size.is_number_unsigned() || size.get<std::uint64_t>() > INT64_MAX)
+    throw std::runtime_error("its shape holds something that is no size");
+  return size.get<std::int64_t>();
 }
 
 void check_version(const json &metadata)
@@ -48,18 +77,23 @@ ModelMetadata model_of(const json &metadata)
   expect(cutoff.is_number() && std::isfinite(cutoff.get<double>()) && cutoff.get<double>() > 0.0,
          "its cutoff is not a positive number");
   model.cutoff = cutoff.get<double>();
+  expect(model.cutoff <= LARGEST_CUTOFF,
+         "its cutoff is " + cutoff.dump() + " Angstrom, expected at most 20");
 
   const json &elements = field(metadata, "elements");
   expect(elements.is_array() && !elements.empty(), "its element list is empty");
   for (const json &element : elements) {
     expect(element.is_string(), "its element list holds something that is not a name");
-    model.elements.push_back(element.get<std::string>());
+    const std::string name = element.get<std::string>();
+    expect(is_element(name), "its element list holds '" + name + "', which is no element");
+    expect(std::find(model.elements.begin(), model.elements.end(), name) == model.elements.end(),
+           "its element list holds '" + name + "' twice");
+    model.elements.push_back(name);
   }
 
-  const json &dtype = field(metadata, "dtype");
-  expect(dtype == "float64" || dtype == "mixed" || dtype == "float32",
-         "its dtype is " + dtype.dump() + ", expected \"float64\", \"mixed\" or \"float32\"");
-  model.dtype = dtype.get<std::string>();
+  model.dtype = text(metadata, "dtype");
+  expect(model.dtype == "float64" || model.dtype == "mixed" || model.dtype == "float32",
+         "its dtype is \"" + model.dtype + "\", expected \"float64\", \"mixed\" or \"float32\"");
   model.has_tables = metadata.contains("table") && !metadata["table"].is_null();
   model.model_type = text(metadata, "model_type");
   return model;
@@ -68,13 +102,14 @@ ModelMetadata model_of(const json &metadata)
 std::map<std::string, ArrayEntry> arrays_of(const json &metadata)
 {
   std::map<std::string, ArrayEntry> arrays;
+  expect(field(metadata, "arrays").is_object(), "its arrays are no table");
   for (const auto &item : field(metadata, "arrays").items()) {
     ArrayEntry &entry = arrays[item.key()];
     try {
       item.value().at("record").get_to(entry.record);
       item.value().at("dtype").get_to(entry.dtype);
-      item.value().at("shape").get_to(entry.shape);
-    } catch (const json::exception &error) {
+      for (const json &size : item.value().at("shape")) entry.shape.push_back(whole_number(size));
+    } catch (const std::exception &error) {
       expect(false, "its array '" + item.key() + "' cannot be found (" + error.what() + ")");
     }
   }

@@ -3,20 +3,18 @@
 #include "model_digest.h"
 
 #include "sha256.h"
+#include "zip_archive.h"
 
 #include <stdexcept>
 
-void LAMMPS_NS::check_digest(std::string_view metadata,
-                             const std::map<std::string, std::string_view> &tensors,
-                             std::string_view expected)
+using namespace LAMMPS_NS;
+
+void LAMMPS_NS::check_digest(std::string_view file)
 {
   Sha256 sha;
-  sha.update(metadata.data(), metadata.size());
-  for (const auto &[name, bytes] : tensors) {
-    sha.update(name.data(), name.size());
-    sha.update(bytes.data(), bytes.size());
-  }
-  if (sha.hex_digest() != expected)
+  const std::size_t n_covered = file.size() - ZipArchive::COMMENT_SIZE;
+  sha.update(file.data(), n_covered);
+  if (sha.hex_digest() != file.substr(n_covered))
     throw std::runtime_error("it is damaged or was altered: its SHA-256 does not match; export "
                              "the model again with `pwmlff export`");
 }

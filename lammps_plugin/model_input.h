@@ -16,11 +16,9 @@
 
 namespace LAMMPS_NS {
 
-// A model that only its own TorchScript code computes. Its digest covers tensors that only torch
-// finds in the archive, so who loads it compares them.
+// A model that only its own TorchScript code computes: a program of whoever wrote the file.
 struct ScriptModel {
   std::string_view archive;
-  std::string metadata_text, digest;
 };
 
 struct ModelInput {

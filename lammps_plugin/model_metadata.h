@@ -18,6 +18,9 @@ struct ModelMetadata {
   double cutoff = 0.0;                  // Angstrom
   bool has_tables = false;              // a compressed model
 
+  // throws std::runtime_error where pairs beyond the cutoff would add to energies
+  void check_reach(double reach) const;
+
   // throws std::runtime_error where the elements are not as many as the model has weights for
   void check_number_of_elements(std::int64_t n_with_weights) const;
 };

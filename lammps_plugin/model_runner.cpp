@@ -49,20 +49,26 @@ std::unique_ptr<const pwmlff::Evaluator> evaluator_of(const pwmlff::StoredModel 
   } catch (const std::runtime_error &error) {
     refuse_arrays(error.what());
   }
+  const pwmlff::Extent extent = pwmlff::extent(model);
   // an index beyond them would read foreign memory
-  metadata.check_number_of_elements(evaluator->n_types());
+  metadata.check_number_of_elements(extent.n_types);
+  metadata.check_reach(extent.reach);
   return evaluator;
 }
 
 }    // namespace
 
 std::unique_ptr<ModelRunner> LAMMPS_NS::make_model_runner(const ModelInput &input, Backend backend,
-                                                          int cuda)
+                                                          int cuda, bool trust)
 {
   if (!input.stored()) {
     if (backend == Backend::NATIVE)
       throw std::runtime_error("backend native was asked for, but it has no native form (see the "
                                "manual of the pair style); use 'backend torch'");
+    if (!trust)
+      throw std::runtime_error("it is TorchScript of a " + input.metadata.model_type +
+                               ", which pwmlff has no kernels for: a program that can do anything "
+                               "you can; if you trust who wrote it, add 'trust yes' to pair_style");
     return make_torch_runner(input, cuda);
   }
   auto evaluator = evaluator_of(*input.stored(), input.metadata);

@@ -40,8 +40,10 @@ class ModelRunner {
 enum class Backend { AUTO, NATIVE, TORCH };
 
 // `cuda` < 0 for the processor, otherwise any number: it is dealt over the devices that are there.
-// Throws std::runtime_error with one line for the user.
-std::unique_ptr<ModelRunner> make_model_runner(const ModelInput &input, Backend backend, int cuda);
+// Code of the file is run only where `trust` is set. Throws std::runtime_error with one line for
+// the user.
+std::unique_ptr<ModelRunner> make_model_runner(const ModelInput &input, Backend backend, int cuda,
+                                               bool trust);
 
 }    // namespace LAMMPS_NS
 

@@ -87,6 +87,10 @@ std::map<std::string, Setter> setters_of(PairArguments &result, LAMMPS *lmp)
        [&result, lmp](const std::string &value) {
          result.out_freq = number("out_freq", value, 0, lmp);
        }},
+      {"trust",
+       [&result, lmp](const std::string &value) {
+         result.trust = choice<bool>("trust", value, {{"no", false}, {"yes", true}}, lmp);
+       }},
   };
 }
 

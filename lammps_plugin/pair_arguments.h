@@ -22,6 +22,7 @@ struct PairArguments {
   int block_pairs = 0;    // 0: chosen by device and number of threads
   bool cuda = false;
   Backend backend = Backend::AUTO;
+  bool trust = false;    // the code in files of models without kernels may run
 
   // ends in error->all() when something is missing, unknown, given twice or no number
   static PairArguments parse(int narg, char **arg, LAMMPS *lmp);

@@ -25,6 +25,16 @@ using namespace LAMMPS_NS;
 
 namespace {
 
+constexpr std::size_t LONGEST_MESSAGE = 800;
+
+// what a file says of itself may be in a message
+std::string one_line(std::string text)
+{
+  for (char &character : text)
+    if (static_cast<unsigned char>(character) < ' ' || character == 127) character = '?';
+  return text.size() <= LONGEST_MESSAGE ? text : text.substr(0, LONGEST_MESSAGE) + "...";
+}
+
 std::string join(const std::vector<std::string> &names)
 {
   std::string text;
@@ -96,7 +106,8 @@ void PairPWMLFF::load_model(const std::string &path, int cuda)
   std::string problem;
   try {
     const ModelInput input = read_model(ModelSource(path, world));
-    member.runner = make_model_runner(input, impl_->arguments.backend, cuda);
+    member.runner =
+        make_model_runner(input, impl_->arguments.backend, cuda, impl_->arguments.trust);
   } catch (const CannotRead &failure) {
     problem = "cannot read model file '" + path + "': " + failure.what();
     if (is_cut_by_lammps(path)) problem += std::string("; ") + PATH_ADVICE;
@@ -107,7 +118,7 @@ void PairPWMLFF::load_model(const std::string &path, int cuda)
   int n_failed = 0;
   const int has_failed = !problem.empty();
   MPI_Allreduce(&has_failed, &n_failed, 1, MPI_INT, MPI_SUM, world);
-  const std::string message = "pair_style pwmlff: " + problem;
+  const std::string message = "pair_style pwmlff: " + one_line(problem);
   if (n_failed == comm->nprocs) error->all(FLERR, message);
   if (has_failed) error->one(FLERR, message);
 

@@ -2,7 +2,6 @@
 
 #include "script_runner.h"
 
-#include "model_digest.h"
 #include "torch_tensors.h"
 
 #include <ATen/Parallel.h>
@@ -13,9 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <stdexcept>
-#include <vector>
 
 using namespace LAMMPS_NS;
 
@@ -63,26 +60,12 @@ torch::jit::Module read_module(std::string_view archive)
   }
 }
 
-void check_digest_of(const torch::jit::Module &module, const ScriptModel &script)
-{
-  std::vector<at::Tensor> kept;    // views point into them
-  std::map<std::string, std::string_view> tensors;
-  const auto add = [&](const std::string &name, const at::Tensor &tensor) {
-    kept.push_back(tensor.detach().contiguous());
-    tensors[name] = {static_cast<const char *>(kept.back().const_data_ptr()), kept.back().nbytes()};
-  };
-  for (const auto &entry : module.named_parameters()) add(entry.name, entry.value);
-  for (const auto &entry : module.named_buffers()) add(entry.name, entry.value);
-  check_digest(script.metadata_text, tensors, script.digest);
-}
-
 }    // namespace
 
 ScriptRunner::ScriptRunner(const ModelInput &input, int cuda)
     : ModelRunner(input.metadata), device_(torch_device(cuda)),
       module_(read_module(std::get<ScriptModel>(input.model).archive))
 {
-  check_digest_of(module_, std::get<ScriptModel>(input.model));
   check_number_of_elements();
   module_.eval();
   module_.to(device_);

@@ -15,7 +15,7 @@ namespace LAMMPS_NS {
 // deprecated, and has the powers of the code in the file.
 class ScriptRunner final : public ModelRunner {
  public:
-  // throws std::runtime_error where torch or the digest refuse the file
+  // throws std::runtime_error where torch refuses the file
   ScriptRunner(const ModelInput &input, int cuda);
 
   void evaluate(PairBlock &block, BlockResult &result) override;

@@ -11,6 +11,8 @@ using namespace LAMMPS_NS;
 
 namespace {
 
+constexpr std::size_t LARGEST_RANK = 8;
+
 pwmlff::DType dtype_of(const std::string &name, const ArrayEntry &entry)
 {
   try {
@@ -23,9 +25,10 @@ pwmlff::DType dtype_of(const std::string &name, const ArrayEntry &entry)
 // in bytes
 std::size_t size_of(const std::string &name, const pwmlff::Shape &shape, std::size_t item)
 {
+  if (shape.size() > LARGEST_RANK) refuse_arrays("the shape of '" + name + "'");
   std::size_t size = item;
   for (const std::int64_t n : shape) {
-    if (n < 0 || (n > 0 && size > SIZE_MAX / static_cast<std::size_t>(n)))
+    if (n <= 0 || size > SIZE_MAX / static_cast<std::size_t>(n))
       refuse_arrays("the shape of '" + name + "'");
     size *= static_cast<std::size_t>(n);
   }
@@ -34,8 +37,8 @@ std::size_t size_of(const std::string &name, const pwmlff::Shape &shape, std::si
 
 }    // namespace
 
-StoredArray LAMMPS_NS::find_array(const std::string &name, const ArrayEntry &entry,
-                                  const ZipArchive &archive)
+pwmlff::Array LAMMPS_NS::find_array(const std::string &name, const ArrayEntry &entry,
+                                    const ZipArchive &archive)
 {
   const pwmlff::DType dtype = dtype_of(name, entry);
   const auto item = static_cast<std::size_t>(pwmlff::dtype_size(dtype));
@@ -47,5 +50,5 @@ StoredArray LAMMPS_NS::find_array(const std::string &name, const ArrayEntry &ent
                   std::to_string(size));
   if (reinterpret_cast<std::uintptr_t>(bytes->data()) % item != 0)
     refuse_arrays("the numbers of '" + name + "' are not aligned in the file");
-  return {{dtype, entry.shape, bytes->data()}, *bytes};
+  return {dtype, entry.shape, bytes->data()};
 }

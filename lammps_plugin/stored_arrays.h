@@ -9,17 +9,12 @@
 #include "stored_model.hpp"
 
 #include <string>
-#include <string_view>
 
 namespace LAMMPS_NS {
 
-struct StoredArray {
-  pwmlff::Array array;    // points into the file, as do the bytes
-  std::string_view bytes;
-};
-
-// Throws std::runtime_error where the array is not in the file as the entry says.
-StoredArray find_array(const std::string &name, const ArrayEntry &entry, const ZipArchive &archive);
+// Points into the file. Throws std::runtime_error where the array is not there as the entry says.
+pwmlff::Array find_array(const std::string &name, const ArrayEntry &entry,
+                         const ZipArchive &archive);
 
 }    // namespace LAMMPS_NS
 

@@ -5,7 +5,6 @@
 
 #include "zip_archive.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 
@@ -13,9 +12,9 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-constexpr std::size_t END_SIZE = 22, DIRECTORY_SIZE = 46, LOCAL_SIZE = 30, LONGEST_COMMENT = 65535;
-constexpr std::string_view END_MARK("PK\5\6", 4), DIRECTORY_MARK("PK\1\2", 4),
-    LOCAL_MARK("PK\3\4", 4);
+constexpr std::size_t END_SIZE = 22, DIRECTORY_SIZE = 46, LOCAL_SIZE = 30, END_64_SIZE = 76;
+constexpr std::string_view END_MARK("PK\5\6", 4), END_64_MARK("PK\6\6", 4),
+    DIRECTORY_MARK("PK\1\2", 4), LOCAL_MARK("PK\3\4", 4);
 
 [[noreturn]] void fail(const std::string &reason)
 {
@@ -42,31 +41,52 @@ std::size_t number(std::string_view bytes, std::size_t position, int n_bytes)
 
 std::string_view end_of_directory(std::string_view content)
 {
-  const std::size_t searched = std::min(content.size(), END_SIZE + LONGEST_COMMENT);
-  const std::size_t end = content.substr(content.size() - searched).rfind(END_MARK);
-  if (end == std::string_view::npos) fail("its table of contents is missing");
-  return part(content, content.size() - searched + end, END_SIZE, "its table of contents");
+  constexpr std::size_t size = END_SIZE + ZipArchive::COMMENT_SIZE;
+  const std::string_view end =
+      content.size() < size ? "" : content.substr(content.size() - size, END_SIZE);
+  if (end.substr(0, 4) != END_MARK || number(end, 20, 2) != ZipArchive::COMMENT_SIZE)
+    fail("it does not end in the SHA-256 of `pwmlff export`");
+  return end;
+}
+
+// Between the table of contents and its end nothing lies but, as torch writes it, the 64-bit form
+// of the end, which says the same.
+void check_end_64(std::string_view rest, std::size_t size, std::size_t n_entries, std::size_t start)
+{
+  if (rest.size() < size) fail("its table of contents ends beyond the end of the file");
+  rest.remove_prefix(size);
+  if (rest.empty()) return;
+  if (rest.size() != END_64_SIZE || rest.substr(0, 4) != END_64_MARK ||
+      number(rest, 32, 8) != n_entries || number(rest, 40, 8) != size ||
+      number(rest, 48, 8) != start)
+    fail("its table of contents is not at its end");
 }
 
 }    // namespace
 
-ZipArchive::ZipArchive(std::string_view content) : content_(content)
+ZipArchive::ZipArchive(std::string_view content)
 {
   const std::string_view end = end_of_directory(content);
-  const std::size_t n_entries = number(end, 10, 2);
+  const std::size_t n_entries = number(end, 10, 2), start = number(end, 16, 4);
   const std::string_view directory =
-      part(content, number(end, 16, 4), number(end, 12, 4), "its table of contents");
+      part(content, start, number(end, 12, 4), "its table of contents");
+  const auto end_start = static_cast<std::size_t>(end.data() - content.data());
+  if (start > end_start) fail("its table of contents ends beyond the end of the file");
+  check_end_64(content.substr(start, end_start - start), directory.size(), n_entries, start);
+  content_ = content.substr(0, start);
   std::size_t position = 0;
   for (std::size_t k = 0; k < n_entries; k++) {
     const std::string_view fixed = part(directory, position, DIRECTORY_SIZE, "an entry's record");
     if (fixed.substr(0, 4) != DIRECTORY_MARK) fail("its table of contents is garbled");
     const std::size_t name_size = number(fixed, 28, 2);
     const std::string name(part(directory, position + DIRECTORY_SIZE, name_size, "a name"));
-    const Entry entry{number(fixed, 42, 4), number(fixed, 24, 4), number(fixed, 10, 2) == 0};
+    const Entry entry{number(fixed, 42, 4), number(fixed, 24, 4),
+                      number(fixed, 10, 2) == 0 && number(fixed, 20, 4) == number(fixed, 24, 4)};
     if (!entries_.emplace(name.substr(name.find('/') + 1), entry).second)
       fail("'" + name + "' is there twice");
     position += DIRECTORY_SIZE + name_size + number(fixed, 30, 2) + number(fixed, 32, 2);
   }
+  if (position != directory.size()) fail("its table of contents is longer than its entries");
 }
 
 std::optional<std::string_view> ZipArchive::find(const std::string &path) const

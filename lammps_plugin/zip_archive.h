@@ -11,9 +11,12 @@
 namespace LAMMPS_NS {
 
 // Finds the entries of a zip file in memory. Only stored ones are handed out, which need no
-// unpacking and no copy: TorchScript stores tensors and extra files so.
+// unpacking and no copy: TorchScript stores tensors and extra files so. The file ends in a comment
+// of a fixed size, so there is one place only where its table of contents can be.
 class ZipArchive {
  public:
+  static constexpr std::size_t COMMENT_SIZE = 64;
+
   // `content` must outlive the archive; throws std::runtime_error where it is no intact zip file
   explicit ZipArchive(std::string_view content);
 
@@ -27,7 +30,7 @@ class ZipArchive {
     bool is_stored;
   };
 
-  std::string_view content_;
+  std::string_view content_;    // up to the table of contents
   std::map<std::string, Entry> entries_;
 };
 

@@ -21,7 +21,7 @@ from pwmlff.data.readers import read_frames
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models import Potential, name_of
 from pwmlff.models.base import Tabulation
-from pwmlff.models.files import ModelFile, read_model
+from pwmlff.models.files import ModelFile, read_model, refuse_exported
 from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.tables import Order, TableSummary
 
@@ -87,6 +87,7 @@ def compress_model(
     source, output = Path(checkpoint_path), _output(Path(save))
     if output.resolve() == source.resolve():
         raise ConfigError(f"'{output}' is the model to compress; name another file with -s")
+    refuse_exported(source, "which cannot be compressed; compress its checkpoint, and export that")
     model = read_model(source)
     original = model.potential.frozen()
     tabulation = original.network.tabulation()

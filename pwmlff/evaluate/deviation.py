@@ -68,16 +68,17 @@ class Committee:
     Args:
         paths: Model files of any kind.
         device: Where to put them.
+        trust: Whether code in their files may be run, see `read_model`.
 
     Raises:
         ConfigError: There are fewer than two models.
-        ModelFileError: A file is missing, damaged, or no model.
+        ModelFileError: A file is missing, damaged, no model, or needs trust.
     """
 
-    def __init__(self, paths: Sequence[Path], device: torch.device) -> None:
+    def __init__(self, paths: Sequence[Path], device: torch.device, trust: bool = False) -> None:
         if len(paths) < 2:
             raise ConfigError(f"model deviation needs at least two models, got {len(paths)}")
-        self.members = {path: PairModel.load(path, device) for path in paths}
+        self.members = {path: PairModel.load(path, device, trust) for path in paths}
         if len(self.members) < len(paths):
             raise ConfigError("a model is named twice; a committee needs different models")
 
@@ -128,6 +129,7 @@ def write_deviation(
     elements: Sequence[str] | None = None,
     every: int = 1,
     device: torch.device | None = None,
+    trust: bool = False,
 ) -> DeviationSummary:
     """Write the model deviation of a committee along a trajectory, one row per frame as it is read.
 
@@ -139,6 +141,7 @@ def write_deviation(
         elements: Symbols of the types 1, 2, ... of a dump.
         every: Evaluate every n-th frame.
         device: Where to run; the CPU when None.
+        trust: Whether code in model files may be run, see `read_model`.
 
     Raises:
         ConfigError: Fewer than two models, or the output would replace an input.
@@ -148,7 +151,7 @@ def write_deviation(
     if format not in COLUMNS:
         raise ConfigError(f"unknown format '{format}' of a deviation file; {did_you_mean(format, COLUMNS)}")
     check_output(output, (*models, trajectory))
-    committee = Committee(models, device or torch.device("cpu"))
+    committee = Committee(models, device or torch.device("cpu"), trust)
     summary = DeviationSummary()
     for step, deviation in write_rows(
         output,

@@ -23,7 +23,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.evaluate.rows import check_output, write_rows
 from pwmlff.models.derivatives import predict
-from pwmlff.models.files import read_model
+from pwmlff.models.files import read_model, refuse_exported
 from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.kalman_filter import KalmanFilter
 
@@ -55,6 +55,7 @@ class KalmanUncertainty:
         """
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"the part of the atoms is {self.fraction}, expected a number in (0, 1]")
+        refuse_exported(self.path, "which has no covariance P; name the last checkpoint of a run with LKF or GKF")
         checkpoint = read_model(self.path)
         state = checkpoint.state.get("optimizer", {}).get("filter")
         if state is None:

@@ -57,13 +57,13 @@ class PairModel:
     potential: Potential
 
     @classmethod
-    def load(cls, path: Path | str, device: torch.device) -> PairModel:
-        """Load a model file of any kind.
+    def load(cls, path: Path | str, device: torch.device, trust: bool = False) -> PairModel:
+        """Load a model file of any kind; arguments as in `load_model`.
 
         Raises:
-            ModelFileError: The file is missing, damaged, or no model.
+            ModelFileError: The file is missing, damaged, no model, or needs trust.
         """
-        return cls(load_model(path, device))
+        return cls(load_model(path, device, trust))
 
     @classmethod
     def of_potential(cls, potential: Potential, device: torch.device) -> PairModel:

@@ -21,7 +21,7 @@ from pwmlff.errors import ModelFileError
 from pwmlff.export.precision import PRECISIONS, choose_precision, in_precision
 from pwmlff.models import Potential, name_of
 from pwmlff.models.base import differentiate
-from pwmlff.models.files import read_model
+from pwmlff.models.files import read_model, refuse_exported
 from pwmlff.models.files.exported import arrays_of, load_exported, write_exported
 from pwmlff.models.files.metadata import ModelMetadata, TableMetadata
 
@@ -45,12 +45,8 @@ def export_model(model_path: Path | str, output: Path | str | None = None, dtype
             computes other numbers than its source.
     """
     model_path = Path(model_path)
+    refuse_exported(model_path, "so it is exported already; for another precision export its checkpoint")
     source = read_model(model_path)
-    if source.metadata is not None:
-        raise ModelFileError(
-            f"'{model_path}' is exported already, in {source.metadata.dtype}; for another precision export the "
-            "checkpoint it was made from"
-        )
     return export_potential(
         source.potential,
         Path(output) if output else model_path.with_suffix(SUFFIX),
@@ -102,7 +98,7 @@ def export_potential(
         output.parent.mkdir(parents=True, exist_ok=True)
         _sweep(output)
         write_exported(temporary, frozen, stored, metadata)
-        _check_numbers(frozen, load_exported(temporary).potential, PRECISIONS[dtype].tolerance, output)
+        _check_numbers(frozen, load_exported(temporary, trust=True).potential, PRECISIONS[dtype].tolerance, output)
         os.replace(temporary, output)
     except OSError as error:
         raise ModelFileError(f"cannot write '{output}': {error}") from error

@@ -42,21 +42,22 @@ class PwmlffCalculator(Calculator):
     Args:
         model: Checkpoint of `pwmlff train`, `.pt` file of `pwmlff export`, or a potential in memory, which is copied.
         device: auto, cpu, cuda or cuda:<number>; auto takes a GPU when there is one.
+        trust: Whether the code in an exported model without kernels may be run; see docs/trust.md.
 
     Raises:
-        ModelFileError: The file is missing, damaged, or no model.
+        ModelFileError: The file is missing, damaged, no model, or needs trust.
         ConfigError: No such device.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
     ignored_changes = {"initial_charges", "initial_magmoms"}  # the model does not depend on them
 
-    def __init__(self, model: Path | str | Potential, *, device: str = "auto") -> None:
+    def __init__(self, model: Path | str | Potential, *, device: str = "auto", trust: bool = False) -> None:
         super().__init__()
         self._source = model if isinstance(model, Potential) else Path(model).absolute()
-        self._model = _load(self._source, device)
+        self._model = _load(self._source, device, trust)
         name = type(model.network).__name__ if isinstance(model, Potential) else str(self._source)
-        self.parameters.update(model=name, device=device)
+        self.parameters.update(model=name, device=device, trust=trust)
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -139,14 +140,14 @@ class PwmlffCalculator(Calculator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read the model again."""
         self.__dict__.update(state)
-        self._model = _load(self._source, self.parameters["device"])
+        self._model = _load(self._source, self.parameters["device"], self.parameters["trust"])
 
 
-def _load(source: Path | Potential, device: str) -> PairModel:
+def _load(source: Path | Potential, device: str, trust: bool) -> PairModel:
     chosen = choose_device(device)
     if isinstance(source, Potential):
         return PairModel.of_potential(source, chosen)
-    return PairModel.load(source, chosen)
+    return PairModel.load(source, chosen, trust)
 
 
 def _stresses(result: AtomResult, volume: float) -> dict[str, Any]:

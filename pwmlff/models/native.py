@@ -115,6 +115,17 @@ class StoredNetwork(ExportedNetwork):
         """Return the arrays in the precision they are stored in."""
         return self._stored
 
+    def check(self, n_elements: int) -> None:
+        """Raise ValueError where the arrays are not for so many elements, or reach beyond the cutoff."""
+        native = self._evaluator.native
+        if native is None:  # the twins have no such questions, and read no memory of others
+            return
+        n_types, reach = native.extent()
+        if n_types != n_elements:
+            raise ValueError(f"it names {n_elements} elements, but has weights for {n_types}")
+        if not reach <= self.cutoff * (1 + 1e-9):
+            raise ValueError(f"its cutoff is {self.cutoff} Å, but its arrays reach to {reach} Å")
+
     def evaluate(self, *pairs: Tensor) -> tuple[Tensor, Tensor]:
         """See the base."""
         return self._evaluator(*pairs)

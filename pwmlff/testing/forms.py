@@ -91,9 +91,9 @@ def native(potential: Potential) -> PairForm:
     return PairForm(frozen.energies_and_gradients, potential.elements, potential.cutoff)
 
 
-def exported(path: Path | str) -> PairForm:
-    """Return the form of an exported model in Python."""
-    potential = read_model(path).potential
+def exported(path: Path | str, trust: bool = False) -> PairForm:
+    """Return the form of an exported model in Python; `trust` as in `read_model`."""
+    potential = read_model(path, trust).potential
     return PairForm(potential.energies_and_gradients, potential.elements, potential.cutoff)
 
 
@@ -147,5 +147,9 @@ def subject_of(
     if form == "native":
         return Subject(form=native(potential), **settings)
     path = export_potential(potential, Path(folder or _folder_until_exit()) / f"{dtype}.pt", dtype)
-    of_file: Form = exported(path) if form == "exported" else LammpsForm(path, potential.elements, ranks=ranks)
+    of_file: Form
+    if form == "exported":
+        of_file = exported(path, trust=True)
+    else:
+        of_file = LammpsForm(path, potential.elements, ranks=ranks, arguments="trust yes")
     return Subject(form=of_file, **settings)

@@ -24,7 +24,7 @@ from pwmlff.device import choose_device
 from pwmlff.errors import ConfigError, ModelFileError, printable
 from pwmlff.launch import is_restart
 from pwmlff.models import Potential, build_potential
-from pwmlff.models.files import ModelFile, read_model
+from pwmlff.models.files import ModelFile, read_model, refuse_exported
 from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.base import UpdateStrategy
@@ -122,6 +122,7 @@ class _RunFrames(NamedTuple):
 
 
 def _start_model(path: Path) -> ModelFile:
+    refuse_exported(path, "which cannot be trained; start from the checkpoint it was made from")
     model = read_model(path)
     kind = model.potential.network.untrainable
     if kind:

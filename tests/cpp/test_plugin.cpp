@@ -1,9 +1,15 @@
 // What the LAMMPS plugin reads: zip archives whatever is in them, SHA-256, metadata.
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 
 #include "exported_metadata.h"
+#include "families.hpp"
 #include "helpers.hpp"
+#include "model_digest.h"
 #include "sha256.h"
 #include "zip_archive.h"
 
@@ -22,6 +28,18 @@ struct Entry {
   int method = 0;
 };
 
+std::string sha256_of(const std::string &text, std::size_t piece) {
+  Sha256 sha;
+  for (std::size_t start = 0; start < text.size(); start += piece)
+    sha.update(text.data() + start, std::min(piece, text.size() - start));
+  return sha.hex_digest();
+}
+
+// With the digest at its end that a file of this content has.
+std::string sealed(const std::string &content) {
+  return content + sha256_of(content, content.size());
+}
+
 // A zip file as PKWARE's APPNOTE describes it; the local headers have an extra field, as TorchScript's have.
 std::string zip_of(const std::vector<Entry> &entries) {
   const auto zeros = [](int n) { return std::string(n, '\0'); };
@@ -34,8 +52,9 @@ std::string zip_of(const std::vector<Entry> &entries) {
     file += "PK\3\4" + zeros(4) + little_endian(method, 2) + zeros(8) + sizes + little_endian(name.size(), 2) +
             little_endian(extra.size(), 2) + name + extra + content;
   }
-  return file + directory + "PK\5\6" + zeros(4) + little_endian(entries.size(), 2) + little_endian(entries.size(), 2) +
-         little_endian(directory.size(), 4) + little_endian(file.size(), 4) + zeros(2);
+  return sealed(file + directory + "PK\5\6" + zeros(4) + little_endian(entries.size(), 2) +
+                little_endian(entries.size(), 2) + little_endian(directory.size(), 4) + little_endian(file.size(), 4) +
+                little_endian(ZipArchive::COMMENT_SIZE, 2));
 }
 
 const std::string kZip = zip_of({{"model/data/0", "0123456789"}, {"model/extra/text", "words"}, {"model/none", ""}});
@@ -59,13 +78,6 @@ bool read(const std::string &bytes) {
     }
   });
   return message.empty();
-}
-
-std::string sha256_of(const std::string &text, std::size_t piece) {
-  Sha256 sha;
-  for (std::size_t start = 0; start < text.size(); start += piece)
-    sha.update(text.data() + start, std::min(piece, text.size() - start));
-  return sha.hex_digest();
 }
 
 const std::string kMetadata = R"({"format_version": 2, "model_type": "DP", "elements": ["Cu", "O"], "cutoff": 6.0,
@@ -93,11 +105,20 @@ TEST_CASE("entries of a zip archive") {
 }
 
 TEST_CASE("zip archives that cannot be used say why") {
-  CHECK_MESSAGE_HAS(message_of([] { ZipArchive archive(""); }), "table of contents is missing");
+  CHECK_MESSAGE_HAS(message_of([] { ZipArchive archive(""); }), "does not end in the SHA-256");
   const std::string twice = zip_of({{"a/x", "1"}, {"b/x", "2"}});
   CHECK_MESSAGE_HAS(message_of([&] { ZipArchive archive(twice); }), "'b/x' is there twice");
   const std::string compressed = zip_of({{"a/x", "1", 8}});
   CHECK_MESSAGE_HAS(message_of([&] { ZipArchive(compressed).find("x"); }), "'x' is compressed");
+}
+
+TEST_CASE("a digest covers every byte") {
+  check_digest(kZip);
+  for (std::size_t position = 0; position < kZip.size(); ++position) {
+    std::string damaged = kZip;
+    damaged[position] = static_cast<char>(damaged[position] ^ 1);
+    CHECK(message_of([&] { check_digest(damaged); }) != "");
+  }
 }
 
 TEST_CASE("truncated zip archives are never read beyond their end") {
@@ -156,6 +177,14 @@ TEST_CASE("metadata that cannot be used say why") {
   CHECK_MESSAGE_HAS(complaint(with("_version\": 2", "_version\": \"2\"")), "format_version is not a number");
   CHECK_MESSAGE_HAS(complaint(with("\"cutoff\"", "\"cutofF\"")), "lacks 'cutoff'");
   CHECK_MESSAGE_HAS(complaint(with("6.0", "-6.0")), "cutoff is not a positive number");
+  CHECK_MESSAGE_HAS(complaint(with("6.0", "1000")), "cutoff is 1000 Angstrom, expected at most 20");
+  CHECK_MESSAGE_HAS(complaint(with("\"Cu\"", "\"Xx\"")), "'Xx', which is no element");
+  CHECK_MESSAGE_HAS(complaint(with("\"Cu\"", "\"O\"")), "holds 'O' twice");
+  CHECK_MESSAGE_HAS(complaint(with("[2]", "[18446744073709551615]")), "'mean' cannot be found");
+  CHECK_MESSAGE_HAS(complaint(with("[2]", "[1e30]")), "'mean' cannot be found");
+  CHECK_MESSAGE_HAS(complaint(with("\"DP\"", "\"D\\nP\"")), "model_type is not a name");
+  CHECK_MESSAGE_HAS(complaint(with("\"mixed\"", std::string(100000, '['))), "not valid JSON");
+  CHECK_MESSAGE_HAS(complaint(with("\"mixed\"", std::string(100000, '[') + std::string(100000, ']'))), "is not a text");
   CHECK_MESSAGE_HAS(complaint(with("6.0", "1e999")), "not valid JSON");
   CHECK_MESSAGE_HAS(complaint(with("[\"Cu\", \"O\"]", "[]")), "element list is empty");
   CHECK_MESSAGE_HAS(complaint(with("\"O\"", "8")), "not a name");
@@ -178,4 +207,155 @@ TEST_CASE("metadata of other kinds of values end in a message, never in another 
   for (const std::string &old : values)
     for (const char *other : {"null", "true", "-1", "1e300", "\"\"", "[]", "[[]]", "{}", "[null]", "[-1.5]"})
       complaint(with(old, other));
+}
+
+namespace {
+
+// A small Deep Potential of two types as a file has it: names, and shapes in the order of the JSON text.
+struct Stored {
+  std::map<std::string, std::vector<double>> numbers;
+  std::map<std::string, std::vector<std::int64_t>> integers;
+  std::map<std::string, pwmlff::Shape> shapes;
+
+  pwmlff::StoredModel model() const {
+    pwmlff::StoredModel result{"dp", {}};
+    for (const auto &[name, values] : numbers)
+      result.arrays[name] = {pwmlff::DType::float64, shapes.at(name), values.data()};
+    for (const auto &[name, values] : integers)
+      result.arrays[name] = {pwmlff::DType::int64, shapes.at(name), values.data()};
+    return result;
+  }
+
+  void set(const std::string &name, pwmlff::Shape shape, std::vector<double> values) {
+    numbers[name] = std::move(values);
+    shapes[name] = std::move(shape);
+  }
+  void set_integers(const std::string &name, pwmlff::Shape shape, std::vector<std::int64_t> values) {
+    integers[name] = std::move(values);
+    shapes[name] = std::move(shape);
+  }
+};
+
+Stored small_model(bool has_tables) {
+  Stored stored;
+  stored.set("switch", {2}, {0.5, 4.0});
+  stored.set("mean", {2}, {0.1, 0.2});
+  stored.set("scale", {2, 4}, std::vector<double>(8, 0.7));
+  stored.set("n_neighbors", {}, {12});
+  stored.set("energy_shift", {2}, {-1, -2});
+  stored.set("repulsion.range", {2}, {0.7, 1.4});
+  stored.set("repulsion.charges", {2}, {29, 8});
+  stored.set("repulsion.strength", {}, {14.4});
+  stored.set_integers("n_axis", {}, {2});
+  stored.set_integers("double_geometry", {}, {1});
+  stored.set("fitting", {2, 3 * 10 + 4}, random_numbers<double>(2 * 34, 1));
+  stored.set_integers("fitting.widths", {1}, {3});
+  stored.set_integers("fitting.activation", {}, {0});
+  if (has_tables) {
+    stored.set("tables", {8, 4, 4}, random_numbers<double>(128, 2));
+    stored.set("tables.grids", {2, 3}, {0, 3, 1, 0, 3, 1});
+    stored.set("tables.dx", {}, {0.1});
+  } else {
+    stored.set("embedding", {4, 2 * 3 + 4 * 4}, random_numbers<double>(4 * 22, 2));
+    stored.set_integers("embedding.widths", {2}, {2, 4});
+    stored.set_integers("embedding.activation", {}, {1});
+  }
+  return stored;
+}
+
+// Evaluates a model that is accepted: then nothing may lie outside of its arrays. Returns why it is not.
+std::string evaluate(const Stored &stored) {
+  return message_of([&] {
+    const pwmlff::StoredModel model = stored.model();
+    model.check_finite();
+    const auto evaluator = pwmlff::make_evaluator(model);
+    CHECK(pwmlff::extent(model).n_types == evaluator->n_types());
+    const double vectors[] = {1, 0.5, 0, -1, -0.5, 0};
+    const std::int64_t start[] = {0, 1, 2}, types[] = {0, evaluator->n_types() - 1};
+    const std::int64_t pair_types[] = {types[1], types[0]};
+    double energies[2], gradients[6];
+    evaluator->evaluate({vectors, start, pair_types, types}, energies, gradients, 0, 2);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("stored models that cannot be say why") {
+  const std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+  for (const bool has_tables : {false, true}) {
+    const Stored good = small_model(has_tables);
+    CHECK(evaluate(good) == "");
+    CHECK(pwmlff::extent(good.model()).reach == 4.0);
+    const auto with_integers = [&](const std::string &name, std::vector<std::int64_t> values) {
+      Stored bad = good;
+      bad.set_integers(name, bad.shapes[name].empty() ? pwmlff::Shape{} : pwmlff::Shape{std::int64_t(values.size())},
+                       values);
+      return evaluate(bad);
+    };
+    CHECK_MESSAGE_HAS(with_integers("fitting.widths", {1000000, -17, 14, 32}), "layers of 1 to 16384 neurons");
+    CHECK_MESSAGE_HAS(with_integers("fitting.widths", {16384, 16384, 16384}), "the array 'fitting'");
+    CHECK_MESSAGE_HAS(with_integers("fitting.widths", std::vector<std::int64_t>(101, 1)), "1 to 100 layers");
+    for (const std::int64_t n_axis : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{5}, largest})
+      CHECK_MESSAGE_HAS(with_integers("n_axis", {n_axis}), "axis features");
+    const auto with = [&](const std::string &name, std::size_t index, double value) {
+      Stored bad = good;
+      bad.numbers[name][index] = value;
+      return evaluate(bad);
+    };
+    for (const auto &[name, values] : good.numbers)
+      CHECK_MESSAGE_HAS(with(name, values.size() - 1, NAN), "'" + name + "' of the dp model holds a number");
+    CHECK_MESSAGE_HAS(with("scale", 3, 0), "a scale above 0");
+    CHECK_MESSAGE_HAS(with("n_neighbors", 0, 0), "a number of neighbours above 0");
+    CHECK_MESSAGE_HAS(with("switch", 0, 4), "a switch from an inner to an outer radius");
+    CHECK_MESSAGE_HAS(with("repulsion.charges", 0, -1), "nuclear charges above 0");
+    if (!has_tables) continue;
+    for (const double count : {-1.0, 2.5, 4.0, 1e300})
+      CHECK_MESSAGE_HAS(with("tables.grids", 1, count), "the dp model");
+    CHECK_MESSAGE_HAS(with("tables.dx", 0, 0), "intervals of a width");
+  }
+}
+
+TEST_CASE("stored models with any numbers and shapes are refused, or evaluated within their arrays") {
+  std::mt19937 generator(3);
+  const auto pick = [&](auto &map) {
+    auto entry = map.begin();
+    std::advance(entry, generator() % map.size());
+    return entry;
+  };
+  const double odd[] = {0, -1, 1e-300, 1e300, 1e18, 2.5, 3, 1};
+  const std::int64_t odd_integers[] = {0, -1, 1, 2, 3, 5, 1 << 14, std::int64_t{1} << 62, -(std::int64_t{1} << 62)};
+  for (int trial = 0; trial < 20000; ++trial) {
+    Stored stored = small_model(trial % 2 == 0);
+    for (unsigned change = 0; change <= generator() % 3; ++change) {
+      switch (generator() % 5) {
+        case 0: {
+          auto &values = pick(stored.numbers)->second;
+          values[generator() % values.size()] = odd[generator() % std::size(odd)];
+          break;
+        }
+        case 1:
+        case 2: {
+          auto &values = pick(stored.integers)->second;
+          values[generator() % values.size()] = odd_integers[generator() % std::size(odd_integers)];
+          break;
+        }
+        case 3: {  // another number of dimensions, of as many numbers
+          auto &[name, shape] = *pick(stored.shapes);
+          if (generator() % 2 == 0)
+            shape.push_back(1);
+          else if (!shape.empty() && shape.front() % 2 == 0)
+            shape.front() /= 2;  // fewer than there are
+          break;
+        }
+        default: {
+          const std::string name = pick(stored.shapes)->first;
+          stored.numbers.erase(name);
+          stored.integers.erase(name);
+          stored.shapes.erase(name);
+        }
+      }
+      if (stored.numbers.empty() || stored.integers.empty()) break;
+    }
+    evaluate(stored);
+  }
 }

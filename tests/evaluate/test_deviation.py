@@ -71,7 +71,7 @@ def write_xyz(path: Path, frames: list[Frame]) -> Path:
 
 
 def test_definition(potentials: list[Potential], models: list[Path], two_element_frames: list[Frame]) -> None:
-    committee = Committee(models, CPU)
+    committee = Committee(models, CPU, trust=True)
     for frame in two_element_frames:
         deviation, wanted = committee.deviation(frame), expected(potentials, frame)
         assert deviation.keys() == wanted.keys()
@@ -102,7 +102,7 @@ def test_file(
     tmp_path: Path,
 ) -> None:
     trajectory, output = write_xyz(tmp_path / "traj.xyz", two_element_frames), tmp_path / "model_devi.out"
-    summary = write_deviation(models, trajectory, output, format=format)
+    summary = write_deviation(models, trajectory, output, format=format, trust=True)
     lines = output.read_text().splitlines()
     assert lines[0].split() == [first, *COLUMNS[format]]
     assert lines[0].startswith(first)
@@ -138,8 +138,8 @@ def test_lammps_dump_gives_the_rows_of_the_same_xyz(
             file.write(f"{min(0, yz)} {ly + max(0, yz)} {xz}\n0 {lz} {yz}\nITEM: ATOMS id type x y z\n")
             for i, (position, kind) in enumerate(zip(positions, types, strict=True)):
                 file.write(f"{i + 1} {kind} {' '.join(map(str, position))}\n")
-    write_deviation(models, dump, tmp_path / "dump.out", format="pwact", elements=["Au", "Cu"])
-    write_deviation(models, write_xyz(tmp_path / "t.xyz", frames), tmp_path / "xyz.out", format="pwact")
+    write_deviation(models, dump, tmp_path / "dump.out", format="pwact", elements=["Au", "Cu"], trust=True)
+    write_deviation(models, write_xyz(tmp_path / "t.xyz", frames), tmp_path / "xyz.out", format="pwact", trust=True)
     from_dump, from_xyz = (np.loadtxt(tmp_path / name, skiprows=1) for name in ("dump.out", "xyz.out"))
     np.testing.assert_array_equal(from_dump[:, 0], [0, 100, 200])
     np.testing.assert_allclose(from_dump[:, 1:], from_xyz[:, 1:], rtol=1e-6, atol=1e-8)
@@ -147,7 +147,7 @@ def test_lammps_dump_gives_the_rows_of_the_same_xyz(
 
 def test_every_nth_frame(models: list[Path], cu_frames: list[Frame], tmp_path: Path) -> None:
     trajectory = write_xyz(tmp_path / "traj.xyz", cu_frames)
-    write_deviation(models, trajectory, tmp_path / "out", every=4)
+    write_deviation(models, trajectory, tmp_path / "out", every=4, trust=True)
     np.testing.assert_array_equal(np.loadtxt(tmp_path / "out")[:, 0], [0, 4])
 
 
@@ -155,7 +155,7 @@ def test_rows_before_a_fault_are_kept(models: list[Path], cu_frames: list[Frame]
     trajectory, output = write_xyz(tmp_path / "traj.xyz", cu_frames), tmp_path / "out"
     trajectory.write_text(trajectory.read_text()[:-100])
     with pytest.raises(DataFormatError, match="may be truncated"):
-        write_deviation(models, trajectory, output)
+        write_deviation(models, trajectory, output, trust=True)
     assert len(output.read_text().splitlines()) == 1 + 5
 
 
@@ -168,15 +168,15 @@ def test_mistakes(models: list[Path], two_element_frames: list[Frame], tmp_path:
     with pytest.raises(ConfigError, match="named twice"):
         write_deviation([models[0], models[0]], trajectory, output)
     with pytest.raises(ConfigError, match=r"unknown format 'dpgem'.*did you mean 'dpgen'"):
-        write_deviation(models, trajectory, output, format="dpgem")
+        write_deviation(models, trajectory, output, format="dpgem", trust=True)
     with pytest.raises(ConfigError, match="would replace an input"):
-        write_deviation(models, trajectory, trajectory)
+        write_deviation(models, trajectory, trajectory, trust=True)
     with pytest.raises(ModelFileError, match=r"absent\.ckpt"):
         write_deviation([models[0], tmp_path / "absent.ckpt"], trajectory, output)
     with pytest.raises(DataFormatError, match="no trajectory"):
-        write_deviation(models, tmp_path / "absent.dump", output)
+        write_deviation(models, tmp_path / "absent.dump", output, trust=True)
     silver = tmp_path / "silver.xyz"
     ase.io.write(silver, Atoms("Ag2", [[0, 0, 0], [0, 0, 2.8]]))
     with pytest.raises(DataFormatError, match=r"holds Ag, but the model '.*0\.ckpt' knows only Cu, Au; all models"):
-        write_deviation(models, silver, output)
+        write_deviation(models, silver, output, trust=True)
     assert output.read_text() == "an earlier result"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +24,10 @@ from pwmlff.export import export_model, export_potential
 from pwmlff.models import MODELS, Potential, build_potential, predict
 from pwmlff.models.base import Network
 from pwmlff.models.derivatives import forces_from_gradients
+from pwmlff.models.files.archive import DIGEST_SIZE, with_digest
 from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.files.exported import load_exported
-from pwmlff.models.files.metadata import METADATA_FILE, ModelMetadata, digest
+from pwmlff.models.files.metadata import METADATA_FILE, ModelMetadata
 
 ELEMENTS = ("Cu", "Au")
 
@@ -88,7 +91,7 @@ def test_computes_the_same(tmp_path: Path, batch: Batch, model_type: str, dtype:
 
 def test_another_kind_of_model(tmp_path: Path, batch: Batch) -> None:
     potential = Potential(Pairwise(), ELEMENTS)
-    exported = load_exported(export_potential(potential, tmp_path / "pair.pt"))
+    exported = load_exported(export_potential(potential, tmp_path / "pair.pt"), trust=True)
     assert exported.metadata.model_type == "Pairwise"
     assert exported.metadata.family is None
     energies, gradients = exported.potential.energies_and_gradients(*batch.pairs)
@@ -160,18 +163,23 @@ def test_source_is_unchanged(tmp_path: Path) -> None:
     assert all(parameter.requires_grad for parameter in potential.parameters())
 
 
+def sealed(content: bytes) -> bytes:
+    """Let the digest be that of the content."""
+    return with_digest(content[:-DIGEST_SIZE])
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda content: content[:-200], "truncated"),
         (lambda content: b"", "cannot be read"),
-        (lambda content: content.replace(b'"format_version": 2', b'"format_version": 9'), "format version 9"),
+        (lambda content: sealed(content.replace(b'"format_version": 2', b'"format_version": 9')), "format version 9"),
         (
-            lambda content: content.replace(b'"format_version": 2', b'"format_version": 1'),
+            lambda content: sealed(content.replace(b'"format_version": 2', b'"format_version": 1')),
             "export the checkpoint again",
         ),
         (lambda content: content.replace(b'"cutoff": 4.0', b'"cutoff": 4.5'), "SHA-256 does not match"),
-        (lambda content: content.replace(b'"cutoff"', b'"cutofF"'), "incomplete"),
+        (lambda content: sealed(content.replace(b'"cutoff"', b'"cutofF"')), "incomplete"),
     ],
 )
 def test_bad_file(tmp_path: Path, damage: Callable[[bytes], bytes], message: str) -> None:
@@ -189,7 +197,7 @@ def test_missing_file(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_of_others(tmp_path: Path) -> None:
     torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "linear.pt"))
-    with pytest.raises(ModelFileError, match="without pwmlff metadata"):
+    with pytest.raises(ModelFileError, match="does not end in the SHA-256 of `pwmlff export`"):
         load_exported(tmp_path / "linear.pt")
 
 
@@ -202,21 +210,53 @@ def test_metadata_is_readable_json(tmp_path: Path) -> None:
     assert ModelMetadata.from_json(json.dumps(content), path).elements == ELEMENTS
 
 
-def test_digest_depends_on_names_numbers_and_metadata() -> None:
-    tensors = {"a": torch.tensor([1.0]), "b": torch.tensor([2.0])}
-    reordered = dict(reversed(tensors.items()))
-    assert digest("x", tensors) == digest("x", reordered)
-    others = [
-        digest("y", tensors),
-        digest("x", {**tensors, "b": torch.tensor([3.0])}),
-        digest("x", {"a": tensors["a"]}),
-    ]
-    assert digest("x", tensors) not in others
-
-
 def test_command(checkpoint: Path) -> None:
     output = checkpoint.with_name("out.pt")
     result = CliRunner().invoke(app, ["export", str(checkpoint), "-o", str(output)])
     assert result.exit_code == 0, result.output
     assert output.is_file()
     assert "pair_coeff * * Cu Au" in result.output
+
+
+def test_commands_that_want_a_checkpoint(checkpoint: Path) -> None:
+    """Of an exported model with or without code, and of a file that is none."""
+    exported = export_model(checkpoint)
+    code = export_potential(Potential(Pairwise(), ELEMENTS), checkpoint.with_name("code.pt"))
+    nothing = checkpoint.with_name("nothing.pt")
+    nothing.write_bytes(b"PK\x03\x04 but no archive")
+    for command in ("export", "compress"):
+        for path, message in (
+            (exported, "is an exported model, "),
+            (code, "is an exported model, "),
+            (nothing, "it may be truncated or no exported model"),
+        ):
+            result = CliRunner().invoke(app, [command, str(path)])
+            assert result.exit_code == 1
+            assert message in " ".join(result.output.split())
+
+
+def test_commands_that_evaluate_ask_for_trust(tmp_path: Path) -> None:
+    code = export_potential(Potential(Pairwise(), ELEMENTS), tmp_path / "code.pt")
+    (tmp_path / "pair.xyz").write_text('2\nLattice="9 0 0 0 9 0 0 0 9" pbc="T T T"\nCu 0 0 0\nAu 2 1 0\n')
+    command = ["infer", str(code), str(tmp_path / "pair.xyz")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert "if you trust who wrote it, say --trust" in " ".join(result.output.split())
+    result = CliRunner().invoke(app, [*command, "--trust"])
+    assert result.exit_code == 0, result.output
+    assert "energy" in result.output
+
+
+def test_full_disk(checkpoint: Path) -> None:
+    """In a process whose files may not grow beyond a size: one line, the old file, and nothing else."""
+    output = checkpoint.with_name("model.pt")
+    output.write_bytes(b"old")
+    before = sorted(checkpoint.parent.iterdir())
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from pwmlff.cli.main import main; main()"
+    command = [sys.executable, "-c", limit, "export", str(checkpoint), "-o", str(output)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stderr
+    assert f"cannot write '{output}': [Errno 27] File too large" in " ".join(run.stderr.split())
+    assert output.read_bytes() == b"old"
+    assert sorted(checkpoint.parent.iterdir()) == before

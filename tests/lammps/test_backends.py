@@ -143,7 +143,7 @@ def test_runs_where_torch_is_not(
     run = run_bare(f"units metal\n{STYLE.format(style=path)}", libraries)
     assert "native kernels" in run.stdout
     assert run.returncode == 0
-    run = run_bare(f"units metal\n{STYLE.format(style=model)}", libraries)
+    run = run_bare(f"units metal\n{STYLE.format(style=f'{model} trust yes')}", libraries)
     assert "it needs torch, whose library cannot be loaded: " in run.stdout + run.stderr
     assert "libpwmlff_lammps_torch.so: cannot open shared object file" in run.stdout + run.stderr
 

@@ -16,7 +16,7 @@ from pwmlff.models.files import read_model
 
 def brute_force(atoms: Atoms, path: Path) -> tuple[float, np.ndarray]:
     """Return energy and forces from a plain loop over images, which shares no code with any neighbour list."""
-    exported = read_model(path).potential
+    exported = read_model(path, trust=True).potential
     cutoff, elements = exported.cutoff, exported.elements
     # lengths of the dual vectors: inverse distances between the faces of the cell
     duals = np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)

@@ -141,7 +141,7 @@ velocity all create 900 1 loop geom
 run 8
 """
     run_script(crystal, script(committee, "out_freq 4 out_file lammps.out", tail=tail))
-    write_deviation(committee, tmp_path / "dump.lammpstrj", tmp_path / "python.out")
+    write_deviation(committee, tmp_path / "dump.lammpstrj", tmp_path / "python.out", trust=True)
     from_lammps, from_python = np.loadtxt(tmp_path / "lammps.out"), np.loadtxt(tmp_path / "python.out")
     assert from_lammps[:, 0].tolist() == [0, 4, 8]
     np.testing.assert_allclose(from_lammps, from_python, rtol=1e-6)

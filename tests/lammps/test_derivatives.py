@@ -101,7 +101,7 @@ run 0
     dump = np.loadtxt(tmp_path / "dump", skiprows=9)
     velocities, kinetic = dump[:, 1:4], dump[:, 4]
 
-    exported = read_model(model).potential
+    exported = read_model(model, trust=True).potential
     batch = collate([make_sample(as_frame(crystal), {29: 0, 8: 1}, exported.cutoff)])
     energies, gradients = exported.energies_and_gradients(*batch.pairs)
     power = (gradients.numpy() * velocities[batch.pair_neighbors.numpy()]).sum(axis=1)

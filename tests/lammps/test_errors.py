@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +11,8 @@ import ase.io
 import pytest
 import torch
 from ase import Atoms
+
+from pwmlff.models.files.archive import DIGEST_SIZE, with_digest
 
 INPUT = """
 units {units}
@@ -49,11 +51,12 @@ def error_of(tmp_path: Path, crystal: Atoms, start_lammps: Callable) -> ErrorOf:
         (lambda content: CHECKPOINT, "it is a checkpoint"),
         (lambda content: _flipped(content, b"\x00\x00\x00\x00\x00\x00\xf0?\x33\x33\x33\x33\x33\x33\xe3?"), "SHA-256"),
         (
-            lambda content: content.replace(b'"format_version": 2', b'"format_version": 1'),
+            lambda content: _sealed(content.replace(b'"format_version": 2', b'"format_version": 1')),
             "format version 1, this plugin reads version 2; export the model again with this version's `pwmlff export`",
         ),
-        (lambda content: content.replace(b'"cutoff": 4.0', b'"cutoff": 5.0'), "SHA-256"),
-        (lambda content: content.replace(b'"cutoff"', b'"catoff"'), "lacks 'cutoff'"),
+        (lambda content: content.replace(b'"cutoff": 4.0', b'"cutoff": 5.0'), "SHA-256 does not match"),
+        (lambda content: _flipped(content, b"constants.pkl"), "SHA-256 does not match"),
+        (lambda content: _sealed(content.replace(b'"cutoff"', b'"catoff"')), "lacks 'cutoff'"),
     ],
 )
 def test_bad_model_file(tmp_path: Path, error_of: ErrorOf, model: Path, damage: object, message: str) -> None:
@@ -67,6 +70,11 @@ def test_bad_model_file(tmp_path: Path, error_of: ErrorOf, model: Path, damage: 
     assert "bad.pt" in error
 
 
+def _sealed(content: bytes) -> bytes:
+    """Let the digest be that of the content."""
+    return with_digest(content[:-DIGEST_SIZE])
+
+
 def _flipped(content: bytes, pattern: bytes) -> bytes:
     """Change one bit of the weights, which hold this pattern."""
     position = content.index(pattern)
@@ -76,7 +84,7 @@ def _flipped(content: bytes, pattern: bytes) -> bytes:
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_of_others(tmp_path: Path, error_of: ErrorOf) -> None:
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "linear.pt"))
-    assert "TorchScript without pwmlff metadata" in error_of("linear.pt")
+    assert "it does not end in the SHA-256 of `pwmlff export`" in error_of("linear.pt")
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
@@ -93,12 +101,20 @@ def test_wrong_elements_in_an_intact_file(
 ) -> None:
     module = torch.jit.load(str(model), _extra_files=(files := {"metadata.json": ""}))
     text = json.dumps(json.loads(files["metadata.json"]) | {"elements": elements})
-    sha = hashlib.sha256(text.encode())
-    for name, tensor in sorted([*module.named_parameters(), *module.named_buffers()]):
-        sha.update(name.encode() + tensor.detach().numpy().tobytes())
-    files = {"metadata.json": text, "sha256": sha.hexdigest()}
-    torch.jit.save(module, str(tmp_path / "other.pt"), _extra_files=files)
+    torch.jit.save(module, buffer := io.BytesIO(), _extra_files={"metadata.json": text})
+    (tmp_path / "other.pt").write_bytes(with_digest(buffer.getvalue()))
     assert message in error_of("other.pt")
+
+
+@pytest.mark.parametrize("trust", ["", " trust no"])
+def test_code_needs_trust(model: Path, start_lammps: Callable, trust: str) -> None:
+    box = "units metal\nregion box block 0 9 0 9 0 9\ncreate_box 2 box\n"
+    run = start_lammps(f"{box}pair_style pwmlff {model}{trust}\n", trust=False)
+    (line,) = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("ERROR")]
+    assert "it is TorchScript of a ManyBody, which pwmlff has no kernels for: a program that can do anything" in line
+    assert "if you trust who wrote it, add 'trust yes' to pair_style" in line
+    run = start_lammps(f"{box}pair_style pwmlff {model} trust yes\npair_coeff * * Cu O\n", trust=False)
+    assert run.returncode == 0, run.stdout
 
 
 def test_missing_file_and_folder(error_of: ErrorOf) -> None:
@@ -111,8 +127,9 @@ def test_missing_file_and_folder(error_of: ErrorOf) -> None:
     [
         (
             "{0} color red",
-            "keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq",
+            "keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq, trust",
         ),
+        ("{0} trust maybe", "keyword 'trust' does not know 'maybe'; choose from: no, yes"),
         ("{0} block_pairs", "keyword 'block_pairs' expects a value"),
         ("{0} block_pairs 0", "'block_pairs' expects a whole number of at least 1, got '0'"),
         ("{0} block_pairs 10x", "'block_pairs' expects a whole number of at least 1, got '10x'"),

@@ -3,7 +3,6 @@ file that has them."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -18,9 +17,10 @@ from ase import Atoms
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.export import export_potential
 from pwmlff.models import MODELS, build_potential
+from pwmlff.models.files.archive import DIGEST_SIZE, with_digest
 
 CUTOFF = 4.6  # Å
-METADATA, DIGEST = "extra/metadata.json", "extra/sha256"
+METADATA = "extra/metadata.json"
 BOX = "units metal\nregion box block 0 9 0 9 0 9\ncreate_box 2 box\n"
 
 Entries = dict[str, bytes]  # of an archive, by path below its one folder
@@ -43,7 +43,7 @@ def error_of(start_lammps: Callable, tmp_path: Path) -> Callable[[str], str]:
     """Return a function that gives the one error line about the model in the file `bad.pt`."""
 
     def find(backend: str = "auto") -> str:
-        run = start_lammps(f"{BOX}pair_style pwmlff bad.pt backend {backend}\n")
+        run = start_lammps(f"{BOX}pair_style pwmlff bad.pt backend {backend}\n", trust=False)
         (line,) = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("ERROR")]
         assert "cannot use model file 'bad.pt': " in line
         return line
@@ -66,16 +66,13 @@ def edited(source: Path, target: Path, edit: Edit, *, offset: int = 0) -> Path:
     metadata = json.loads(entries[METADATA])
     edit(metadata, entries)
     entries[METADATA] = json.dumps(metadata).encode()
-    sha = hashlib.sha256(entries[METADATA])
-    for name in sorted(metadata.get("arrays", {}), key=str.encode):
-        sha.update(name.encode() + entries.get(metadata["arrays"][name].get("record"), b""))
-    entries[DIGEST] = sha.hexdigest().encode()
     with target.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
         for path, content in entries.items():
             entry = zipfile.ZipInfo(f"model/{path}")
             padding = (offset - file.tell() - 34 - len(entry.filename)) % 64
             entry.extra = b"FB" + padding.to_bytes(2, "little") + bytes(padding)
             archive.writestr(entry, content)
+    target.write_bytes(with_digest(target.read_bytes()))
     return target
 
 
@@ -84,9 +81,16 @@ def shift(metadata: dict[str, Any], **changes: object) -> None:
     metadata["arrays"]["energy_shift"].update(changes)
 
 
+def put(metadata: dict[str, Any], entries: Entries, name: str, numbers: np.ndarray) -> None:
+    """Replace an array, and what the metadata say of it."""
+    array = metadata["arrays"][name]
+    array.update(shape=list(numbers.shape), dtype=str(numbers.dtype))
+    entries[array["record"]] = numbers.tobytes()
+
+
 def garble_code(metadata: dict[str, Any], entries: Entries) -> None:
     """Leave nothing of the TorchScript but the arrays."""
-    kept = {METADATA, DIGEST, *(array["record"] for array in metadata["arrays"].values())}
+    kept = {METADATA, *(array["record"] for array in metadata["arrays"].values())}
     garbled = [path for path in entries if path not in kept]
     assert any(path.startswith("code/") for path in garbled)
     for path in garbled:
@@ -133,11 +137,38 @@ def test_arrays_that_make_no_model(
     [
         (lambda m, e: shift(m, shape=[3]), "its arrays cannot be used ('energy_shift' has 16 bytes, expected 24)"),
         (lambda m, e: shift(m, shape=[2**62, 8]), "its arrays cannot be used (the shape of 'energy_shift')"),
-        (lambda m, e: shift(m, shape=[-2, -1]), "its arrays cannot be used (the shape of 'energy_shift')"),
+        (lambda m, e: shift(m, shape=[-2, -1]), "its array 'energy_shift' cannot be found (its shape holds some"),
         (lambda m, e: shift(m, dtype="float16"), "its arrays cannot be used ('energy_shift' has dtype float16)"),
         (lambda m, e: shift(m, record="data/none"), "should be in 'data/none', which is missing)"),
         (lambda m, e: m["arrays"]["energy_shift"].pop("record"), "its array 'energy_shift' cannot be found ("),
         (lambda m, e: shift(m, shape="two"), "its array 'energy_shift' cannot be found ("),
+        (lambda m, e: shift(m, shape=[2.0]), "its array 'energy_shift' cannot be found ("),
+        (lambda m, e: shift(m, shape=[2**64 - 1]), "its array 'energy_shift' cannot be found ("),
+        (lambda m, e: shift(m, shape=[1e30]), "its array 'energy_shift' cannot be found ("),
+        (lambda m, e: shift(m, shape=[1] * 9 + [2]), "its arrays cannot be used (the shape of 'energy_shift')"),
+        (lambda m, e: m.update(cutoff=1000.0), "its cutoff is 1000.0 Angstrom, expected at most 20"),
+        (lambda m, e: m.update(cutoff=4.5), "its cutoff is 4.500000 Angstrom, but its arrays reach to 4.600000"),
+        (lambda m, e: m.update(elements=["Cu", "Xx"]), "its element list holds 'Xx', which is no element"),
+        (lambda m, e: m.update(elements=["Cu", "Cu"]), "its element list holds 'Cu' twice"),
+        (lambda m, e: m.update(model_type="DP\nand more"), "its model_type is not a name of up to 100 printable"),
+        (lambda m, e: m.update(format_version=2**32), "it has format version 4294967296, this plugin reads version 2"),
+        (lambda m, e: m.update(format_version=2**32 + 2), "it has format version 4294967298, this plugin reads"),
+        (lambda m, e: put(m, e, "fitting.widths", np.array([1000000, -17, 14])), "layers of 1 to 16384 neurons, got 1"),
+        (lambda m, e: put(m, e, "fitting.widths", np.array([16384] * 3)), "'fitting' of the dp model is"),
+        (lambda m, e: put(m, e, "fitting.widths", np.array([1] * 101)), "1 to 100 layers in the fitting nets, got 101"),
+        (lambda m, e: put(m, e, "n_axis", np.array(-1)), "axis features, got -1"),
+        (lambda m, e: put(m, e, "n_axis", np.array(2**63 - 1)), "axis features, got 9223372036854775807"),
+        (lambda m, e: put(m, e, "n_neighbors", np.array(0.0)), "a number of neighbours above 0, got 0.0"),
+        (lambda m, e: put(m, e, "scale", np.zeros((2, 4))), "a scale above 0"),
+        (
+            lambda m, e: put(m, e, "energy_shift", np.array([0, np.nan])),
+            "'energy_shift' of the dp model holds a num",
+        ),
+        (
+            lambda m, e: put(m, e, "switch", np.array([0, np.inf])),
+            "'switch' of the dp model holds a number",
+        ),
+        (lambda m, e: put(m, e, "switch", np.array([0.5, 4.8])), "its cutoff is 4.600000 Angstrom, but its arrays rea"),
         (lambda m, e: m.update(family=3), "its family is not a text"),
         (lambda m, e: m.pop("family"), "its metadata lacks 'family'"),
         (lambda m, e: m.pop("arrays"), "its metadata lacks 'arrays'"),
@@ -174,6 +205,11 @@ def flipped(content: bytes, position: int) -> bytes:
     return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
 
 
+def sealed(content: bytes) -> bytes:
+    """Let the digest be that of the content."""
+    return with_digest(content[:-DIGEST_SIZE])
+
+
 def directory(content: bytes) -> int:
     return content.index(b"PK\x01\x02")
 
@@ -182,15 +218,16 @@ def directory(content: bytes) -> int:
     ("damage", "message"),
     [
         (lambda c, start: flipped(c, start), "its SHA-256 does not match"),
-        (lambda c, start: c[: start + 1], "truncated or altered (its table of contents is missing)"),
-        (lambda c, start: c[:-8], "truncated or altered (its table of contents ends beyond the end of the file)"),
+        (lambda c, start: c[: start + 1], "truncated or altered (it does not end in the SHA-256 of `pwmlff export`)"),
+        (lambda c, start: c[:-8], "truncated or altered (it does not end in the SHA-256 of `pwmlff export`)"),
         (lambda c, start: c[:start] + c[start + 64 :], "truncated or altered"),
         (lambda c, start: flipped(c, directory(c) + 1), "truncated or altered (its table of contents is garbled)"),
         (lambda c, start: c.replace(b'"cutoff": 4.6', b'"cutoff": 4.7'), "its SHA-256 does not match"),
         (lambda c, start: c.replace(b'"energy_shift"', b'"energy_shiff"'), "its SHA-256 does not match"),
-        (lambda c, start: c.replace(b'"energy_shift"', b'"energy_shift '), "valid JSON"),
-        (lambda c, start: c.replace(b'"data/', b'"dada/'), "its arrays cannot be used ('"),
-        (lambda c, start: c.replace(b'"int64"', b'"int61"'), "has dtype int61)"),
+        (lambda c, start: flipped(c, c.index(b"data.pkl") + 64), "its SHA-256 does not match"),
+        (lambda c, start: sealed(c.replace(b'"energy_shift"', b'"energy_shift ')), "valid JSON"),
+        (lambda c, start: sealed(c.replace(b'"data/', b'"dada/')), "its arrays cannot be used ('"),
+        (lambda c, start: sealed(c.replace(b'"int64"', b'"int61"')), "has dtype int61)"),
     ],
 )
 @pytest.mark.parametrize("backend", ["native", "torch"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pwmlff import PwmlffCalculator
 from pwmlff.data.batch import Batch, collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.errors import ModelFileError
@@ -17,8 +21,9 @@ from pwmlff.export import export_model, export_potential
 from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential
 from pwmlff.models.base import Network
 from pwmlff.models.files import format_of, read_model
+from pwmlff.models.files.archive import DIGEST_SIZE, Archive, with_digest
 from pwmlff.models.files.checkpoint import save_checkpoint
-from pwmlff.models.files.exported import load_exported
+from pwmlff.models.files.exported import load_exported, read_metadata
 from pwmlff.ops import library
 
 pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
@@ -79,24 +84,70 @@ def test_numbers_are_written_once(tmp_path: Path) -> None:
 
 
 def test_other_models_have_none(tmp_path: Path) -> None:
-    metadata = load_exported(export_potential(Potential(Nothing(), ("Cu",)), tmp_path / "model.pt")).metadata
+    path = export_potential(Potential(Nothing(), ("Cu",)), tmp_path / "model.pt")
+    metadata = load_exported(path, trust=True).metadata
     assert metadata is not None
+    assert metadata == read_metadata(path)
     assert (metadata.family, metadata.arrays) == (None, {})
 
 
-def test_arrays_and_metadata_are_under_the_digest(tmp_path: Path) -> None:
-    path = export_potential(small(), tmp_path / "model.pt")
-    metadata = load_exported(path).metadata
-    assert metadata is not None
+@pytest.mark.parametrize("has_family", [True, False])
+def test_every_byte_is_under_the_digest(tmp_path: Path, has_family: bool) -> None:
+    path = export_potential(small() if has_family else Potential(Nothing(), ("Cu",)), tmp_path / "model.pt")
     content = path.read_bytes()
-    for name in ("fitting", "energy_shift"):
-        start, _ = entry_of(path, "/" + metadata.arrays[name]["record"])
-        path.write_bytes(content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :])
-        with pytest.raises(ModelFileError, match="SHA-256 does not match"):
-            load_exported(path)
-    path.write_bytes(content.replace(b'"cutoff": 4.1', b'"cutoff": 4.2'))
+    Archive(content, path)
+    for position in range(len(content)):
+        damaged = content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+        with pytest.raises(ModelFileError):
+            Archive(damaged, path)
+    # the digits are those of all bytes before them, whoever reads
+    assert hashlib.sha256(content[:-64]).hexdigest().encode() == content[-64:]
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-1], lambda c: c[1:], lambda c: c + b"0", lambda c: c[:100] + c[99:]])
+def test_nothing_can_be_added_or_left_out(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = export_potential(small(), tmp_path / "model.pt")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ModelFileError):
+        read_model(path)
+
+
+def test_the_digest_comes_before_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = export_potential(Potential(Nothing(), ("Cu",)), tmp_path / "model.pt")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"data.pkl") + 100] ^= 1
+    path.write_bytes(bytes(content))
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("the code was loaded"))
     with pytest.raises(ModelFileError, match="SHA-256 does not match"):
-        load_exported(path)
+        load_exported(path, trust=True)
+
+
+def test_entries_that_are_there_twice_or_compressed(tmp_path: Path) -> None:
+    path = export_potential(small(), tmp_path / "model.pt")
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    for compression, more, message in (
+        (zipfile.ZIP_STORED, "other/extra/metadata.json", "'extra/metadata.json' is there twice"),
+        (zipfile.ZIP_DEFLATED, "other/more", "'extra/metadata.json' is compressed"),
+    ):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", compression) as archive:
+            for name, content in {**entries, more: b"{}"}.items():
+                archive.writestr(name, content)
+        path.write_bytes(with_digest(buffer.getvalue()))
+        with pytest.raises(ModelFileError, match=message):
+            read_model(path)
+
+
+def test_code_needs_trust(tmp_path: Path) -> None:
+    path = export_potential(Potential(Nothing(), ("Cu",)), tmp_path / "model.pt")
+    for read in (load_exported, read_model):
+        with pytest.raises(ModelFileError, match=r"TorchScript of a Nothing, which pwmlff has no kernels.*say --trust"):
+            read(path)
+        assert read(path, trust=True).potential.elements == ["Cu"]
+    with pytest.raises(ModelFileError, match="say --trust"):
+        PwmlffCalculator(path)
+    assert PwmlffCalculator(path, trust=True).cutoff == 3.0
 
 
 def test_the_code_of_a_model_with_a_family_is_not_touched(tmp_path: Path, batch: Batch) -> None:
@@ -105,7 +156,7 @@ def test_the_code_of_a_model_with_a_family_is_not_touched(tmp_path: Path, batch:
     content = bytearray(path.read_bytes())
     start, end = entry_of(path, "/data.pkl")
     content[start:end] = b"\xff" * (end - start)
-    path.write_bytes(bytes(content))
+    path.write_bytes(with_digest(bytes(content[:-DIGEST_SIZE])))
     for values, others in zip(
         load_exported(path).potential.energies_and_gradients(*batch.pairs), expected, strict=True
     ):
@@ -135,5 +186,5 @@ def test_every_kind_of_file_is_recognised(tmp_path: Path) -> None:
 
 def test_exported_twice(tmp_path: Path) -> None:
     path = export_potential(small(), tmp_path / "model.pt")
-    with pytest.raises(ModelFileError, match="is exported already, in float64; for another precision export the check"):
+    with pytest.raises(ModelFileError, match="is an exported model, so it is exported already; for another precision"):
         export_model(path, tmp_path / "again.pt", "mixed")

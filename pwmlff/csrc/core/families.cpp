@@ -1,5 +1,6 @@
 #include "families.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -14,16 +15,23 @@ namespace {
 struct Family {
   const char *name;
   std::unique_ptr<const Evaluator> (*make_evaluator)(const StoredModel &);
+  Extent (*extent)(const StoredModel &);
 };
 
 constexpr Family kFamilies[] = {
-    {"dp", dp::make_evaluator},
+    {"dp", dp::make_evaluator, dp::extent},
 };
 
 const Family *find(const std::string &name) {
   for (const Family &family : kFamilies)
     if (name == family.name) return &family;
   return nullptr;
+}
+
+const Family &family_of(const StoredModel &model) {
+  const Family *family = find(model.family);
+  if (!family) throw std::runtime_error("this library has no kernels for models of the family '" + model.family + "'");
+  return *family;
 }
 
 // A family's model with what every family may have.
@@ -67,9 +75,13 @@ std::string family_names() {
 }
 
 std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &model) {
-  const Family *family = find(model.family);
-  if (!family) throw std::runtime_error("this library has no kernels for models of the family '" + model.family + "'");
-  return std::make_unique<Potential>(family->make_evaluator(model), model);
+  return std::make_unique<Potential>(family_of(model).make_evaluator(model), model);
+}
+
+Extent extent(const StoredModel &model) {
+  Extent result = family_of(model).extent(model);
+  if (model.has("repulsion.range")) result.reach = std::max(result.reach, Zbl(model, result.n_types).range().outer);
+  return result;
 }
 
 }  // namespace pwmlff

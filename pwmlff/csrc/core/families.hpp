@@ -12,6 +12,7 @@
 #include <string>
 
 #include "evaluator.hpp"
+#include "extent.hpp"
 #include "stored_model.hpp"
 
 namespace pwmlff {
@@ -21,6 +22,9 @@ bool has_family(const std::string &name);
 
 // Of all families with kernels, for messages.
 std::string family_names();
+
+// What a model has to have in common with who uses it. Throws as make_evaluator.
+Extent extent(const StoredModel &model);
 
 // The evaluator has copies of all it needs. Throws std::runtime_error with one line where the family is unknown or an
 // array is missing or does not fit.

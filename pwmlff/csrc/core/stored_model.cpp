@@ -1,5 +1,7 @@
 #include "stored_model.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace pwmlff {
@@ -13,6 +15,12 @@ bool fits(const Shape &shape, const Shape &pattern) {
   for (std::size_t k = 0; k < shape.size(); ++k)
     if (pattern[k] >= 0 && pattern[k] != shape[k]) return false;
   return true;
+}
+
+template <typename Real>
+bool is_finite(const Array &array) {
+  const Real *numbers = array.as<Real>();
+  return std::all_of(numbers, numbers + array.size(), [](Real number) { return std::isfinite(number); });
 }
 
 std::string description(DType dtype, const Shape &shape) {
@@ -81,6 +89,17 @@ std::vector<double> StoredModel::numbers(const std::string &name) const {
 std::vector<std::int64_t> StoredModel::integers(const std::string &name) const {
   const Array &row = array(name, DType::int64, {-1});
   return {row.as<std::int64_t>(), row.as<std::int64_t>() + row.size()};
+}
+
+void StoredModel::check_finite() const {
+  for (const auto &[name, array] : arrays) {
+    const bool is_good = array.dtype == DType::int64     ? true
+                         : array.dtype == DType::float64 ? is_finite<double>(array)
+                                                         : is_finite<float>(array);
+    if (!is_good)
+      throw std::runtime_error("the array '" + name + "' of the " + family +
+                               " model holds a number that is not finite");
+  }
 }
 
 }  // namespace pwmlff

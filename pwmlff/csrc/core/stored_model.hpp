@@ -50,6 +50,9 @@ struct StoredModel {
   std::int64_t integer(const std::string &name) const;                // int64 []
   std::vector<double> numbers(const std::string &name) const;         // float64 [n]
   std::vector<std::int64_t> integers(const std::string &name) const;  // int64 [n]
+
+  // For who reads a file: weights of a training that diverged are not finite either, but are no fault of a file.
+  void check_finite() const;
 };
 
 }  // namespace pwmlff

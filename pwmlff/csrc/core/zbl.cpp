@@ -8,11 +8,14 @@ namespace pwmlff {
 Zbl::Zbl(const StoredModel &model, std::int64_t n_types) : n_types_(n_types) {
   const std::vector<double> radii = model.numbers("repulsion.range"), charges = model.numbers("repulsion.charges");
   const double strength = model.number("repulsion.strength");
-  if (radii.size() != 2 || !(radii[0] < radii[1]))
+  if (radii.size() != 2 || !(0 <= radii[0] && radii[0] < radii[1]))
     throw std::runtime_error("the repulsion expects a range from an inner to an outer radius");
   if (static_cast<std::int64_t>(charges.size()) != n_types)
     throw std::runtime_error("the repulsion has " + std::to_string(charges.size()) + " nuclear charges for " +
                              std::to_string(n_types) + " types");
+  for (const double charge : charges)
+    if (!(charge > 0))
+      throw std::runtime_error("the repulsion expects nuclear charges above 0, got " + std::to_string(charge));
   range_ = {radii[0], radii[1]};
   for (const double z_i : charges)
     for (const double z_j : charges)

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "families.hpp"
+
 #ifdef PWMLFF_WITH_CUDA
 #include "cuda/families.hpp"
 #endif
@@ -65,6 +67,10 @@ std::tuple<at::Tensor, at::Tensor> Model::evaluate(const at::Tensor &vectors, co
   return here.evaluator->evaluate(pairs, here.overflows);
 }
 
+Extent Model::extent() const {
+  return pwmlff::extent(stored_model(family_, arrays_));
+}
+
 Overflows Model::overflows() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   Overflows sum;
@@ -93,6 +99,11 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
       .def(torch::init<std::string, const NamedTensors &>())
       .def("family", [](const Handle &self) { return self->family(); })
       .def("arrays", [](const Handle &self) { return self->arrays(); })
+      .def("extent",
+           [](const Handle &self) {
+             const Extent extent = self->extent();
+             return std::make_tuple(extent.n_types, extent.reach);
+           })
       .def("overflows",
            [](const Handle &self) {
              const Overflows counts = self->overflows();

@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "evaluator.hpp"
+#include "extent.hpp"
 #include "torch/device_evaluator.hpp"
 #include "torch/stored_tensors.hpp"
 
@@ -32,6 +33,8 @@ class __attribute__((visibility("default"))) Model : public torch::CustomClassHo
   // are those of PairTensors. Not recorded for derivatives.
   std::tuple<at::Tensor, at::Tensor> evaluate(const at::Tensor &vectors, const at::Tensor &start,
                                               const at::Tensor &pair_types, const at::Tensor &atom_types);
+
+  Extent extent() const;
 
   // Since it was made, on all devices; waits for them.
   Overflows overflows() const;

@@ -21,17 +21,22 @@ class Format:
     Attributes:
         name: In messages, without an article.
         recognise: Whether a path that exists is of this kind, whole or damaged; looks at the first bytes.
-        read: Reads such a path; raises ModelFileError.
+        read: Reads such a path, told whether its code may be run; raises ModelFileError.
     """
 
     name: str
     recognise: Callable[[Path], bool]
-    read: Callable[[Path], ModelFile]
+    read: Callable[[Path, bool], ModelFile]
+
+
+def _load_checkpoint(path: Path, trust: bool) -> ModelFile:
+    del trust  # there is no code in a checkpoint
+    return checkpoint.load_checkpoint(path)
 
 
 FORMATS = (
     Format("model of pwmlff export", exported.is_exported, exported.load_exported),
-    Format("checkpoint", checkpoint.is_checkpoint, checkpoint.load_checkpoint),
+    Format("checkpoint", checkpoint.is_checkpoint, _load_checkpoint),
 )
 
 
@@ -41,11 +46,15 @@ def format_of(path: Path | str) -> Format | None:
     return next((row for row in FORMATS if row.recognise(path)), None) if path.exists() else None
 
 
-def read_model(path: Path | str) -> ModelFile:
+def read_model(path: Path | str, trust: bool = False) -> ModelFile:
     """Read a model of any kind.
 
+    Args:
+        path: Of the file.
+        trust: Whether code in the file may be run: TorchScript, which only models without kernels need.
+
     Raises:
-        ModelFileError: The file is missing, damaged, or no model.
+        ModelFileError: The file is missing, damaged, no model, or needs trust.
     """
     path = Path(path)
     if not path.exists():
@@ -57,7 +66,23 @@ def read_model(path: Path | str) -> ModelFile:
             f"'{path}' is no model (its first bytes are not those of {kinds}); "
             "the model comes first, then the data: pwmlff test MODEL DATA..., pwmlff infer MODEL STRUCTURE"
         )
-    return row.read(path)
+    return row.read(path, trust)
 
 
-__all__ = ["FORMATS", "Format", "ModelFile", "format_of", "read_model"]
+def refuse_exported(path: Path | str, why: str) -> None:
+    """Say that a command wants a checkpoint; whether an exported model holds code does not matter then.
+
+    Args:
+        path: Of a file of any kind.
+        why: What cannot be done with an exported model, and what to do.
+
+    Raises:
+        ModelFileError: It is an exported model, or a damaged one.
+    """
+    path = Path(path)
+    if path.exists() and exported.is_exported(path):
+        exported.read_metadata(path)
+        raise ModelFileError(f"'{path}' is an exported model, {why}")
+
+
+__all__ = ["FORMATS", "Format", "ModelFile", "format_of", "read_model", "refuse_exported"]

@@ -29,6 +29,7 @@ import pwmlff
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models import DTYPES, Potential, ZBLConfig, build_potential, known_models, name_of
 from pwmlff.models.base import network_dtype
+from pwmlff.models.files.metadata import LARGEST_CUTOFF, one_line
 from pwmlff.models.files.model_file import ModelFile
 
 FORMAT = "pwmlff-checkpoint"
@@ -113,30 +114,51 @@ def load_checkpoint(path: Path | str) -> ModelFile:
     network_class = known_models().get(content["model_key"])
     if network_class is None:
         raise ModelFileError(
-            f"'{path}' holds a {content['model_key']} model{_versions(content)}; "
+            f"'{path}' holds a {one_line(content['model_key'])} model{_versions(content)}; "
             f"this pwmlff has {', '.join(known_models())}"
         )
     weights = {k.removeprefix(_POTENTIAL): v for k, v in tensors.items() if k.startswith(_POTENTIAL)}
+
+    def build() -> Potential:
+        settings = network_class.Config.model_validate(config["model"])
+        return build_potential(
+            content["model_key"], settings, content["elements"], dtype=content["dtype"], zbl=_zbl_config(config)
+        )
+
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
-            potential = build_potential(
-                content["model_key"],
-                network_class.Config.model_validate(config["model"]),
-                content["elements"],
-                dtype=content["dtype"],
-                zbl=_zbl_config(config),
-            )
+            with torch.device("meta"):  # takes no memory, however wide the file says that layers are
+                _check_sizes(build(), weights)
+            potential = build()
         missing, unexpected = potential.load_state_dict(weights, strict=False)
         if missing or unexpected:
             raise ValueError(
                 f"{len(missing)} weights are missing and {len(unexpected)} unknown (such as "
                 f"'{[*missing, *unexpected][0]}')"
             )
-    except (ValueError, KeyError, RuntimeError, ConfigError) as error:
-        reason = " ".join(str(error).split())  # torch reports on several lines
+        _check_elements(content["elements"], potential.cutoff)
+    except (ValueError, KeyError, TypeError, IndexError, ArithmeticError, RuntimeError, ConfigError) as error:
+        reason = one_line(" ".join(str(error).split()))  # torch reports on several lines
         raise ModelFileError(f"the model in '{path}' cannot be built again{_versions(content)}: {reason}") from error
     run = {k.removeprefix(_RUN): v for k, v in tensors.items() if k.startswith(_RUN)}
     return ModelFile(potential, config, run, content["state"], content.get("pwmlff_version", ""))
+
+
+def _check_sizes(potential: Potential, weights: dict[str, Tensor]) -> None:
+    """Raise ValueError where the file's weights are not those of its configuration."""
+    for name, value in potential.state_dict().items():
+        if name in weights and weights[name].shape != value.shape:
+            raise ValueError(f"'{name}' has shape {list(weights[name].shape)}, expected {list(value.shape)}")
+    absent = sum(value.numel() for name, value in potential.state_dict().items() if name not in weights)
+    if absent:
+        raise ValueError(f"{absent} weights are missing")
+
+
+def _check_elements(elements: list[str], cutoff: float) -> None:
+    if not elements or len(set(elements)) < len(elements):
+        raise ValueError(f"its elements are {' '.join(elements)}, expected one or more, each once")
+    if not 0 < cutoff <= LARGEST_CUTOFF:
+        raise ValueError(f"its cutoff is {cutoff} Å, expected up to {LARGEST_CUTOFF} Å")
 
 
 def load_potential(path: Path | str) -> Potential:
@@ -211,23 +233,41 @@ def _read_verified(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             version = _check_format(path, metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, only keys()
     except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"'{path}' is {_guess_content(path)} ({error})") from error
+        raise ModelFileError(f"'{path}' is {_guess_content(path)} ({one_line(error)})") from error
     if metadata.get("sha256") != _fingerprint(metadata.get("content", ""), tensors):
         raise ModelFileError(f"'{path}' is damaged or was altered: its SHA-256 does not match; use another copy")
-    content = json.loads(metadata["content"])
-    for old in range(version, FORMAT_VERSION):
-        content, tensors = _UPGRADES[old](content, tensors)
+    try:
+        content = json.loads(metadata["content"])
+        for old in range(version, FORMAT_VERSION):
+            content, tensors = _UPGRADES[old](content, tensors)
+        _check_content(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"'{path}' holds no usable content ({one_line(error)}); use another copy") from error
     return content, tensors
+
+
+_CONTENT = {"model_key": str, "elements": list, "dtype": str, "config": dict, "state": dict}
+
+
+def _check_content(content: Content) -> None:
+    for key, kind in _CONTENT.items():
+        if not isinstance(content[key], kind):
+            raise TypeError(f"`{key}` is {one_line(repr(content[key]))}, expected a {kind.__name__}")
+    if not all(isinstance(symbol, str) for symbol in content["elements"]):
+        raise TypeError("`elements` holds something that is no name")
+    if content["dtype"] not in DTYPES:
+        raise ValueError(f"`dtype` is {content['dtype']!r}, expected {' or '.join(DTYPES)}")
 
 
 def _check_format(path: Path, metadata: dict[str, str]) -> int:
     if metadata.get("format") != FORMAT:
         raise ModelFileError(f"'{path}' is a safetensors file, but no pwmlff checkpoint")
     version = metadata.get("format_version", "")
-    if not version.isdigit() or not 1 <= int(version) <= FORMAT_VERSION:
+    if version not in {str(number) for number in range(1, FORMAT_VERSION + 1)}:
         raise ModelFileError(
-            f"'{path}' has checkpoint format version {version or 'none'}, this pwmlff reads 1 to {FORMAT_VERSION}"
-            f"{_versions(_unverified_content(metadata))}; use the version of pwmlff that wrote it, or a newer one"
+            f"'{path}' has checkpoint format version {one_line(version or 'none')}, "
+            f"this pwmlff reads 1 to {FORMAT_VERSION}{_versions(_unverified_content(metadata))}; "
+            "use the version of pwmlff that wrote it, or a newer one"
         )
     return int(version)
 
@@ -236,7 +276,7 @@ def _unverified_content(metadata: dict[str, str]) -> dict[str, Any]:
     """Return what can be read of the content of a file in an unknown format, for messages."""
     try:
         content = json.loads(metadata.get("content", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -244,7 +284,7 @@ def _unverified_content(metadata: dict[str, str]) -> dict[str, Any]:
 def _versions(content: dict[str, Any]) -> str:
     """Say which program wrote the content and which one reads it."""
     written = content.get("pwmlff_version", "")
-    return f" (written by pwmlff {written}, this is {pwmlff.__version__})" if written else ""
+    return f" (written by pwmlff {one_line(written)}, this is {pwmlff.__version__})" if written else ""
 
 
 def _guess_content(path: Path) -> str:

@@ -1,13 +1,15 @@
 """Exported models: one file that runs in LAMMPS and elsewhere, without Python.
 
-It is a TorchScript archive, a zip file with stored entries:
+It is a TorchScript archive, a zip file that ends in a SHA-256 of itself (`archive.py`), with one more entry,
+`extra/metadata.json` (`metadata.py`). As TorchScript it is
 
     forward(pair_vectors [E, 3], pair_start [N + 1], pair_types [E], atom_types [N])
         -> (atomic_energies [N] eV, pair_gradients [E, 3] dE/dr_ij eV/Å), both float64
 
 The model of a family with kernels is nothing but named arrays, which `metadata.json` lists. Whoever reads the file here
 and in LAMMPS takes these and does not touch the code beside them, which is for other programs that load TorchScript
-(after `libpwmlff_ops.so`). Only a model of another author, which has no family, is run as TorchScript.
+(after `libpwmlff_ops.so`). Only a model of another author, which has no family, is run as TorchScript, and only for who
+says that he trusts the file: TorchScript is a program.
 
 TorchScript is deprecated upstream: this is the only Python file that touches `torch.jit`, and
 `lammps_plugin/script_runner.cpp` the only C++ file.
@@ -15,8 +17,10 @@ TorchScript is deprecated upstream: this is the only Python file that touches `t
 
 from __future__ import annotations
 
+import io
+import math
+import os
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +30,16 @@ import torch
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.files.metadata import DIGEST_FILE, METADATA_FILE, ModelMetadata, StoredArray, digest
+from pwmlff.models.files.archive import Archive, with_digest
+from pwmlff.models.files.metadata import METADATA_FILE, ModelMetadata, StoredArray, one_line
 from pwmlff.models.files.model_file import ModelFile
 from pwmlff.models.native import ExportedNetwork, StoredNetwork
 from pwmlff.models.potential import Potential
 from pwmlff.ops import StoredModel, library
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_LOCAL_HEADER = 30  # bytes before the name, see PKWARE's APPNOTE.TXT, section 4.3.7
+_TAIL = 1 << 20  # bytes that hold the table of contents
+_DTYPES = {"float64": torch.float64, "float32": torch.float32, "int64": torch.int64}
 
 
 def is_exported(path: Path) -> bool:
@@ -43,10 +49,10 @@ def is_exported(path: Path) -> bool:
     with path.open("rb") as file:
         if file.read(len(_ZIP_MAGIC)) != _ZIP_MAGIC:
             return False
-    if not zipfile.is_zipfile(path):
-        return True  # truncated; its reader says so
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        tail = file.read()
+    # names are readable in the table of contents at the end; where that is cut off, the reader says so
+    return b"PK\x05\x06" not in tail or b"/constants.pkl" in tail
 
 
 def arrays_of(stored: StoredModel) -> dict[str, StoredArray]:
@@ -78,49 +84,66 @@ def write_exported(path: Path, potential: Potential, stored: StoredModel | None,
         raise ModelFileError(f"exporting needs the native library, which is not loaded: {library.status().error}")
     with _deprecation_silenced():
         module = torch.jit.script(_Differentiated(potential) if stored is None else _Stored(stored))
-        tensors = _tensors(module) if stored is None else stored.arrays
-        text = metadata.to_json()
-        torch.jit.save(module, str(path), _extra_files={METADATA_FILE: text, DIGEST_FILE: digest(text, tensors)})
+        # into memory: torch ends the process where a disk is full
+        torch.jit.save(module, buffer := io.BytesIO(), _extra_files={METADATA_FILE: metadata.to_json()})
+    with path.open("wb") as file:
+        file.write(with_digest(buffer.getvalue()))
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def load_exported(path: Path | str) -> ModelFile:
+def load_exported(path: Path | str, trust: bool = False) -> ModelFile:
     """Read an exported model.
 
     Args:
         path: A file that `pwmlff export` wrote.
+        trust: Whether the file's code may be run, which a model without a family needs.
 
     Raises:
-        ModelFileError: It is missing, damaged, altered, of another version, or was not written by pwmlff.
+        ModelFileError: It is missing, damaged, altered, of another version, was not written by pwmlff, or needs trust.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(f"no exported model at '{path}'")
+    content, archive, metadata = _open(path)
+    network: ExportedNetwork
     try:
-        with zipfile.ZipFile(path) as archive:
-            records = _Records(archive)
-            text, expected = (records.read(f"extra/{name}").decode() for name in (METADATA_FILE, DIGEST_FILE))
-            metadata = ModelMetadata.from_json(text, path)
-            arrays = {name: _read_array(records, array) for name, array in metadata.arrays.items()}
-        network: ExportedNetwork
         if metadata.family is None:
-            module = _read_module(path)
-            arrays = _tensors(module)
-            network = ScriptedNetwork(module, metadata.cutoff)
-        # compared before anything is made of them
-        if digest(text, arrays) != expected:
-            raise ModelFileError(
-                f"'{path}' is damaged or was altered: its SHA-256 does not match; export the model again"
-            )
-        if metadata.family is not None:
+            if not trust:
+                raise ModelFileError(
+                    f"'{path}' is TorchScript of a {metadata.model_type}, which pwmlff has no kernels for: a program "
+                    "that can do anything you can; if you trust who wrote it, say --trust (in Python: trust=True)"
+                )
+            network = ScriptedNetwork(_read_module(content), metadata.cutoff)
+        else:
+            arrays = {name: _read_array(archive, name, array) for name, array in metadata.arrays.items()}
             network = StoredNetwork(StoredModel(metadata.family, arrays), metadata.cutoff)
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            network.check(len(metadata.elements))
+    except (OSError, EOFError, ValueError, RuntimeError) as error:
         raise ModelFileError(
-            f"'{path}' cannot be read, it may be truncated or no exported model ({reason}); export the model again"
+            f"'{path}' cannot be used ({one_line(error)}); export the model again with `pwmlff export`"
         ) from error
     return ModelFile(
         Potential(network, metadata.elements).frozen(), pwmlff_version=metadata.pwmlff_version, metadata=metadata
     )
+
+
+def read_metadata(path: Path | str) -> ModelMetadata:
+    """Return what an exported model says of itself; nothing of it is evaluated.
+
+    Raises:
+        ModelFileError: As `load_exported`, but no trust is needed.
+    """
+    return _open(Path(path))[2]
+
+
+def _open(path: Path) -> tuple[bytes, Archive, ModelMetadata]:
+    if not path.is_file():
+        raise ModelFileError(f"no exported model at '{path}'")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"'{path}' cannot be read: {error.strerror}") from error
+    archive = Archive(content, path)
+    return content, archive, ModelMetadata.from_json(bytes(archive.find(f"extra/{METADATA_FILE}") or b""), path)
 
 
 class ScriptedNetwork(ExportedNetwork):
@@ -175,45 +198,25 @@ class _Differentiated(nn.Module):
         return energies.detach(), gradients
 
 
-class _Records:
-    """The bytes of an archive's stored entries.
-
-    `zipfile` compares them with a checksum of its own and fails without saying where; here the digest tells.
-    """
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self._entries = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
-
-    def read(self, path: str) -> bytes:
-        """Return an entry by its path below the one folder that holds all; nothing where there is none."""
-        entry = self._entries.get(path)
-        if entry is None:
-            return b""
-        file = self._archive.fp
-        assert file is not None  # the archive is open
-        file.seek(entry.header_offset)
-        header = file.read(_LOCAL_HEADER)
-        file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
-        return file.read(entry.file_size)
+def _read_array(archive: Archive, name: str, array: StoredArray) -> Tensor:
+    """Return a copy of an array; raises ValueError where it is not what it should be."""
+    dtype, shape = _DTYPES[array["dtype"]], array["shape"]
+    content = archive.find(array["record"])
+    if content is None:
+        raise ValueError(f"{name!r} should be in {array['record']!r}, which is missing")
+    size = math.prod(shape) * dtype.itemsize
+    if len(content) != size:
+        raise ValueError(f"{name!r} has {len(content)} bytes, expected {size}")
+    numbers = torch.frombuffer(bytearray(content), dtype=dtype).reshape(shape)
+    if not bool(numbers.isfinite().all()):
+        raise ValueError(f"{name!r} holds a number that is not finite")
+    return numbers
 
 
-def _read_array(records: _Records, array: StoredArray) -> Tensor:
-    """Return an array; raises ValueError or KeyError where it is not what it should be."""
-    dtype = {"float64": torch.float64, "float32": torch.float32, "int64": torch.int64}[array["dtype"]]
-    content = bytearray(records.read(array["record"]))
-    numbers = torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
-    return numbers.reshape(array["shape"])
-
-
-def _read_module(path: Path) -> torch.jit.ScriptModule:
+def _read_module(content: bytes) -> torch.jit.ScriptModule:
     library.load()  # the module may call torch.ops.pwmlff
     with _deprecation_silenced():
-        return torch.jit.load(str(path), map_location="cpu")
-
-
-def _tensors(module: nn.Module) -> dict[str, Tensor]:
-    return dict(module.named_parameters()) | dict(module.named_buffers())
+        return torch.jit.load(io.BytesIO(content), map_location="cpu")
 
 
 @contextmanager

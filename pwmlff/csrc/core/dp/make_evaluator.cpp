@@ -42,6 +42,11 @@ Model<Real> model_of(const Description &d) {
 
 }  // namespace
 
+Extent extent(const StoredModel &stored) {
+  const Description description(stored);
+  return {description.n_types, description.outer};
+}
+
 std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &stored) {
   const Description description(stored);
   return description.dtype() == DType::float64 ? make_for_processor(model_of<double>(description))

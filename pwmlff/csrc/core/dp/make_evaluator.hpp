@@ -4,11 +4,13 @@
 #include <memory>
 
 #include "evaluator.hpp"
+#include "extent.hpp"
 #include "stored_model.hpp"
 
 namespace pwmlff::dp {
 
 // See families.hpp; the arrays are in description.hpp.
 std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &stored);
+Extent extent(const StoredModel &stored);
 
 }  // namespace pwmlff::dp
