@@ -17,6 +17,7 @@ struct ModelMetadata {
   std::vector<std::string> elements;    // in the order of the model's types
   double cutoff = 0.0;                  // Angstrom
   bool has_tables = false;              // a compressed model
+  bool knows_shortest = false;          // the distances of its training data are among its arrays
 
   // throws std::runtime_error where the elements are not as many as the model has weights for
   void check_number_of_elements(std::int64_t n_with_weights) const;

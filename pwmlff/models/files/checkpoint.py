@@ -124,6 +124,7 @@ def load_checkpoint(path: Path | str) -> ModelFile:
                 dtype=content["dtype"],
                 zbl=_zbl_config(config),
             )
+        weights.setdefault("shortest", torch.zeros_like(potential.shortest))  # not known to older checkpoints
         missing, unexpected = potential.load_state_dict(weights, strict=False)
         if missing or unexpected:
             raise ValueError(

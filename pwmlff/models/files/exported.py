@@ -118,9 +118,11 @@ def load_exported(path: Path | str) -> ModelFile:
         raise ModelFileError(
             f"'{path}' cannot be read, it may be truncated or no exported model ({reason}); export the model again"
         ) from error
-    return ModelFile(
-        Potential(network, metadata.elements).frozen(), pwmlff_version=metadata.pwmlff_version, metadata=metadata
-    )
+    potential = Potential(network, metadata.elements)
+    shortest = arrays.get("shortest", arrays.get("potential.shortest"))  # of the kernels, of TorchScript
+    if shortest is not None and shortest.shape == potential.shortest.shape:
+        potential.shortest.copy_(shortest)
+    return ModelFile(potential.frozen(), pwmlff_version=metadata.pwmlff_version, metadata=metadata)
 
 
 class ScriptedNetwork(ExportedNetwork):
