@@ -27,6 +27,7 @@ from pwmlff.models.networks import EmbeddingNet
 from pwmlff.models.tables import Order
 from pwmlff.ops.reference import quintic_switch, residual_net
 
+MARGIN = 0.1  # the fine intervals reach to distances shorter by this part than any seen
 COARSE_RANGE = 10  # the coarse intervals reach to this many times the largest s seen
 _COARSE_WIDTH = 10  # times dx
 
@@ -77,12 +78,15 @@ class NetTabulation:
 
 
 def _grids(network: DeepPotentialBase, dx: float, shortest: Tensor, *, is_per_pair: bool) -> list[TableGrid]:
-    """Return the grid of each table: from s = 0 to the largest s seen, then to `COARSE_RANGE` times that."""
+    """Return the grid of each table: from s = 0 to beyond the largest s seen, then to `COARSE_RANGE` times that."""
     environment = network.environment
     mean, scale = environment.mean, environment.scale[:, 0]
-    largest = quintic_switch(shortest, environment.inner, environment.outer) / shortest  # [T] s, 1/Å
+
+    def s_at(distances: Tensor) -> Tensor:  # [T] 1/Å
+        return quintic_switch(distances, environment.inner, environment.outer) / distances
+
     lower = (0.0 - mean) / scale
-    seen, far = (largest - mean) / scale, (COARSE_RANGE * largest - mean) / scale
+    near, far = (s_at((1.0 - MARGIN) * shortest) - mean) / scale, (COARSE_RANGE * s_at(shortest) - mean) / scale
 
     def grid(low: float, high: float, end: float) -> TableGrid:
         fine = max(1, math.ceil((high - low) / dx))
@@ -90,9 +94,9 @@ def _grids(network: DeepPotentialBase, dx: float, shortest: Tensor, *, is_per_pa
         return TableGrid(lower=low, fine=fine, coarse=coarse)
 
     if is_per_pair:
-        by_center = [grid(*(float(x[t]) for x in (lower, seen, far))) for t in range(network.n_types)]
+        by_center = [grid(*(float(x[t]) for x in (lower, near, far))) for t in range(network.n_types)]
         return [same for same in by_center for _ in range(network.n_types)]
-    return [grid(float(lower.min()), float(seen.max()), float(far.max()))] * network.n_types
+    return [grid(float(lower.min()), float(near.max()), float(far.max()))] * network.n_types
 
 
 def _coefficients(net: EmbeddingNet, constants: Tensor, grid: TableGrid, dx: float, order: Order) -> Tensor:
