@@ -72,10 +72,10 @@ def read_structure(
         return _read_pwmat_config(path)
     name = _lammps_format(path) if format is None else _ASE_NAMES.get(format, format)
     if name == _LAMMPS_DUMP:
-        last = deque((frame for _, frame in read_dump(path, elements)), maxlen=1)
-        if not last:
+        final = deque((frame for _, frame in read_dump(path, elements)), maxlen=1)
+        if not final:
             raise DataFormatError(f"{path} is empty, expected at least one frame of a LAMMPS dump")
-        return last.pop()
+        return final.pop()
     return _read_with_ase(path, name, elements, notes if notes is not None else [])
 
 
