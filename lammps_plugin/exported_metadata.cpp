@@ -129,6 +129,7 @@ ExportedMetadata ExportedMetadata::parse(const std::string &json_text)
   if (!field(metadata, "family").is_null()) {
     result.family = text(metadata, "family");
     result.arrays = arrays_of(metadata);
+    result.model.knows_shortest = result.arrays.count("shortest") > 0;
   }
   return result;
 }

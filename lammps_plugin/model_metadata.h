@@ -17,6 +17,7 @@ struct ModelMetadata {
   std::vector<std::string> elements;    // in the order of the model's types
   double cutoff = 0.0;                  // Angstrom
   bool has_tables = false;              // a compressed model
+  bool knows_shortest = false;          // the distances of its training data are among its arrays
 
   // throws std::runtime_error where pairs beyond the cutoff would add to energies
   void check_reach(double reach) const;

@@ -25,6 +25,8 @@ class ModelRunner {
 
   virtual void evaluate(PairBlock &block, BlockResult &result) = 0;
   virtual pwmlff::Overflows overflows() const = 0;    // since it was made; waits for a GPU
+  // whether overflows are counted by the distances of the training data, otherwise by tables
+  virtual bool knows_shortest() const { return metadata_.knows_shortest; }
   virtual void set_threads(int n_threads) = 0;
   virtual std::string backend() const = 0;    // what computes, in words
 

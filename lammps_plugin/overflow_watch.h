@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Notices when a compressed model meets pairs nearer than its tables were made for.
+// Notices when a model meets pairs nearer than those it was made for.
 
 #ifndef PWMLFF_OVERFLOW_WATCH_H
 #define PWMLFF_OVERFLOW_WATCH_H
@@ -14,16 +14,17 @@
 
 namespace LAMMPS_NS {
 
-// Counts from the beginning of a run, over all ranks, until it has something to say; then it is
-// silent until the next run.
+// Counts from the beginning of a run, over all ranks: says once that there are such pairs, and how
+// many they were at the end.
 class OverflowWatch {
  public:
   // `runners` and `names` belong to the same models
   void begin_run(std::vector<const ModelRunner *> runners, const std::vector<std::string> &names);
 
-  // To be called by all ranks, and rarely: it communicates when there are tables. Returns what to
-  // warn of, the same on all ranks; mostly nothing.
-  std::string check(MPI_Comm world);
+  // Both are to be called by all ranks, and rarely: they communicate. They return a text, the same
+  // on all ranks, mostly an empty one.
+  std::string first_met(MPI_Comm world);    // what to warn of; silent from then on
+  std::string end_run(MPI_Comm world);      // the counts of the whole run
 
  private:
   struct Watched {
@@ -32,6 +33,9 @@ class OverflowWatch {
     pwmlff::Overflows before;    // of this run
   };
   std::vector<Watched> watched_;
+  bool has_warned_ = false;
+
+  std::vector<pwmlff::Overflows> counts(MPI_Comm world) const;
 };
 
 }    // namespace LAMMPS_NS

@@ -13,6 +13,7 @@
 #include "error.h"
 #include "force.h"
 #include "update.h"
+#include "utils.h"
 
 #include <algorithm>
 #include <cmath>
@@ -65,13 +66,18 @@ void PairPWMLFF::compute(int eflag, int vflag)
 void PairPWMLFF::warn_of_overflows()
 {
   if (!eflag_global) return;
-  const std::string warning = impl_->overflow_watch.check(world);
-  if (comm->me != 0 || warning.empty()) return;
-  error->warning(FLERR,
-                 "pair_style pwmlff: until step {} {}; the model extrapolates there, as without "
-                 "tables: look at the structure, or train with data that holds such pairs (tables "
-                 "alone are extended by `pwmlff compress MODEL DATA`)",
-                 update->ntimestep, warning);
+  const std::string warning = impl_->overflow_watch.first_met(world);
+  if (comm->me == 0 && !warning.empty())
+    error->warning(FLERR,
+                   "pair_style pwmlff: step {}: {}; it extrapolates there, look at the structure",
+                   update->ntimestep, warning);
+}
+
+void PairPWMLFF::finish()
+{
+  const std::string message = impl_->overflow_watch.end_run(world);
+  if (comm->me == 0 && !message.empty())
+    utils::logmesg(lmp, "pair_style pwmlff: in this run {}\n", message);
 }
 
 template <typename Use> void PairPWMLFF::evaluate(std::size_t k, Use use)

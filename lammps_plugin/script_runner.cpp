@@ -67,6 +67,7 @@ ScriptRunner::ScriptRunner(const ModelInput &input, int cuda)
       module_(read_module(std::get<ScriptModel>(input.model).archive))
 {
   check_number_of_elements();
+  find_shortest();
   module_.eval();
   module_.to(device_);
 }
@@ -82,6 +83,17 @@ void ScriptRunner::check_number_of_elements() const
     }
   throw std::runtime_error("it lacks the energy shifts of its elements; export the model again "
                            "with `pwmlff export`");
+}
+
+void ScriptRunner::find_shortest()
+{
+  const auto n_types = static_cast<std::int64_t>(metadata().elements.size());
+  for (const auto &buffer : module_.named_buffers()) {
+    const at::Tensor &distances = buffer.value;
+    if (buffer.name == "potential.shortest" && distances.scalar_type() == at::kDouble &&
+        distances.sizes() == at::IntArrayRef({n_types, n_types}) && distances.any().item<bool>())
+      shortest_.emplace(distances.contiguous().const_data_ptr<double>(), n_types);
+  }
 }
 
 void ScriptRunner::set_threads(int n_threads)
@@ -105,6 +117,11 @@ void ScriptRunner::evaluate(PairBlock &block, BlockResult &result)
         module_.forward({in.pair_vectors, in.pair_start, in.pair_types, in.atom_types}).toTuple();
     copy_result(outputs->elements()[0].toTensor(), outputs->elements()[1].toTensor(), block,
                 result);
+    if (shortest_)
+      overflows_.nearer +=
+          shortest_->count_nearer({block.pair_vectors.data(), block.pair_start.data(),
+                                   block.pair_types.data(), block.atom_types.data()},
+                                  0, static_cast<std::int64_t>(block.n_atoms()));
   } catch (const c10::Error &error) {
     throw std::runtime_error(first_sentence(error.what_without_backtrace()));
   } catch (const torch::jit::JITException &error) {

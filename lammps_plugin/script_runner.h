@@ -5,8 +5,11 @@
 
 #include "model_runner.h"
 
+#include "shortest.hpp"
+
 #include <torch/script.h>
 
+#include <optional>
 #include <string>
 
 namespace LAMMPS_NS {
@@ -19,15 +22,19 @@ class ScriptRunner final : public ModelRunner {
   ScriptRunner(const ModelInput &input, int cuda);
 
   void evaluate(PairBlock &block, BlockResult &result) override;
-  pwmlff::Overflows overflows() const override { return {}; }    // tables belong to families
+  pwmlff::Overflows overflows() const override { return overflows_; }
+  bool knows_shortest() const override { return shortest_.has_value(); }
   void set_threads(int n_threads) override;
   std::string backend() const override;
 
  private:
   void check_number_of_elements() const;
+  void find_shortest();
 
   at::Device device_;
   torch::jit::Module module_;
+  std::optional<pwmlff::ShortestDistances> shortest_;
+  pwmlff::Overflows overflows_;    // never beyond tables, which belong to families
 };
 
 }    // namespace LAMMPS_NS

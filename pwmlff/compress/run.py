@@ -39,7 +39,7 @@ class Compression:
         potential: Its model.
         tables: What these replace nets by.
         choice: Spacing, with those ruled out before it when it was chosen by tolerance.
-        shortest: Distance in Å of each element down to which the fine tables reach.
+        shortest: Shortest distance in Å of each element; the fine tables reach a tenth further.
         range_source: Where these distances are from.
         deviations: From the uncompressed model.
         measured_on: Which structures these were measured on.

@@ -15,8 +15,22 @@ from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
 from pwmlff.models import Potential
 
-_N_ROUNDS = 5
+_N_ROUNDS = 7
 _N_PAIRS = 16384  # of the batch, as many as the LAMMPS plugin gives a model at a time
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What came of several measurements; on a busy machine they lie far apart."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Summarise at least one value."""
+        return cls(statistics.median(values), min(values), max(values))
 
 
 @dataclass(frozen=True)
@@ -26,23 +40,22 @@ class Speed:
     Attributes:
         original: µs per atom.
         compressed: µs per atom.
+        ratio: How many times as fast the compressed model is, turn by turn: a disturbance that lasts slows both.
+        n_turns: How often both were measured.
         n_atoms: Of the batch that was evaluated.
         n_threads: On which it was.
     """
 
-    original: float
-    compressed: float
+    original: Spread
+    compressed: Spread
+    ratio: Spread
+    n_turns: int
     n_atoms: int
     n_threads: int
 
-    @property
-    def ratio(self) -> float:
-        """How many times as fast the compressed model is."""
-        return self.original / self.compressed
-
 
 def measure_speed(original: Potential, compressed: Potential, frames: Sequence[Frame]) -> Speed:
-    """Time both models by turns on some of the frames and take the medians.
+    """Time both models by turns on some of the frames.
 
     Args:
         original: The reference, frozen by this.
@@ -60,8 +73,9 @@ def measure_speed(original: Potential, compressed: Potential, frames: Sequence[F
             model.energies_and_gradients(*batch.pairs)
             seconds.append(time.perf_counter() - start)
     n_atoms = len(batch.atom_types)
-    first, second = (1e6 * statistics.median(seconds) / n_atoms for seconds in times)
-    return Speed(first, second, n_atoms, torch.get_num_threads())
+    first, second = ([1e6 * value / n_atoms for value in seconds] for seconds in times)
+    ratios = [a / b for a, b in zip(first, second, strict=True)]
+    return Speed(Spread.of(first), Spread.of(second), Spread.of(ratios), _N_ROUNDS, n_atoms, torch.get_num_threads())
 
 
 def _batch(potential: Potential, frames: Sequence[Frame]) -> Batch:

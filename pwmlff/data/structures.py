@@ -1,6 +1,6 @@
 """Structures without labels: what `pwmlff infer` reads.
 
-PWmat's `atom.config`, whose first line may be a bare number of atoms, has a parser of its own, and so have LAMMPS dumps;
+PWmat's `atom.config`, whose first line may be a bare number of atoms, and LAMMPS dumps have parsers of their own;
 everything else (POSCAR, CIF, extended XYZ, LAMMPS data files) is read by ASE. What the types of LAMMPS are is never
 guessed: ASE would take them for atomic numbers.
 """
@@ -8,6 +8,7 @@ guessed: ASE would take them for atomic numbers.
 from __future__ import annotations
 
 import re
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,10 @@ def read_structure(
         return _read_pwmat_config(path)
     name = _lammps_format(path) if format is None else _ASE_NAMES.get(format, format)
     if name == _LAMMPS_DUMP:
-        for _, last in read_dump(path, elements):
-            pass
-        return last
+        final = deque((frame for _, frame in read_dump(path, elements)), maxlen=1)
+        if not final:
+            raise DataFormatError(f"{path} is empty, expected at least one frame of a LAMMPS dump")
+        return final.pop()
     return _read_with_ase(path, name, elements, notes if notes is not None else [])
 
 

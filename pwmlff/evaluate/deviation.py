@@ -112,7 +112,7 @@ class Committee:
         }
 
     def notices(self) -> list[str]:
-        """Say which models met distances, in all predictions so far, that their tables were not made for."""
+        """Say which models met distances, in all predictions so far, that they were not made for."""
         return [
             notice
             for path, model in self.members.items()

@@ -6,7 +6,7 @@ from pwmlff.models import Potential
 
 
 def overflow_notices(potential: Potential, name: str = "the model") -> list[str]:
-    """Say which distances, in all predictions so far, the tables of a compressed model were not made for.
+    """Say which distances, in all predictions so far, a model was not made for.
 
     Args:
         potential: The model.
@@ -15,8 +15,9 @@ def overflow_notices(potential: Potential, name: str = "the model") -> list[str]
     Returns:
         One line, or none where all was well.
     """
-    nearer, beyond = potential.network.overflows()
+    nearer, beyond = potential.overflows()
     if nearer == 0:
         return []
     tail = f" ({beyond} of them beyond its tables, which straight lines continue)" if beyond else ""
-    return [f"warning: {name} met {nearer} pairs nearer than any it was compressed for{tail}; it extrapolates there"]
+    known = "in its training data" if potential.knows_shortest() else "it was compressed for"
+    return [f"warning: {name} met {nearer} pairs nearer than any {known}{tail}; it extrapolates there"]

@@ -71,8 +71,8 @@ class PwmlffCalculator(Calculator):
 
     @property
     def table_overflows(self) -> tuple[int, int]:
-        """Pairs met so far that a compressed model was not made for; see `Network.overflows`."""
-        return self._model.potential.network.overflows()
+        """Pairs met so far that the model was not made for; see `Potential.overflows`."""
+        return self._model.potential.overflows()
 
     def calculate(
         self,

@@ -42,6 +42,7 @@ class Network(nn.Module):
         cutoff: Å; pairs at or beyond it have no influence.
         config: What it was built of, set by `build_potential`; None where that is not known.
         untrainable: What a network is called that cannot be trained, such as "a compressed model"; empty for others.
+        holds_potential: Whether it is a whole potential, which counts near pairs itself; see `overflows`.
     """
 
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
@@ -50,10 +51,12 @@ class Network(nn.Module):
         cutoff: float
         config: Any
         untrainable: ClassVar[str]
+        holds_potential: bool
     else:
         RunFile = RunFileHooks
         config = None
         untrainable = ""
+        holds_potential = False
 
     @classmethod
     def from_config(cls, config: Any, elements: Sequence[str], dtype: torch.dtype) -> Network:
@@ -121,11 +124,11 @@ class Network(nn.Module):
         return None
 
     def overflows(self) -> tuple[int, int]:
-        """Count the pairs met so far that the network was not made for, see `TableSummary`; here there are none.
+        """Count the pairs met so far that the tables were not made for, see `TableSummary`; here there are none.
 
         Returns:
             Pairs nearer than any the tables' fine part covers, and those of them beyond the tables; each (i, j) counts
-            once per evaluation.
+            once per evaluation. Of a whole potential what `Potential.overflows` returns.
         """
         return 0, 0
 

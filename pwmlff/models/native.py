@@ -108,6 +108,7 @@ class StoredNetwork(ExportedNetwork):
 
     def __init__(self, stored: StoredModel, cutoff: float) -> None:
         super().__init__(cutoff)
+        self.holds_potential = True
         self._stored = stored
         self._evaluator = make_evaluator(stored)
 

@@ -1,4 +1,9 @@
-"""A network with everything that is common to all models: energy shift, short-range repulsion, float64 sums."""
+"""A network with everything that is common to all models.
+
+These are the energy shift, the short-range repulsion, the shortest distances of the training data, and float64 sums.
+
+Letters: `T` types.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,10 @@ from torch import Tensor, nn
 
 from pwmlff.elements import atomic_number_of
 from pwmlff.models.base import Network, differentiate
+from pwmlff.models.distances import watch_shortest
 from pwmlff.models.zbl import ZBL, ZBLConfig
 from pwmlff.ops import StoredModel
+from pwmlff.ops.reference import count_nearer
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -27,13 +34,20 @@ class Potential(nn.Module):
         network: The model proper.
         elements: Symbols in type order.
         zbl: Range of the short-range repulsion; None for none.
+
+    Attributes:
+        energy_shift: [T] eV.
+        shortest: [T, T] Å, shortest distance of each pair of elements in the training data; the cutoff where they did
+            not meet, 0 where that is not known.
     """
 
+    __jit_ignored_attributes__ = ("_n_nearer",)
     __jit_unused_properties__ = ("type_of", "device")
     if TYPE_CHECKING:  # TorchScript would try to read these annotations
         network: Network
         repulsion: Any
         energy_shift: Tensor
+        shortest: Tensor
 
     def __init__(self, network: Network, elements: Sequence[str], zbl: ZBLConfig | None = None) -> None:
         super().__init__()
@@ -42,7 +56,10 @@ class Potential(nn.Module):
         self.cutoff = float(network.cutoff)
         # a list of zero or one, which TorchScript can loop over
         self.repulsion = nn.ModuleList([] if zbl is None else [ZBL(zbl, elements)])
-        self.register_buffer("energy_shift", torch.zeros(len(self.elements), dtype=torch.float64))  # [T] eV
+        n_types = len(self.elements)
+        self.register_buffer("energy_shift", torch.zeros(n_types, dtype=torch.float64))
+        self.register_buffer("shortest", torch.zeros(n_types, n_types, dtype=torch.float64))
+        self._n_nearer = 0
 
     @property
     def type_of(self) -> dict[int, int]:
@@ -59,8 +76,18 @@ class Potential(nn.Module):
         self.energy_shift.copy_(self.network.take_energy_shift(torch.as_tensor(shift, dtype=torch.float64)))
 
     def collect_statistics(self, batches: Iterable[Batch]) -> None:
-        """Set the network's normalising constants from one pass over the training frames."""
-        self.network.collect_statistics(batches)
+        """Set the shortest distances and the network's normalising constants in one pass over the training frames."""
+        self.shortest.fill_(self.cutoff)
+        watched = watch_shortest(batches, self.shortest)
+        self.network.collect_statistics(watched)
+        for _ in watched:  # what a network without such constants has left
+            pass
+
+    def extend_shortest(self, batches: Iterable[Batch]) -> None:
+        """Lower the shortest distances to those of further training frames; what is not known stays unknown."""
+        if self.knows_shortest():
+            for _ in watch_shortest(batches, self.shortest):
+                pass
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N] in eV, float64; arguments as in `Network.forward`."""
@@ -74,6 +101,8 @@ class Potential(nn.Module):
         """Return atomic energies [N] in eV and pair gradients [E, 3] in eV/Å, see `Network.energies_and_gradients`."""
         energies, gradients = self.network.energies_and_gradients(*pairs, differentiable=differentiable)
         energies = energies.to(torch.float64) + self.energy_shift.index_select(0, pairs[3])
+        if not differentiable and not self.network.holds_potential:
+            self._n_nearer += int(count_nearer(self.shortest, *pairs))
         for repulsion in self.repulsion:  # has no weights to differentiate by
             more_energies, more_gradients = differentiate(repulsion, *pairs)
             energies, gradients = energies + more_energies, gradients + more_gradients
@@ -85,9 +114,27 @@ class Potential(nn.Module):
         if stored is None:
             return None
         common = {"energy_shift": self.energy_shift}
+        if self.knows_shortest():
+            common["shortest"] = self.shortest
         for repulsion in self.repulsion:
             common |= repulsion.arrays()
         return StoredModel(stored.family, {**stored.arrays, **common})
+
+    def knows_shortest(self) -> bool:
+        """Return whether the shortest distances of the training data are known; older files do not tell them."""
+        return bool(self.shortest.any())
+
+    def overflows(self) -> tuple[int, int]:
+        """Count the pairs met so far, outside of training steps, that the model was not made for.
+
+        Returns:
+            Pairs nearer than any of these elements in the training data; where that is not known, than any the tables
+            of a compressed model were made for. And those of them beyond the tables. Each (i, j) counts once per
+            evaluation.
+        """
+        nearer, beyond = self.network.overflows()
+        counts_here = self.knows_shortest() and not self.network.holds_potential
+        return self._n_nearer if counts_here else nearer, beyond
 
     def frozen(self) -> Potential:
         """Make this potential one for evaluation only, and return it: its weights ask for no gradients any more."""
@@ -100,4 +147,5 @@ class Potential(nn.Module):
         new = Potential(network, self.elements)
         new.repulsion = copy.deepcopy(self.repulsion)
         new.energy_shift.copy_(self.energy_shift)
+        new.shortest.copy_(self.shortest)
         return new.to(self.device)

@@ -1,7 +1,7 @@
 """What a network says of the tables that `pwmlff compress` made.
 
 A table stands for a net of one scalar, `s = switch(r) / r` of a pair or another function that falls with the distance.
-It has fine intervals up to the largest s seen, wide ones further on, and goes on as a straight line.
+It has fine intervals up to somewhat more than the largest s seen, wide ones further on, and goes on as a straight line.
 
 Letters: `T` types.
 """
@@ -39,7 +39,7 @@ class TableSummary:
         order: Degree of the polynomials.
         dx: Width of a fine interval.
         size: Bytes of all tables.
-        shortest: [T] distance the fine intervals reach to, Å.
+        shortest: [T] shortest distances of the data they were made for, Å; the fine intervals reach further.
         ranges: [T] reach by central element.
     """
 

@@ -74,7 +74,8 @@ class StoredEvaluator:
         """Count the pairs met so far that the model was not made for; each (i, j) counts once per call.
 
         Returns:
-            Pairs nearer than any its tables were made for, and those of them beyond the tables.
+            Pairs nearer than any of these elements in the training data, or where the arrays do not say that, than
+            its tables were made for; and those of them beyond the tables.
         """
         nearer, beyond = self._overflows.tolist()
         if self.native is not None:

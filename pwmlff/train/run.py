@@ -224,6 +224,9 @@ def _prepare(
             raise ModelFileError(
                 f"the start model does not fit the `model` section of the run file: {error}"
             ) from error
+        if distributed.is_first():
+            potential.extend_shortest(iterate_batches(train_data, config.optimizer.batch_size))
+        distributed.broadcast_(potential.shortest)
         return potential, train_data
     if distributed.is_first():
         potential.set_energy_shift(fit_energy_shift(train_frames, config.elements))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -89,10 +90,27 @@ def test_range_covers_the_shortest_distances(trained: Callable) -> None:
     shortest = potential.network.environment.shortest
     ranges = tabulate(potential, 0.05, 3).network.table_summary().ranges
     for reach, distance in zip(ranges, shortest.tolist(), strict=True):
-        u = (distance - 1.0) / (4.5 - 1.0)
-        s = (1 + u**3 * (-6 * u**2 + 15 * u - 10)) / distance
-        assert s <= reach.fine < 1.2 * s
+        s, further = (_switch(r) / r for r in (distance, 0.9 * distance))
+        assert s < further <= reach.fine < 1.2 * further
         assert reach.coarse >= 10 * s
+
+
+@pytest.mark.parametrize("order", [3, 5])
+def test_somewhat_nearer_than_the_shortest_distance(
+    trained: Callable, two_element_frames: list[Frame], order: int
+) -> None:
+    """Tables are as good there as for the training frames; the intervals further on are ten times as wide."""
+    original = trained("DP")
+    compressed = tabulate(original, 0.01, order)
+    dense = [replace(frame, positions=0.92 * frame.positions, cell=0.92 * frame.cell) for frame in two_element_frames]
+    error = compare(original, compressed, dense).force_error
+    assert compressed.overflows()[0] > 0
+    assert 0 < error < {3: 1e-4, 5: 1e-6}[order]
+
+
+def _switch(distance: float) -> float:
+    u = (distance - 1.0) / (4.5 - 1.0)
+    return 1 + u**3 * (-6 * u**2 + 15 * u - 10)
 
 
 def test_source_is_unchanged(trained: Callable) -> None:

@@ -123,6 +123,9 @@ def test_lammps_dump_without_elements(tmp_path: Path, format: str | None) -> Non
     frame = read_structure(path, format=format, elements=["Cu", "Au"])
     assert frame.atomic_numbers.tolist() == [29, 79]
     assert frame.positions[1, 0] == 3.0
+    path.write_text("")
+    with pytest.raises(DataFormatError, match="is empty|cannot read"):
+        read_structure(path, format=format, elements=["Cu"])
 
 
 def test_last_frame_of_a_movement(shared_data: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compressed models in LAMMPS: the numbers of the ASE calculator, and one warning when atoms come too near."""
+"""Compressed models in LAMMPS: the numbers of the ASE calculator, a warning when atoms come too near, and the count."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from toy_model import ToyModel
 
 from pwmlff import PwmlffCalculator
 from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.export import export_potential
-from pwmlff.models import MODELS, ZBLConfig, build_potential
+from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential
 from pwmlff.ops import library
 
 pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
 
 CUTOFF = 4.6  # Å
-WARNING = "pairs nearer than any it was compressed for"
+NEARER = "pairs nearer than any in its training data"
+WARNING = "meets " + NEARER
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_equals_the_calculator(
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_one_warning_per_run(crystal: Atoms, compressed: Callable, run_script: Callable, ranks: int) -> None:
-    """A fixed pair is counted on each of its evaluations until the first thermo output, then the run is silent."""
+    """A fixed pair is warned of on the first thermo output, and counted on all evaluations of the run."""
     path, atoms = compressed(), collided(crystal)
     pairs = n_nearer(atoms, path)
     assert pairs >= 2
@@ -94,19 +96,19 @@ run 5
 run 5
 """
     output = run_script(atoms, commands, ranks=ranks).output
-    lines = [line for line in output.splitlines() if WARNING in line]
-    assert len(lines) == 2
-    for step, line in zip((0, 5), lines, strict=True):
-        assert f"until step {step} model '{path}' met {pairs} {WARNING}" in line
-        assert "beyond its tables" not in line
+    lines = [line for line in output.splitlines() if NEARER in line]
+    assert len(lines) == 4
+    for step, (warning, count) in zip((0, 5), (lines[:2], lines[2:]), strict=True):
+        assert f"WARNING: pair_style pwmlff: step {step}: model '{path}' {WARNING}; it extrapolates there" in warning
+        assert count.endswith(f"in this run model '{path}' met {6 * pairs} {NEARER}")
 
 
 def test_pairs_beyond_the_tables(crystal: Atoms, compressed: Callable, run_lammps: Callable) -> None:
     path = compressed()
     output = run_lammps(collided(crystal, 0.02), f"pwmlff {path}").output
-    (line,) = [line for line in output.splitlines() if WARNING in line]
-    assert "(2 of them beyond its tables, which straight lines continue); the model extrapolates there" in line
-    assert "pwmlff compress MODEL DATA" in line
+    warning, count = [line for line in output.splitlines() if NEARER in line]
+    assert WARNING in warning
+    assert count.endswith("(2 of them beyond its tables, which straight lines continue)")
 
 
 def test_overflow_between_thermo_outputs(crystal: Atoms, compressed: Callable, run_script: Callable) -> None:
@@ -123,23 +125,62 @@ timestep 0.001
 run 10
 """
     output = run_script(crystal, commands, ranks=2).output
-    (line,) = [line for line in output.splitlines() if WARNING in line]
-    assert "until step 10 " in line
+    warning, count = [line for line in output.splitlines() if NEARER in line]
+    assert "step 10: " in warning
+    assert "in this run model" in count
 
 
 def test_committee_names_the_model(crystal: Atoms, compressed: Callable, run_lammps: Callable, model: Path) -> None:
-    """The first model is not compressed, two others are."""
+    """The first model does not know the distances of its training data, two others do."""
     tables = [compressed(seed=seed) for seed in (1, 2)]
     style = f"pwmlff {model} {tables[0]} {tables[1]} out_freq 1"
     output = run_lammps(collided(crystal, 1.3), style, ranks=2).output
     (line,) = [line for line in output.splitlines() if WARNING in line]
     for path in tables:
-        assert f"model '{path}' met " in line
+        assert f"model '{path}' meets " in line
     assert str(model) not in line
 
 
-def test_models_without_tables_say_nothing(crystal: Atoms, model: Path, run_lammps: Callable) -> None:
-    assert WARNING not in run_lammps(collided(crystal), f"pwmlff {model}").output
+def test_models_that_know_nothing_say_nothing(crystal: Atoms, model: Path, run_lammps: Callable) -> None:
+    assert NEARER not in run_lammps(collided(crystal), f"pwmlff {model}").output
+
+
+@pytest.mark.parametrize("kind", ["DP", "TorchScript", "tables of an older version"])
+@pytest.mark.parametrize(("ranks", "coeff", "style"), [(1, "* *", "{}"), (2, "* * pwmlff", "hybrid/overlay {}")])
+def test_models_of_every_kind(
+    crystal: Atoms,
+    as_frame: Callable,
+    run_script: Callable,
+    tmp_path: Path,
+    kind: str,
+    ranks: int,
+    coeff: str,
+    style: str,
+) -> None:
+    torch.manual_seed(8)
+    if kind == "TorchScript":
+        potential = Potential(ToyModel.from_config(ToyModel.Config(), ["O", "Cu"], torch.float64), ["O", "Cu"])
+    else:
+        section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
+        potential = build_potential("DP", MODELS["DP"].Config.model_validate(section), ("O", "Cu"))
+    frames = FrameDataset([as_frame(crystal)], ["O", "Cu"], potential.cutoff)
+    potential.collect_statistics(iterate_batches(frames, 1))
+    if kind.startswith("tables"):
+        potential = tabulate(potential, 0.02, 3)
+        potential.shortest.zero_()
+    path = export_potential(potential, tmp_path / "model.pt")
+    atoms = collided(crystal, 0.5)
+    pairs = n_nearer(atoms, path)
+    assert pairs >= 2
+    known = "it was compressed for" if kind.startswith("tables") else "in its training data"
+    commands = f"read_data data\npair_style {style.format(f'pwmlff {path}')}\npair_coeff {coeff} Cu O\nrun 3\n"
+    for structure, counts in ((crystal, []), (atoms, [4 * pairs])):
+        output = run_script(structure, commands, ranks=ranks).output
+        lines = [line for line in output.splitlines() if "pairs nearer than any" in line]
+        assert len(lines) == 2 * len(counts)
+        assert sum(line.startswith("WARNING") for line in lines) == len(counts)
+        for count in counts:
+            assert lines[1].endswith(f"met {count} pairs nearer than any {known}")
 
 
 def test_unknown_precision(crystal: Atoms, compressed: Callable, start_lammps: Callable, tmp_path: Path) -> None:

@@ -150,6 +150,11 @@ def test_on_host_many_features_overflows_and_nothing(two_element_frames: list[Fr
     on_host, overflows = evaluate_on_host(stored, (vectors, *batch[1:]), 1 << 28)
     assert_close(on_host, expected, 1e-12)
     assert overflows == (3, 1)
+    distances = torch.full((2, 2), 2.7, dtype=torch.float64)  # takes the place of the count by the tables
+    known = StoredModel(stored.family, {**stored.arrays, "shortest": distances})
+    n_nearer = int((torch.linalg.vector_norm(vectors, dim=-1) < 2.7).sum())
+    assert n_nearer > 3
+    assert evaluate_on_host(known, (vectors, *batch[1:]), 1 << 28)[1] == (n_nearer, 1)
     vectors[0, 0] = float("nan")
     (energies, gradients), _ = evaluate_on_host(stored, (vectors, *batch[1:]), 1 << 28)
     assert energies.isnan().sum() == 1

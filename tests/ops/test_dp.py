@@ -258,14 +258,15 @@ def test_overflows_are_counted(two_element_frames: list[Frame]) -> None:
     potential, _ = make("DP", "float64", two_element_frames)
     compressed = tabulate(potential, 0.01, 3)
     shortest = float(potential.network.environment.shortest[0])
-    # s = 1/r below the inner radius of the switch; the tables reach to ten times the largest s seen
-    near = [0.9 * shortest, 0.2 * shortest]
+    # s = 1/r below the inner radius of the switch; fine intervals reach a tenth further than the shortest distance, the
+    # tables to ten times the largest s seen
+    near = [0.88 * shortest, 0.2 * shortest]
     s_largest = 1 / shortest * _switch(shortest)
     beyond = [0.9 / (10 * s_largest), 0.01]
     stored = compressed.network.stored()
     native, counts = make_evaluator(stored), [0, 0]
     for pairs, expected in (
-        ([3.0, 1.001 * shortest, 4.4], [0, 0]),
+        ([3.0, 0.901 * shortest, 4.4], [0, 0]),
         ([3.0, *near], [2, 0]),
         ([*near, 4.0, *beyond], [4, 2]),
     ):

@@ -7,9 +7,10 @@
 
 namespace pwmlff {
 
-// Pairs that the model was not made for, each (i, j) counted once per evaluation.
+// Pairs that the model was not made for, each (i, j) counted once per evaluation. A model that knows the shortest
+// distances of its training data (families.hpp) counts by these, other models by the range of their tables.
 struct Overflows {
-  std::int64_t nearer = 0;  // than any pair of the data the model's tables were made for
+  std::int64_t nearer = 0;  // than any pair of these elements in the data that the model was made for
   std::int64_t beyond = 0;  // those of them that lie beyond the tables
 
   Overflows &operator+=(const Overflows &other) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dp/make_evaluator.hpp"
+#include "shortest.hpp"
 #include "zbl.hpp"
 
 namespace pwmlff {
@@ -43,22 +44,25 @@ class Potential final : public Evaluator {
       model.array("energy_shift", DType::float64, {n_types()});
       energy_shift_ = model.numbers("energy_shift");
     }
+    if (model.has("shortest")) shortest_.emplace(model, n_types());
   }
 
   std::int64_t n_types() const override { return network_->n_types(); }
 
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, std::int64_t first,
                      std::int64_t last) const override {
-    const Overflows overflows = network_->evaluate(pairs, energies, gradients, first, last);
+    Overflows overflows = network_->evaluate(pairs, energies, gradients, first, last);
     if (repulsion_) repulsion_->add(pairs, energies, gradients, first, last);
     if (!energy_shift_.empty())
       for (std::int64_t i = first; i < last; ++i) energies[i] += energy_shift_[pairs.atom_types[i]];
+    if (shortest_) overflows.nearer = shortest_->count_nearer(pairs, first, last);
     return overflows;
   }
 
  private:
   std::unique_ptr<const Evaluator> network_;
   std::optional<Zbl> repulsion_;
+  std::optional<ShortestDistances> shortest_;
   std::vector<double> energy_shift_;  // [T] eV, empty where there is none
 };
 

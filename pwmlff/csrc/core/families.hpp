@@ -2,10 +2,12 @@
 //
 // Arrays that every family may have, added to what the family makes of its own:
 //
-//   energy_shift        float64 [T]   eV, added to the energy of each atom of a type
-//   repulsion.range     float64 [2]   Å, where the repulsion of zbl.hpp begins to fall, and where it has ended
-//   repulsion.strength  float64 []    of two unit charges, eV Å
-//   repulsion.charges   float64 [T]   nuclear charges
+//   energy_shift        float64 [T]     eV, added to the energy of each atom of a type
+//   repulsion.range     float64 [2]     Å, where the repulsion of zbl.hpp begins to fall, and where it has ended
+//   repulsion.strength  float64 []      of two unit charges, eV Å
+//   repulsion.charges   float64 [T]     nuclear charges
+//   shortest            float64 [T, T]  Å, shortest distance of each pair of elements in the training data, the cutoff
+//                                       where they did not meet, 0 where it is unknown; overflows are counted by it
 #pragma once
 
 #include <memory>

@@ -2,10 +2,12 @@
 
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "cuda/dp/evaluator.hpp"
 #include "cuda/stream.hpp"
 #include "cuda/zbl_device.hpp"
+#include "shortest.hpp"
 #include "torch/stored_tensors.hpp"
 
 namespace pwmlff::cuda {
@@ -42,10 +44,20 @@ class Potential final : public DeviceEvaluator {
       constants_ = tensor_of({DType::float64, {n_types_, n_types_, 2}, zbl.constants().data()}).to(device);
     }
     if (model.has("energy_shift")) energy_shift_ = tensor_of(model.array("energy_shift")).to(device);
+    if (model.has("shortest")) {
+      const std::int64_t n_types = model.array("shortest").shape.front();
+      const std::vector<double> squares = ShortestDistances(model, n_types).squares();
+      shortest_squares_ = tensor_of({DType::float64, {n_types, n_types}, squares.data()}).to(device);
+    }
   }
 
   std::tuple<Tensor, Tensor> evaluate(const PairTensors &pairs, const Tensor &overflows) const override {
-    auto [energies, gradients] = network_->evaluate(pairs, overflows);
+    const Tensor own = shortest_squares_.defined() ? at::zeros_like(overflows) : overflows;
+    auto [energies, gradients] = network_->evaluate(pairs, own);
+    if (shortest_squares_.defined()) {
+      own.select(0, 0).copy_(count_nearer(pairs));
+      overflows.add_(own);
+    }
     if (constants_.defined()) add_repulsion(pairs, energies, gradients);
     if (energy_shift_.defined()) energies.add_(energy_shift_.index_select(0, pairs.atom_types));
     return {energies, gradients};
@@ -62,11 +74,19 @@ class Potential final : public DeviceEvaluator {
     TORCH_CHECK(status == cudaSuccess, "evaluate on CUDA: ", cudaGetErrorString(status));
   }
 
+  // As the core's ShortestDistances does; without a wait for the device.
+  Tensor count_nearer(const PairTensors &pairs) const {
+    const Tensor center_types = at::repeat_interleave(pairs.atom_types, pairs.start.diff(), 0, pairs.n_pairs());
+    const Tensor kinds = center_types * shortest_squares_.size(0) + pairs.pair_types;
+    return pairs.vectors.square().sum(1).lt(shortest_squares_.view(-1).index_select(0, kinds)).sum();
+  }
+
   std::unique_ptr<const DeviceEvaluator> network_;
   ZblRange range_ = {};
   std::int64_t n_types_ = 0;
-  Tensor constants_;     // [T, T, 2], undefined where there is no repulsion
-  Tensor energy_shift_;  // [T] eV, likewise
+  Tensor constants_;         // [T, T, 2], undefined where there is no repulsion
+  Tensor energy_shift_;      // [T] eV, likewise
+  Tensor shortest_squares_;  // [T, T] Å^2, likewise
 };
 
 }  // namespace

@@ -28,6 +28,7 @@ from pwmlff.models.networks import EmbeddingNet
 from pwmlff.models.tables import Order
 from pwmlff.ops.reference import quintic_switch, residual_net
 
+MARGIN = 0.1  # the fine intervals reach to distances shorter by this part than any seen
 COARSE_RANGE = 10  # the coarse intervals reach to this many times the largest s seen
 _COARSE_WIDTH = 10  # times dx
 _WORKING_COPIES = 4  # of one table in float64, while it is computed
@@ -96,19 +97,19 @@ class NetTabulation:
 
 
 class _Span(NamedTuple):
-    """What one table covers, in units of the net's standardised input: fine to `seen`, coarse to `far`."""
+    """What one table covers, in units of the net's standardised input: fine to `near`, coarse to `far`."""
 
     lower: float
-    seen: float
+    near: float
     far: float
 
     def n_intervals(self, dx: float) -> float:
         """Return how many intervals that takes, about; too many to be made is no error here."""
-        return max(1.0, (self.seen - self.lower) / dx) + (self.far - self.seen) / (_COARSE_WIDTH * dx)
+        return max(1.0, (self.near - self.lower) / dx) + (self.far - self.near) / (_COARSE_WIDTH * dx)
 
     def grid(self, dx: float) -> TableGrid:
         """Return the intervals."""
-        fine = max(1, math.ceil((self.seen - self.lower) / dx))
+        fine = max(1, math.ceil((self.near - self.lower) / dx))
         coarse = max(0, math.ceil((self.far - self.lower - fine * dx) / (_COARSE_WIDTH * dx)))
         return TableGrid(lower=self.lower, fine=fine, coarse=coarse)
 
@@ -119,16 +120,19 @@ def _grids(network: DeepPotentialBase, dx: float, shortest: Tensor, *, is_per_pa
 
 
 def _spans(network: DeepPotentialBase, shortest: Tensor, *, is_per_pair: bool) -> list[_Span]:
-    """Return what each table covers: from s = 0 to the largest s seen, then to `COARSE_RANGE` times that."""
+    """Return what each table covers: from s = 0 to beyond the largest s seen, then to `COARSE_RANGE` times that."""
     environment = network.environment
     mean, scale = environment.mean, environment.scale[:, 0]
-    largest = quintic_switch(shortest, environment.inner, environment.outer) / shortest  # [T] s, 1/Å
+
+    def s_at(distances: Tensor) -> Tensor:  # [T] 1/Å
+        return quintic_switch(distances, environment.inner, environment.outer) / distances
+
     lower = (0.0 - mean) / scale
-    seen, far = (largest - mean) / scale, (COARSE_RANGE * largest - mean) / scale
+    near, far = (s_at((1.0 - MARGIN) * shortest) - mean) / scale, (COARSE_RANGE * s_at(shortest) - mean) / scale
     if is_per_pair:
-        by_center = [_Span(*(float(x[t]) for x in (lower, seen, far))) for t in range(network.n_types)]
+        by_center = [_Span(*(float(x[t]) for x in (lower, near, far))) for t in range(network.n_types)]
         return [same for same in by_center for _ in range(network.n_types)]
-    return [_Span(float(lower.min()), float(seen.max()), float(far.max()))] * network.n_types
+    return [_Span(float(lower.min()), float(near.max()), float(far.max()))] * network.n_types
 
 
 def _coefficients(net: EmbeddingNet, constants: Tensor, grid: TableGrid, dx: float, order: Order) -> Tensor:

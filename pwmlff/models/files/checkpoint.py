@@ -128,7 +128,9 @@ def load_checkpoint(path: Path | str) -> ModelFile:
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced at once
             with torch.device("meta"):  # takes no memory, however wide the file says that layers are
-                _check_sizes(build(), weights)
+                described = build()
+            weights.setdefault("shortest", torch.zeros(described.shortest.shape))  # not known to older checkpoints
+            _check_sizes(described, weights)
             potential = build()
         missing, unexpected = potential.load_state_dict(weights, strict=False)
         if missing or unexpected:

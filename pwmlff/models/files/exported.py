@@ -121,9 +121,11 @@ def load_exported(path: Path | str, trust: bool = False) -> ModelFile:
         raise ModelFileError(
             f"'{path}' cannot be used ({one_line(error)}); export the model again with `pwmlff export`"
         ) from error
-    return ModelFile(
-        Potential(network, metadata.elements).frozen(), pwmlff_version=metadata.pwmlff_version, metadata=metadata
-    )
+    potential = Potential(network, metadata.elements)
+    shortest = arrays.get("shortest", arrays.get("potential.shortest"))  # of the kernels, of TorchScript
+    if shortest is not None and shortest.shape == potential.shortest.shape:
+        potential.shortest.copy_(shortest)
+    return ModelFile(potential.frozen(), pwmlff_version=metadata.pwmlff_version, metadata=metadata)
 
 
 def read_metadata(path: Path | str) -> ModelMetadata:

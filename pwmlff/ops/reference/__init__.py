@@ -10,11 +10,13 @@ from pwmlff.ops.reference.dp import (
 from pwmlff.ops.reference.families import FAMILIES, evaluate
 from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
 from pwmlff.ops.reference.nets import fitting_net, residual_net
+from pwmlff.ops.reference.shortest import count_nearer
 from pwmlff.ops.reference.zbl import repulsion_energies
 
 __all__ = [
     "FAMILIES",
     "KALMAN_TILE",
+    "count_nearer",
     "embedding_contraction",
     "environment_matrix",
     "environment_rows",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pwmlff.ops.reference import dp
+from pwmlff.ops.reference.shortest import count_nearer
 from pwmlff.ops.reference.zbl import repulsion_energies
 
 # arrays, pair vectors, pair start, pair types, atom types, overflows -> atomic energies
@@ -36,14 +37,16 @@ def evaluate(
         pair_start: [N + 1] int64.
         pair_types: [E] int64.
         atom_types: [N] int64.
-        overflows: [2] int64, added to: pairs nearer than any the model was made for, those of them beyond its tables.
+        overflows: [2] int64, added to: pairs nearer than any the model was made for, by the array `shortest` or else
+            by its tables, and those of them beyond its tables.
 
     Returns:
         Atomic energies [N] and pair gradients [E, 3], float64.
     """
     with torch.enable_grad():
         vectors = pair_vectors.detach().requires_grad_(True)
-        energies = FAMILIES[family](arrays, vectors, pair_start, pair_types, atom_types, overflows)
+        counts = torch.zeros_like(overflows)
+        energies = FAMILIES[family](arrays, vectors, pair_start, pair_types, atom_types, counts)
         if "repulsion.range" in arrays:
             inner, outer = arrays["repulsion.range"].tolist()
             charges, strength = arrays["repulsion.charges"], float(arrays["repulsion.strength"])
@@ -54,6 +57,9 @@ def evaluate(
         if energies.requires_grad:  # not so when no atom has a neighbour
             (by_vectors,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)
             gradients = gradients if by_vectors is None else by_vectors
+    if "shortest" in arrays:
+        counts[0] = count_nearer(arrays["shortest"], pair_vectors, pair_start, pair_types, atom_types)
+    overflows += counts
     energies = energies.detach()
     if "energy_shift" in arrays:
         energies = energies + arrays["energy_shift"].index_select(0, atom_types)
