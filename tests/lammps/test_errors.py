@@ -127,7 +127,8 @@ def test_missing_file_and_folder(error_of: ErrorOf) -> None:
     [
         (
             "{0} color red",
-            "keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq, trust",
+            "keyword 'color'; choose from: append, backend, block_pairs, devi_format, device, out_file, out_freq, "
+            "trust",
         ),
         ("{0} trust maybe", "keyword 'trust' does not know 'maybe'; choose from: no, yes"),
         ("{0} block_pairs", "keyword 'block_pairs' expects a value"),
