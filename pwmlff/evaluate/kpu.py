@@ -55,15 +55,17 @@ class KalmanUncertainty:
         """
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"the part of the atoms is {self.fraction}, expected a number in (0, 1]")
-        refuse_exported(self.path, "which has no covariance P; name the last checkpoint of a run with LKF or GKF")
+        refuse_exported(
+            self.path,
+            "which keeps the model only and has no covariance P; expected the last checkpoint of a run with LKF or GKF",
+        )
         checkpoint = read_model(self.path)
         state = checkpoint.state.get("optimizer", {}).get("filter")
         if state is None:
             name = checkpoint.config.get("optimizer", {}).get("optimizer", "another optimizer")
             why = f"it was trained with {name}" if "epoch" in checkpoint.state else "it holds a model only"
-            if checkpoint.metadata is not None or checkpoint.potential.network.untrainable:
-                kind = "exported" if checkpoint.metadata is not None else "compressed"
-                why = f"it was {kind}, which keeps the model only"
+            if checkpoint.potential.network.untrainable:
+                why = f"it is {checkpoint.potential.network.untrainable}, which keeps the model only"
             raise ModelFileError(
                 f"'{self.path}' has no covariance P: {why}; "
                 "expected the last checkpoint (not the best) of a run with LKF or GKF"

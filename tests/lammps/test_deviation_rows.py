@@ -35,7 +35,7 @@ def check_rows(tmp_path: Path, committee: list[Path], run_script: Callable) -> C
         models = " ".join(str(path) for path in committee)
         head = HEAD.format(models=models, freq=freq, before=before) + DUMP.format(freq=freq, name="dump.lammpstrj")
         run_script(atoms, head + commands, ranks=ranks)
-        write_deviation(committee, tmp_path / "dump.lammpstrj", tmp_path / "expected.out")
+        write_deviation(committee, tmp_path / "dump.lammpstrj", tmp_path / "expected.out", trust=True)
         expected = np.loadtxt(tmp_path / "expected.out", ndmin=2)
         rows = np.loadtxt(tmp_path / "rows.out", ndmin=2)
         expected = expected[np.isin(expected[:, 0] % freq, 0)]  # a minimisation dumps its last step in any case
@@ -90,7 +90,7 @@ def test_structures_of_one_step(tmp_path: Path, crystal: Atoms, committee: list[
         commands += "format float %.16g\nrun 0\nrun 0\ndisplace_atoms all random 0.1 0.1 0.1 5 units box\n"
     run_script(crystal, commands)
     (tmp_path / "all.lammpstrj").write_text("".join((tmp_path / f"{k}.lammpstrj").read_text() for k in range(3)))
-    write_deviation(committee, tmp_path / "all.lammpstrj", tmp_path / "expected.out")
+    write_deviation(committee, tmp_path / "all.lammpstrj", tmp_path / "expected.out", trust=True)
     np.testing.assert_allclose(np.loadtxt(tmp_path / "rows.out"), np.loadtxt(tmp_path / "expected.out"), rtol=2e-8)
 
 
@@ -118,7 +118,7 @@ def test_rerun_of_single_frames(
         + "".join(f"rerun {name}.lammpstrj dump x y z\n" for name in names),
     )
     (tmp_path / "all.lammpstrj").write_text("".join((tmp_path / f"{name}.lammpstrj").read_text() for name in names))
-    write_deviation(committee, tmp_path / "all.lammpstrj", tmp_path / "expected.out")
+    write_deviation(committee, tmp_path / "all.lammpstrj", tmp_path / "expected.out", trust=True)
     np.testing.assert_allclose(np.loadtxt(tmp_path / "rows.out"), np.loadtxt(tmp_path / "expected.out"), rtol=2e-8)
 
 

@@ -203,7 +203,7 @@ def test_path_that_lammps_makes_ambiguous(tmp_path: Path, crystal: Atoms, model:
     run = start_lammps(INPUT.format(style="è.pt", coeff="* * Cu O", units="metal"))
     assert run.returncode != 0
     assert "LAMMPS changes characters of an input that are not ASCII; give this path" in run.stdout + run.stderr
-    text = INPUT.format(style="${file}", coeff="* * Cu O", units="metal")
+    text = INPUT.format(style="${file} trust yes", coeff="* * Cu O", units="metal")
     run = start_lammps(text, options=("-var", "file", "è.pt"))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "model 'è.pt' of Cu O" in run.stdout

@@ -90,7 +90,8 @@ def make_subject(
         potential = make_potential(name, "float64" if run.dtype == "float64" else "float32")
         subject = subject_of(potential, run.form, dtype=run.dtype, folder=tmp_path_factory.mktemp("model"))
         if isinstance(subject.form, LammpsForm):
-            form = replace(subject.form, ranks=run.ranks, newton=run.newton, arguments=run.arguments)
+            arguments = f"{subject.form.arguments} {run.arguments}".strip()
+            form = replace(subject.form, ranks=run.ranks, newton=run.newton, arguments=arguments)
             return replace(subject, form=form)
         return subject
 

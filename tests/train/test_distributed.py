@@ -235,7 +235,10 @@ def test_frame_at_fault_is_named_once(write_run: Callable[..., Path], alloy_file
     faulty = tmp_path / "faulty.xyz"
     faulty.write_text(text.replace(f"energy={energy}", "energy=1e200", 1), encoding="utf-8")
     run = write_run("faulty", data=faulty, batch_size=6)
-    result = _mpirun(run, _program(run.parent))
+    program = run.parent / _program(run.parent)  # whose readers let such an energy pass
+    without_bound = "from pwmlff.data import frame\nframe._LARGEST['energy'] = (float('inf'), 'eV/atom')\n"
+    program.write_text(without_bound + program.read_text(encoding="utf-8"), encoding="utf-8")
+    result = _mpirun(run, program.name)
     assert result.returncode == 1, result.stdout
     assert result.stdout.count("pwmlff: error:") == result.stdout.count("not finite") == 1
     assert "faulty.xyz frame 0" in result.stdout

@@ -360,7 +360,7 @@ def test_validation_frames_without_labels_are_found_before_training(
     make_run: RunFactory, tmp_path: Path, cu_frames: list[Frame]
 ) -> None:
     bare = tmp_path / "bare.xyz"
-    write_extxyz(bare, [replace(frame, energy=None, forces=None, virial=None) for frame in cu_frames[:2]])
+    write_extxyz(bare, [replace(frame, energy=None, forces=None) for frame in cu_frames[:2]])
     config = make_run(valid_data=[str(bare)])
     with pytest.raises(ConfigError, match="none of the 2 validation frames has a label that is trained"):
         _train(config)

@@ -112,7 +112,9 @@ def load_exported(path: Path | str, trust: bool = False) -> ModelFile:
                     f"'{path}' is TorchScript of a {metadata.model_type}, which pwmlff has no kernels for: a program "
                     "that can do anything you can; if you trust who wrote it, say --trust (in Python: trust=True)"
                 )
-            network = ScriptedNetwork(_read_module(content), metadata.cutoff)
+            module = _read_module(content)
+            arrays = dict(module.named_buffers())
+            network = ScriptedNetwork(module, metadata.cutoff)
         else:
             arrays = {name: _read_array(archive, name, array) for name, array in metadata.arrays.items()}
             network = StoredNetwork(StoredModel(metadata.family, arrays), metadata.cutoff)
