@@ -45,7 +45,7 @@ std::string_view end_of_directory(std::string_view content)
   const std::string_view end =
       content.size() < size ? "" : content.substr(content.size() - size, END_SIZE);
   if (end.substr(0, 4) != END_MARK || number(end, 20, 2) != ZipArchive::COMMENT_SIZE)
-    fail("it does not end in the SHA-256 of `pwmlff export`");
+    fail("it does not end in the SHA-256 of `pwmlff export`, as files of older versions do not");
   return end;
 }
 

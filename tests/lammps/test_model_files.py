@@ -218,8 +218,8 @@ def directory(content: bytes) -> int:
     ("damage", "message"),
     [
         (lambda c, start: flipped(c, start), "its SHA-256 does not match"),
-        (lambda c, start: c[: start + 1], "truncated or altered (it does not end in the SHA-256 of `pwmlff export`)"),
-        (lambda c, start: c[:-8], "truncated or altered (it does not end in the SHA-256 of `pwmlff export`)"),
+        (lambda c, start: c[: start + 1], "truncated or altered (it does not end in the SHA-256 of `pwmlff export`"),
+        (lambda c, start: c[:-8], "truncated or altered (it does not end in the SHA-256 of `pwmlff export`"),
         (lambda c, start: c[:start] + c[start + 64 :], "truncated or altered"),
         (lambda c, start: flipped(c, directory(c) + 1), "truncated or altered (its table of contents is garbled)"),
         (lambda c, start: c.replace(b'"cutoff": 4.6', b'"cutoff": 4.7'), "its SHA-256 does not match"),

@@ -51,7 +51,7 @@ class Archive:
         self._path = path
         end = len(content) - DIGEST_SIZE - _END
         if end < 0 or content[end : end + 4] != _END_MARK or _number(content, end + 20, 2) != DIGEST_SIZE:
-            raise self._refusal("it does not end in the SHA-256 of `pwmlff export`")
+            raise self._refusal("it does not end in the SHA-256 of `pwmlff export`, as files of older versions do not")
         n_entries, size, start = (_number(content, end + at, width) for at, width in ((10, 2), (12, 4), (16, 4)))
         # torch says the same once more in the 64-bit form of the end
         again = content[start + size : end]
