@@ -124,8 +124,11 @@ def test_checkpoint_that_cannot_be_written_ends_the_run(
     monkeypatch.setattr(strategy, "step", filling)
     monkeypatch.setattr("pwmlff.train.run.optional_records", with_curve)
     text = io.StringIO()
-    with capfd.disabled(), pytest.raises(ModelFileError) as error:
-        train_from_config(config, console=Console(file=text, width=200))
+    try:
+        with capfd.disabled(), pytest.raises(ModelFileError) as error:
+            train_from_config(config, console=Console(file=text, width=200))
+    finally:
+        file_limit(resource.RLIM_INFINITY)  # pytest reports before fixtures end, perhaps into a file
     message = str(error.value)
     assert message.startswith(f"cannot write the checkpoint '{config.model_store_dir}/toy_model")
     assert message.endswith("File too large (os error 27); the one written before is still there, whole")
