@@ -4,6 +4,7 @@
 #include <torch/library.h>
 
 #include "torch/differentiable.hpp"
+#include "torch/net_options.hpp"
 #include "torch/tasks.hpp"
 
 namespace pwmlff {
@@ -20,23 +21,19 @@ struct FittingOp {
   static constexpr const char *kName = "fitting_net";
   static constexpr std::size_t kOutputs = 1, kGeometry = 1, kWeights = 1;
 
-  struct Options {
-    std::vector<std::int64_t> widths;
-    std::int64_t activation;
-  };
+  using Options = NetOptions;
 
   static void check(TensorList tensors, const Options &options) {
+    options.check(kName);
     const Tensor &inputs = tensors[0], &parameters = tensors[1];
     const std::vector<std::int64_t> &widths = options.widths;
     TORCH_CHECK(inputs.dim() == 2, "fitting_net expects inputs [n, D], got ", inputs.sizes());
-    TORCH_CHECK(!widths.empty() && parameters.dim() == 1, "fitting_net expects widths and a vector of parameters");
+    TORCH_CHECK(parameters.dim() == 1, "fitting_net expects a vector of parameters, got ", parameters.sizes());
     const std::int64_t expected = net_parameter_count(inputs.size(1), widths) + widths.back() + 1;
     TORCH_CHECK(parameters.size(0) == expected, "fitting_net expects ", expected, " parameters, got ",
                 parameters.sizes());
     TORCH_CHECK(inputs.scalar_type() == parameters.scalar_type(),
                 "fitting_net: inputs and parameters must have one dtype");
-    TORCH_CHECK(options.activation == 0 || options.activation == 1, "fitting_net: unknown activation ",
-                options.activation);
   }
 
   static variable_list forward(TensorList tensors, const Options &options) {
@@ -81,8 +78,7 @@ struct FittingOp {
 
   template <typename Real>
   static FittingNet<Real> net(TensorList tensors, const Options &options) {
-    return {{tensors[1].const_data_ptr<Real>(), tensors[0].size(1), options.widths,
-             static_cast<ActivationKind>(options.activation)},
+    return {{tensors[1].const_data_ptr<Real>(), tensors[0].size(1), options.widths, options.kind()},
             tensors[0].const_data_ptr<Real>()};
   }
 };

@@ -4,7 +4,7 @@
 
 #include "cuda/dp/contraction_device.hpp"
 #include "cuda/stream.hpp"
-#include "nets.hpp"
+#include "torch/dp/embedding_arguments.hpp"
 
 namespace pwmlff::cuda {
 
@@ -116,22 +116,14 @@ Tensor residual_net(Tensor x, const Tensor &parameters, at::IntArrayRef widths, 
 
 Tensor embedding_contraction(const Tensor &s, const Tensor &rows, const Tensor &start_in, const Tensor &parameters,
                              at::IntArrayRef widths, std::int64_t activation) {
-  TORCH_CHECK(s.dim() == 1 && rows.dim() == 2 && rows.size(1) == 4 && rows.size(0) == s.size(0),
-              "embedding_contraction expects s [E] and rows [E, 4], got ", s.sizes(), " and ", rows.sizes());
-  TORCH_CHECK(start_in.dim() == 1 && start_in.size(0) >= 1 && start_in.scalar_type() == at::kLong,
-              "embedding_contraction expects start [N + 1] of int64, got ", start_in.sizes());
-  TORCH_CHECK(!widths.empty() && parameters.dim() == 1 && parameters.size(0) == net_parameter_count(1, widths.vec()),
-              "embedding_contraction expects ", net_parameter_count(1, widths.vec()), " parameters, got ",
-              parameters.sizes());
-  TORCH_CHECK(s.scalar_type() == rows.scalar_type() && s.scalar_type() == parameters.scalar_type(),
-              "embedding_contraction: s, rows and parameters must have one dtype");
-  TORCH_CHECK(activation == 0 || activation == 1, "embedding_contraction: unknown activation ", activation);
+  const NetOptions net{widths.vec(), activation};
+  dp::check_embedding_arguments(s, rows, parameters, start_in, net);
   const Tensor start = start_in.contiguous();
   const Tensor atoms = at::arange(start.size(0) - 1, start.options());
   const Tensor counts = start.slice(0, 1) - start.slice(0, 0, -1);
   const Tensor centers = at::repeat_interleave(atoms, counts, 0);
   TORCH_CHECK(centers.size(0) == s.size(0), "embedding_contraction: start must run from 0 to ", s.size(0));
-  const Tensor features = residual_net(s.unsqueeze(1), parameters, widths, static_cast<ActivationKind>(activation));
+  const Tensor features = residual_net(s.unsqueeze(1), parameters, widths, net.kind());
   return Contract::apply(rows, features, start, centers);
 }
 

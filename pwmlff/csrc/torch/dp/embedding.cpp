@@ -5,6 +5,7 @@
 
 #include "pairs.hpp"
 #include "torch/differentiable.hpp"
+#include "torch/dp/embedding_arguments.hpp"
 #include "torch/tasks.hpp"
 
 namespace pwmlff::dp {
@@ -19,27 +20,13 @@ struct EmbeddingOp {
   static constexpr const char *kName = "embedding_contraction";
   static constexpr std::size_t kOutputs = 1, kGeometry = 2, kWeights = 1;
 
-  struct Options {
-    std::vector<std::int64_t> widths;
-    std::int64_t activation;
-  };
+  using Options = NetOptions;
 
   static void check(TensorList tensors, const Options &options) {
     const Tensor &s = tensors[0], &rows = tensors[1], &parameters = tensors[2], &start = tensors[3];
-    const std::vector<std::int64_t> &widths = options.widths;
-    TORCH_CHECK(s.dim() == 1 && rows.dim() == 2 && rows.size(1) == 4 && rows.size(0) == s.size(0),
-                "embedding_contraction expects s [E] and rows [E, 4], got ", s.sizes(), " and ", rows.sizes());
-    TORCH_CHECK(start.dim() == 1 && start.size(0) >= 1 && start.scalar_type() == at::kLong,
-                "embedding_contraction expects start [N + 1] of int64, got ", start.sizes());
-    TORCH_CHECK(!widths.empty() && parameters.dim() == 1 && parameters.size(0) == net_parameter_count(1, widths),
-                "embedding_contraction expects ", net_parameter_count(1, widths), " parameters, got ",
-                parameters.sizes());
-    TORCH_CHECK(s.scalar_type() == rows.scalar_type() && s.scalar_type() == parameters.scalar_type(),
-                "embedding_contraction: s, rows and parameters must have one dtype");
+    check_embedding_arguments(s, rows, parameters, start, options);
     TORCH_CHECK(start[-1].item<std::int64_t>() == s.size(0) && start[0].item<std::int64_t>() == 0,
                 "embedding_contraction: start must run from 0 to ", s.size(0));
-    TORCH_CHECK(options.activation == 0 || options.activation == 1, "embedding_contraction: unknown activation ",
-                options.activation);
   }
 
   static variable_list forward(TensorList tensors, const Options &options) {
@@ -102,7 +89,7 @@ struct EmbeddingOp {
 
   template <typename Real>
   static NetView<Real> net(TensorList tensors, const Options &options) {
-    return {tensors[2].const_data_ptr<Real>(), 1, options.widths, static_cast<ActivationKind>(options.activation)};
+    return {tensors[2].const_data_ptr<Real>(), 1, options.widths, options.kind()};
   }
 
   template <typename Real>
