@@ -12,7 +12,9 @@ def train(
     config: Annotated[
         Path, typer.Argument(help="Run file, JSON with the keys of PWMLFF.", exists=True, dir_okay=False)
     ],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the file's optimizer.epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=2**63 - 1, help="Instead of the file's optimizer.epochs.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, even where a run could be resumed.")] = False,
 ) -> None:
     """Train a model; writes checkpoints, logs and the learning curve to model_record/.

@@ -13,6 +13,7 @@ from pwmlff.data.readers import ReadReport, iterate_frames
 from pwmlff.data.replacing import sweep, temporary_name
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.data.store import StoredFrames, write_store
+from pwmlff.data.suspects import SuspectFrames
 from pwmlff.data.writers import check_suffix, write_frames
 from pwmlff.errors import ConfigError, DataFormatError
 
@@ -44,7 +45,7 @@ def convert(
         seed: Of the random split.
         skip_bad: Drop faulty frames.
         append: Add to an existing store.
-        report: Collects what was decided and dropped.
+        report: Collects what was decided, dropped, and looks wrong.
 
     Returns:
         Frames written to each file.
@@ -57,13 +58,22 @@ def convert(
     check_paths(paths)
     check_suffix(output)
     _check_options(paths, output, split, append)
-    frames = chain.from_iterable(
-        iterate_frames(path, format=format, skip_bad=skip_bad, report=report) for path in paths
+    suspects = SuspectFrames()
+    frames = suspects.watch(
+        chain.from_iterable(iterate_frames(path, format=format, skip_bad=skip_bad, report=report) for path in paths)
     )
     if split is None:
         counter = _Counter(frames)
         write_frames(output, counter, append=append)
-        return {output: counter.n_frames}
+        written = {output: counter.n_frames}
+    else:
+        written = _write_parts(frames, output, split, by, seed)
+    report.notes += suspects.notes()
+    return written
+
+
+def _write_parts(frames: Iterable[Frame], output: Path, split: float, by: SplitBy, seed: int) -> dict[Path, int]:
+    """Write a training and a validation part; see `convert`."""
     sweep(output)
     folder = temporary_name(output)
     folder.mkdir()

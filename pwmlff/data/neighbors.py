@@ -16,6 +16,7 @@ from pwmlff.errors import DataFormatError
 _MAX_GRID_CELLS = 9e4
 _MIN_AXIS_CELLS = 1.1
 _TALLEST_SLAB = 50.0  # times the cutoff; partly periodic, its time grows with the square of the height
+_NEAR = 1.5  # Å; a search for shorter distances is slower, for it walks through more and emptier grid cells
 _WIDEST_SEARCH = 4.0  # times the cutoff; pairs to look through grow with its cube
 
 
@@ -54,16 +55,45 @@ def neighbor_list(frame: Frame, cutoff: float) -> NeighborList:
     within = squared < cutoff * cutoff
     if len(squared) and squared.min() < SHORTEST_DISTANCE**2:
         pair = int(squared.argmin())
-        raise DataFormatError(
-            f"{frame.where}: atoms {center[pair]} and {neighbor[pair]} are at the same place "
-            f"(distance {np.sqrt(squared[pair]):.1e} Å); remove one, or drop the frame with --skip-bad"
-        )
+        raise _overlap(frame, center[pair], neighbor[pair], np.sqrt(squared[pair]))
     center, neighbor, vectors = center[within].astype(np.int64), neighbor[within].astype(np.int64), vectors[within]
     # a fixed order within an atom makes runs repeat bit for bit
     order = np.lexsort((vectors[:, 2], vectors[:, 1], vectors[:, 0], neighbor, center))
     pair_start = np.zeros(len(frame) + 1, dtype=np.int64)
     np.cumsum(np.bincount(center, minlength=len(frame)), out=pair_start[1:])
     return NeighborList(np.ascontiguousarray(vectors[order]), neighbor[order], pair_start, cutoff)
+
+
+def nearest_pair(frame: Frame) -> tuple[int, int, float] | None:
+    """Find the two atoms nearest to each other; far quicker than a neighbour list.
+
+    Args:
+        frame: The structure.
+
+    Returns:
+        The atoms and their distance in Å; None where no two are nearer than 1.5 Å.
+
+    Raises:
+        DataFormatError: As for `neighbor_list`.
+    """
+    cell = _full_cell(frame)
+    points, radius = _searchable(frame, cell, _NEAR)
+    calculator = vesin.NeighborList(cutoff=radius, full_list=False)
+    center, neighbor, distances = calculator.compute(points=points, box=cell, periodic=frame.pbc, quantities="ijd")
+    if len(distances) == 0 or distances.min() >= _NEAR:
+        return None
+    pair = int(distances.argmin())
+    nearest = int(center[pair]), int(neighbor[pair]), float(distances[pair])
+    if nearest[2] < SHORTEST_DISTANCE:
+        raise _overlap(frame, *nearest)
+    return nearest
+
+
+def _overlap(frame: Frame, first: int, second: int, distance: float) -> DataFormatError:
+    return DataFormatError(
+        f"{frame.where}: atoms {first} and {second} are at the same place (distance {distance:.1e} Å); remove one, or "
+        "drop the frame with --skip-bad"
+    )
 
 
 def _full_cell(frame: Frame) -> NDArray[np.float64]:

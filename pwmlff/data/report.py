@@ -8,22 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pwmlff import keys
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import neighbor_list
+from pwmlff.data.outliers import energy_outliers, force_outliers, formula
 from pwmlff.data.readers.common import is_plausible_pressure
+from pwmlff.data.suspects import SuspectFrames
 from pwmlff.elements import symbol_of
 from pwmlff.units import EV_PER_A3_IN_GPA
 
 _DUPLICATE_DIGITS = 5  # of fractional coordinates
-_CLOSE_CONTACT = 0.5  # Å; the shortest bond, of H2, has 0.74 Å
-_HUGE_FORCE = 100.0  # eV/Å
-_OUTLIER_Z = 7.0
-_MIN_GROUP = 10  # frames of a composition needed before one of them can be called an outlier
-_MAD_TO_SIGMA = 1.4826
-_WIDTH_TO_SIGMA = 3.29  # of a normal distribution, 5 % to 95 %
 
 
 @dataclass
@@ -88,8 +83,7 @@ class _Collector:
 
     def __init__(self, cutoff: float) -> None:
         self.cutoff = cutoff
-        self.places: list[str] = []
-        self.formulas: list[str] = []
+        self.suspects = SuspectFrames()
         self.n_atoms: list[int] = []
         self.scalars: dict[str, list[float]] = defaultdict(list)  # NaN where the label is absent
         self.squared_force = 0.0
@@ -103,11 +97,9 @@ class _Collector:
 
     def add(self, frame: Frame) -> None:
         """Take in a frame."""
-        counts = Counter(frame.atomic_numbers.tolist())
-        self.places.append(frame.where)
-        self.formulas.append("".join(f"{symbol_of(z)}{counts[z]}" for z in sorted(counts)))
+        self.suspects.add(frame)
         self.n_atoms.append(len(frame))
-        self.elements.update(counts)
+        self.elements.update(frame.atomic_numbers.tolist())
         self.labels.update(name for name in keys.LABELS if getattr(frame, name) is not None)
         self.same[_fingerprint(frame)].append(frame.where)
         self._add_scalars(frame)
@@ -115,17 +107,12 @@ class _Collector:
 
     def _add_scalars(self, frame: Frame) -> None:
         volume = frame.volume if frame.pbc.all() else np.nan
-        energy = np.nan if frame.energy is None else frame.energy
-        self.scalars["energy (eV/atom)"].append(energy / len(frame))
         self.scalars["volume (Å³/atom)"].append(volume / len(frame))
         pressure = np.nan if frame.virial is None else np.trace(frame.virial) / (3 * volume) * EV_PER_A3_IN_GPA
         self.scalars["pressure (GPa)"].append(pressure)
-        largest = np.nan
         if frame.forces is not None:
-            largest = float(np.sqrt(np.einsum("ac,ac->a", frame.forces, frame.forces).max()))
             self.squared_force += float(np.sum(frame.forces**2))
             self.n_components += frame.forces.size
-        self.scalars["largest |F| of a frame (eV/Å)"].append(largest)
 
     def _add_pairs(self, frame: Frame) -> None:
         neighbors = neighbor_list(frame, self.cutoff)
@@ -143,35 +130,27 @@ class _Collector:
 
     def summary(self) -> DataSummary:
         """Close the books."""
-        ranges = {name: _range(values) for name, values in self.scalars.items() if np.isfinite(values).any()}
+        scalars = {
+            "energy (eV/atom)": self.suspects.energies,
+            **self.scalars,
+            "largest |F| of a frame (eV/Å)": self.suspects.largest_forces,
+        }
+        ranges = {name: _range(values) for name, values in scalars.items() if np.isfinite(values).any()}
         warnings = []
         pressures = np.array(self.scalars["pressure (GPa)"])
         if np.isfinite(pressures).any() and not is_plausible_pressure(median := float(np.nanmedian(pressures))):
             warnings.append(f"the median pressure is {median:+.0f} GPa, which is implausible; check the virials")
-        close = {pair: distance for pair, distance in self.shortest.items() if distance < _CLOSE_CONTACT}
-        for (a, b), distance in close.items():
-            warnings.append(
-                f"{symbol_of(a)} and {symbol_of(b)} come as near as {distance:.3f} Å; no bond is shorter than 0.7 Å: "
-                "check those frames"
-            )
-        largest = np.array(self.scalars["largest |F| of a frame (eV/Å)"])
-        n_huge = int((largest > _HUGE_FORCE).sum())
-        if n_huge:
-            k = int(np.nanargmax(largest))
-            warnings.append(
-                f"{n_huge} frames have forces above {_HUGE_FORCE:g} eV/Å, the largest {largest[k]:.4g} in "
-                f"{self.places[k]}; they outweigh all others in training"
-            )
+        warnings += self.suspects.warnings()
         if self.n_components:
             root = float(np.sqrt(self.squared_force / self.n_components))
             ranges["force component RMS (eV/Å)"] = Range(root, root, root)
         n_total = sum(self.n_atoms)
         return DataSummary(
-            n_frames=len(self.places),
+            n_frames=len(self.suspects.places),
             n_atoms=n_total,
             atoms_per_frame=_range(self.n_atoms) if self.n_atoms else Range(0, 0, 0),
             elements={symbol_of(z): n for z, n in sorted(self.elements.items())},
-            compositions=dict(Counter(self.formulas).most_common()),
+            compositions=dict(Counter(map(formula, self.suspects.compositions)).most_common()),
             labels={name: self.labels[name] for name in keys.LABELS},
             ranges=ranges,
             shortest={f"{symbol_of(a)}-{symbol_of(b)}": d for (a, b), d in sorted(self.shortest.items())},
@@ -183,50 +162,15 @@ class _Collector:
         )
 
     def _outliers(self) -> list[str]:
-        """Frames whose energy or force lies far from the median of their composition, in robust standard deviations.
-
-        Forces are compared on a logarithmic scale and only upwards: relaxed frames are no outliers.
-        """
-        energies = np.array(self.scalars["energy (eV/atom)"])
-        forces = np.array(self.scalars["largest |F| of a frame (eV/Å)"])
-        formulas = np.array(self.formulas)
-        outliers = []
-        for formula in dict.fromkeys(self.formulas):
-            members = np.flatnonzero(formulas == formula)
-            for k, z in zip(members, _robust_z(energies[members]), strict=True):
-                if abs(z) > _OUTLIER_Z:
-                    outliers.append(
-                        f"{self.places[k]}: energy {energies[k]:.4f} eV/atom is {z:+.0f} sigma off ({formula})"
-                    )
-            for k, z in zip(members, _robust_z(np.log(forces[members] + 0.01)), strict=True):
-                if z > _OUTLIER_Z:
-                    outliers.append(f"{self.places[k]}: force {forces[k]:.2f} eV/Å is {z:+.0f} sigma off ({formula})")
-        return outliers
+        suspects = self.suspects
+        energies, forces = np.array(suspects.energies), np.array(suspects.largest_forces)
+        found = (energy_outliers(energies, suspects.compositions), force_outliers(forces, suspects.compositions))
+        return [f"{suspects.places[k]}: {text}" for outliers in found for k, text in outliers.items()]
 
 
 def _range(values: Iterable[float]) -> Range:
     array = np.array(list(values), dtype=np.float64)
     return Range(float(np.nanmin(array)), float(np.nanmean(array)), float(np.nanmax(array)))
-
-
-def _robust_z(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance from the median in robust standard deviations; zero for small groups and absent values.
-
-    The scale is the larger of the median absolute deviation and the width without the outer twentieth on each side,
-    so that a second phase among the frames is not called an outlier.
-    """
-    present = np.sort(values[np.isfinite(values)])
-    if len(present) < _MIN_GROUP:
-        return np.zeros(len(values))
-    median = np.median(present)
-    trim = max(1, len(present) // 20)
-    sigma = max(
-        _MAD_TO_SIGMA * np.median(np.abs(present - median)), (present[-1 - trim] - present[trim]) / _WIDTH_TO_SIGMA
-    )
-    # equal values to rounding have no scale to be far on
-    if sigma <= 1e-9 * max(abs(median), 1.0):
-        return np.zeros(len(values))
-    return np.nan_to_num((values - median) / sigma)
 
 
 def _fingerprint(frame: Frame) -> str:

@@ -16,7 +16,7 @@ from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import predict
 from pwmlff.models.potential import Potential
-from pwmlff.optim.base import OptimizerConfig, UpdateStrategy, require_finite
+from pwmlff.optim.base import MAX_COUNT, OptimizerConfig, UpdateStrategy, require_finite
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 from pwmlff.optim.schedules import cosine_restarts, ends_cycle, exponential_decay, interpolate_weight
 
@@ -36,17 +36,23 @@ class AdamConfig(OptimizerConfig):
     )
     stop_lr: float = Field(3.51e-8, gt=0, description="Rate at `stop_step` and afterwards")
     stop_step: int | None = Field(
-        None, ge=1, description="Step at which `stop_lr` is reached; the last step of the run when not given"
+        None,
+        ge=1,
+        le=MAX_COUNT,
+        description="Step at which `stop_lr` is reached; the last step of the run when not given",
     )
     decay_step: int | None = Field(
         None,
         ge=1,
+        le=MAX_COUNT,
         validation_alias=AliasChoices("decay_step", "decay_steps"),
         description="Steps between two drops of the rate; a hundredth of `stop_step` when not given",
     )
     smooth: bool = Field(False, description="Let the rate fall at every step instead of every `decay_step`")
     scale_lr: bool = Field(False, description="Multiply the rate by sqrt(batch_size), as PWMLFF does for DP")
-    t_0: int | None = Field(None, ge=1, description="Epochs of the first cosine cycle; replaces the exponential decay")
+    t_0: int | None = Field(
+        None, ge=1, le=MAX_COUNT, description="Epochs of the first cosine cycle; replaces the exponential decay"
+    )
     t_mult: float = Field(1.0, ge=1, description="Each cosine cycle is this many times as long as the one before")
     lambda_2: float | None = Field(None, ge=0, description="Weight decay: L2 term (ADAM) or decoupled (ADAMW)")
     max_norm: float | None = Field(None, gt=0, description="Clip the norm of the gradient to this value")

@@ -19,6 +19,8 @@ from pwmlff.errors import TrainingError
 from pwmlff.models.potential import Potential
 from pwmlff.optim.loss import ErrorSums, LossWeights
 
+MAX_COUNT = 2**63 - 1  # of frames, steps and epochs: what counters of 64 bits hold
+
 
 class NonFiniteError(TrainingError):
     """A loss or gradient is not finite; raised before the potential changes."""
@@ -30,11 +32,13 @@ class OptimizerConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     optimizer: str = Field("ADAM", description="Name of the optimizer")
-    batch_size: int = Field(1, ge=1, description="Frames per optimizer step, over all processes together")
-    epochs: int = Field(30, ge=1, description="Passes over the training frames")
-    print_freq: int = Field(10, ge=1, description="Steps between updates of the progress display and TensorBoard")
+    batch_size: int = Field(1, ge=1, le=MAX_COUNT, description="Frames per optimizer step, over all processes together")
+    epochs: int = Field(30, ge=1, le=MAX_COUNT, description="Passes over the training frames")
+    print_freq: int = Field(
+        10, ge=1, le=MAX_COUNT, description="Steps between updates of the progress display and TensorBoard"
+    )
     save_step: int | None = Field(
-        None, ge=1, description="Steps between checkpoints within an epoch; none if not given"
+        None, ge=1, le=MAX_COUNT, description="Steps between checkpoints within an epoch; none if not given"
     )
     train_energy: bool = Field(True, description="Train total energies")
     train_force: bool = Field(True, description="Train forces")

@@ -21,7 +21,7 @@ from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import predict
 from pwmlff.models.potential import Potential
-from pwmlff.optim.base import NonFiniteError, OptimizerConfig, UpdateStrategy
+from pwmlff.optim.base import MAX_COUNT, NonFiniteError, OptimizerConfig, UpdateStrategy
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 from pwmlff.optim.kalman_filter import FilterError, KalmanFilter
 from pwmlff.optim.kalman_guard import Guard
@@ -46,10 +46,12 @@ class KalmanConfig(OptimizerConfig):
     """The `optimizer` section for LKF and GKF."""
 
     optimizer: str = Field("LKF", description="Name of the optimizer")
-    batch_size: int = Field(8, ge=1, description="Frames per optimizer step, over all processes together")
+    batch_size: int = Field(8, ge=1, le=MAX_COUNT, description="Frames per optimizer step, over all processes together")
     kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
-    block_size: int = Field(2048, ge=1, description="Most weights of one block of P; memory grows with its square")
+    block_size: int = Field(
+        2048, ge=1, le=MAX_COUNT, description="Most weights of one block of P; memory grows with its square"
+    )
     p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
     p_max: float = Field(100.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
     max_step: float = Field(
@@ -58,11 +60,18 @@ class KalmanConfig(OptimizerConfig):
     joint: bool = Field(
         True, description="Take in all measurements of a batch as one vector; else one after another, as PWMLFF does"
     )
-    parts: int = Field(0, ge=0, description="Parts of a batch with measurements of their own; 0: each frame is one")
-    nselect: int = Field(0, ge=0, description="Atoms per frame whose forces are measured; 0: all")
-    groupsize: int = Field(6, ge=1, description="Atoms per frame of one force measurement, if `nselect` is not 0")
+    parts: int = Field(
+        0, ge=0, le=MAX_COUNT, description="Parts of a batch with measurements of their own; 0: each frame is one"
+    )
+    nselect: int = Field(0, ge=0, le=MAX_COUNT, description="Atoms per frame whose forces are measured; 0: all")
+    groupsize: int = Field(
+        6, ge=1, le=MAX_COUNT, description="Atoms per frame of one force measurement, if `nselect` is not 0"
+    )
     force_groups: int | None = Field(
-        None, ge=1, description="Force measurements per part; `nselect` / `groupsize` when not given, 1 if all atoms"
+        None,
+        ge=1,
+        le=MAX_COUNT,
+        description="Force measurements per part; `nselect` / `groupsize` when not given, 1 if all atoms",
     )
     replacement: bool = Field(False, description="Draw atoms with replacement, as PWMLFF does")
     force_per_atom: bool = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -100,7 +100,7 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Fra
     return FrameSubset(frames, train), FrameSubset(frames, held_out)
 
 
-def count_frames(frames: Sequence[Frame]) -> FrameCounts:
+def count_frames(frames: Iterable[Frame]) -> FrameCounts:
     """Count frames, atoms and labels, and fingerprint them."""
     counts, digest, sizes = FrameCounts(), hashlib.sha256(), []
     for frame in frames:

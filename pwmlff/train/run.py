@@ -20,6 +20,7 @@ from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
+from pwmlff.data.suspects import SuspectFrames
 from pwmlff.device import choose_device
 from pwmlff.errors import ConfigError, ModelFileError, printable
 from pwmlff.launch import is_restart
@@ -151,7 +152,8 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
     _say(console, *report.labels, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
-    counts, valid_counts = count_frames(train_frames), count_frames(valid_frames)
+    suspects = SuspectFrames()
+    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (train_frames, valid_frames))
     _say(
         console,
         f"{counts.n_frames} training frames ({counts.n_atoms} atoms), {len(valid_frames)} validation frames",
@@ -160,6 +162,7 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
     )
     for each in (counts, valid_counts):
         check_elements(each, config.elements)
+    _say(console, *suspects.notes())
     return _RunFrames(train_frames, valid_frames, counts, valid_counts)
 
 

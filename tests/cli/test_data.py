@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -46,6 +48,17 @@ def test_a_bad_frame_stops_or_is_listed(tmp_path: Path, file: Path) -> None:
     output = run("info", file, "--skip-bad")
     assert "1 faulty frames dropped:" in output
     assert "5 of 5 frames" in output
+
+
+def test_suspect_frames_are_said(tmp_path: Path, file: Path, cu_frames: list[Frame]) -> None:
+    near = cu_frames[1].positions.copy()
+    near[1] = near[0] + [0.16, 0.0, 0.0]
+    odd = replace(cu_frames[1], positions=near, forces=np.full_like(near, 1e4), energy=-9e5)
+    write_extxyz(file, [cu_frames[0], odd, *cu_frames[2:]])
+    for output in (run("convert", file, "-o", tmp_path / "cu.h5"), run("info", file), run("info", tmp_path / "cu.h5")):
+        assert f"1 frame has atoms nearer than 0.5 Å, first {file} frame 1 (line 35): Cu and Cu, 0.160 Å" in output
+        assert f"1 frame has forces above 100 eV/Å, first {file} frame 1 (line 35): 1.732e+04 eV/Å" in output
+        assert "eV/atom off what its elements have in other frames (Cu32)" in output
 
 
 def test_info_lists_duplicates(file: Path) -> None:

@@ -51,6 +51,15 @@ def test_an_error_is_one_clean_message_and_exit_code_1(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("epochs", ["0", str(10**30)])
+def test_epochs_have_bounds(tmp_path: Path, epochs: str) -> None:
+    path = tmp_path / "train.json"
+    path.write_text("{}")
+    result = runner.invoke(app, ["train", str(path), "--epochs", epochs])
+    assert result.exit_code == 2
+    assert "Invalid value for '--epochs'" in " ".join(result.stderr.split())
+
+
 def _failing_app(error: Exception) -> typer.Typer:
     failing = typer.Typer(cls=_Group, pretty_exceptions_enable=False)
 

@@ -116,6 +116,22 @@ def test_nothing_left_to_write(tmp_path: Path, movement_text: Callable[..., str]
         convert([tmp_path / "MOVEMENT"], tmp_path / "all.h5", skip_bad=True)
 
 
+@pytest.mark.parametrize("split", [None, 0.5])
+def test_suspect_frames_are_noted(tmp_path: Path, split: float | None) -> None:
+    frames = numbered(10)
+    for k in (3, 5):
+        frames[k] = replace(frames[k], positions=[[0, 0, 0], [0.16, 0, 0]])
+    frames[6] = replace(frames[6], forces=np.full((2, 3), 1e4))
+    frames[8] = replace(frames[8], energy=-9e5)
+    write_extxyz(tmp_path / "a.xyz", frames)
+    report = ReadReport()
+    convert([tmp_path / "a.xyz"], tmp_path / "all.h5", split=split, report=report)
+    contact, force, energy = report.notes
+    assert contact.startswith(f"2 frames have atoms nearer than 0.5 Å, first {tmp_path}/a.xyz frame 3 (line 13): Li")
+    assert force.startswith(f"1 frame has forces above 100 eV/Å, first {tmp_path}/a.xyz frame 6 (line 25): 1.732e+04")
+    assert energy.startswith(f"1 frame has an energy far from the others, first {tmp_path}/a.xyz frame 8 (line 33)")
+
+
 # the summary
 
 
@@ -164,8 +180,8 @@ def test_close_contacts_and_huge_forces_are_warnings() -> None:
     frames = numbered(3)
     frames[1] = replace(frames[1], positions=[[0, 0, 0], [0.16, 0, 0]], forces=np.full((2, 3), 1e4), source="odd")
     contact, force = summarize(frames, 3.0).warnings
-    assert contact.startswith("H and Li come as near as 0.160 Å")
-    assert force.startswith("1 frames have forces above 100 eV/Å, the largest 1.732e+04 in odd frame 0")
+    assert contact.startswith("1 frame has atoms nearer than 0.5 Å, first odd frame 0: Li and H, 0.160 Å")
+    assert force.startswith("1 frame has forces above 100 eV/Å, first odd frame 0: 1.732e+04 eV/Å")
 
 
 def test_implausible_pressure_is_a_warning() -> None:

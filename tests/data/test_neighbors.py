@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.neighbors import neighbor_list
+from pwmlff.data.neighbors import nearest_pair, neighbor_list
 from pwmlff.errors import DataFormatError
 
 SKEWED = np.array([[3.1, 0.0, 0.0], [2.6, 2.9, 0.0], [-1.4, 1.1, 3.4]])
@@ -158,3 +159,23 @@ def test_a_long_thin_cell() -> None:
         DataFormatError, match=r"a\.xyz frame 0: the structure measures 9e\+05 x 9e\+05 x 3 Å, too long"
     ):
         neighbor_list(plate, 1.0)
+
+
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True), (False, False, False)])
+def test_nearest_pair_is_that_of_the_list(pbc: tuple[bool, bool, bool]) -> None:
+    frame = random_frame(4, SKEWED, pbc, 30)
+    neighbors = neighbor_list(frame, 1.5)
+    distances = np.linalg.norm(neighbors.pair_vectors, axis=1)
+    first, second, distance = nearest_pair(frame) or (0, 0, 0.0)
+    assert distance == pytest.approx(distances.min())
+    centers = np.repeat(np.arange(len(frame)), np.diff(neighbors.pair_start))
+    pair = distances.argmin()
+    assert {first, second} == {centers[pair], neighbors.pair_neighbors[pair]}
+
+
+def test_nearest_pair_of_few_atoms() -> None:
+    frame = Frame(atomic_numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 1.6]], cell=np.eye(3) * 9.0)
+    assert nearest_pair(frame) is None
+    assert nearest_pair(replace(frame, cell=np.diag([9.0, 0.7, 9.0]))) in ((0, 0, 0.7), (1, 1, 0.7))
+    with pytest.raises(DataFormatError, match="atoms 0 and 1 are at the same place"):
+        nearest_pair(replace(frame, positions=np.zeros((2, 3))))

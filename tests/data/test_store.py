@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from pwmlff.data import store
+from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import iterate_frames, read_frames
-from pwmlff.data.store import ChainedFrames, StoredFrames, verify_store, write_store
+from pwmlff.data.store import StoredFrames, verify_store, write_store, writing
 from pwmlff.errors import DataFormatError
 
 FIELDS = (
@@ -67,7 +67,7 @@ def test_round_trip_is_exact(tmp_path: Path, frames: list[Frame]) -> None:
 
 
 def test_appending_equals_writing_at_once(tmp_path: Path, frames: list[Frame], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_SEGMENT", 3)
+    monkeypatch.setattr(writing, "_SEGMENT", 3)
     write_store(tmp_path / "a.h5", frames[:5])
     write_store(tmp_path / "a.h5", frames[5:], append=True)
     for stored, frame in zip(StoredFrames(tmp_path / "a.h5"), frames, strict=True):
@@ -88,7 +88,7 @@ def test_an_interrupted_append_leaves_the_store_as_it_was(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_digest", killed)
+        patch.setattr(writing, "checksum", killed)
         with pytest.raises(KeyboardInterrupt):
             write_store(path, frames[4:], append=True)
     assert path.read_bytes() == before

@@ -367,6 +367,21 @@ def test_validation_frames_without_labels_are_found_before_training(
     assert not config.model_store_dir.exists()  # not even a folder
 
 
+def test_suspect_frames_of_both_sets_are_said(make_run: RunFactory, tmp_path: Path, cu_frames: list[Frame]) -> None:
+    near = cu_frames[0].positions.copy()
+    near[1] = near[0] + [0.16, 0.0, 0.0]
+    strong = np.full_like(near, 1e4)
+    write_extxyz(tmp_path / "train.xyz", [*cu_frames[:3], replace(cu_frames[0], positions=near, forces=strong)])
+    write_extxyz(tmp_path / "valid.xyz", [*cu_frames[3:], replace(cu_frames[0], energy=-9e5)])
+    config = make_run(train_data=[str(tmp_path / "train.xyz")], valid_data=[str(tmp_path / "valid.xyz")])
+    text = _train(config)
+    assert "1 frame has atoms nearer than 0.5 Å, first " in text
+    assert f"{tmp_path}/train.xyz frame 3 (line 103): Cu and Cu, 0.160 Å" in text
+    assert f"1 frame has forces above 100 eV/Å, first {tmp_path}/train.xyz frame 3 (line 103): 1.732e+04" in text
+    assert f"1 frame has an energy far from the others, first {tmp_path}/valid.xyz frame 3" in text
+    assert "frame has" not in _train(make_run("clean"))
+
+
 def test_element_of_the_training_frames_that_is_not_listed(make_run: RunFactory) -> None:
     with pytest.raises(DataFormatError, match=r"cu\.xyz frame 0.* holds Cu, but `atom_type` lists only Au"):
         _train(make_run(atom_type=["Au"], valid_ratio=0.0))

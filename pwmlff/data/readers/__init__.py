@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pwmlff import keys
+from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.detect import STORE, UNLABELLED, check_paths, data_files, guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, Reader, ReadReport, reason_of
@@ -18,7 +19,7 @@ from pwmlff.data.readers.extxyz import read_extxyz
 from pwmlff.data.readers.movement import read_movement
 from pwmlff.data.readers.outcar import read_outcar
 from pwmlff.data.readers.pwmlff_npy import read_pwmlff_npy
-from pwmlff.data.store import ChainedFrames, StoredFrames
+from pwmlff.data.store import StoredFrames
 from pwmlff.errors import DataFormatError, PwmlffError
 
 __all__ = ["READERS", "ReadReport", "iterate_frames", "read_frames"]

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.neighbors import neighbor_list
+from pwmlff.data.neighbors import nearest_pair
 from pwmlff.errors import DataFormatError
 
-# Å; only far smaller distances are errors, but a shorter cutoff would make the search walk through more empty cells
-_OVERLAP_SEARCH = 1.0
 # GPa, positive under compression; below the strength of nearly every solid, above what is calculated without intent
 _PLAUSIBLE_PRESSURE = (-30.0, 100.0)
 
@@ -103,7 +101,7 @@ class Faults:
         """
         try:
             frame = build(*arguments)
-            neighbor_list(frame, _OVERLAP_SEARCH)
+            nearest_pair(frame)
         except DataFormatError as error:
             self.drop(error)
             return None
