@@ -55,7 +55,7 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/.system
 	touch $@
 
 $(VENV)/.linters: $(VENV)/.installed
-	$(BIN)/pip install --quiet '.[dev]'
+	$(BIN)/pip install --quiet --group dev
 	touch $@
 
 # A C++ compiler and Python's venv are all the system has to give.

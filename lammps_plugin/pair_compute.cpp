@@ -5,6 +5,7 @@
 #include "pair_pwmlff.h"
 
 #include "pair_pwmlff_impl.h"
+#include "stop_rank.h"
 #include "system_adaptor.h"
 
 #include "atom.h"
@@ -98,8 +99,9 @@ template <typename Use> void PairPWMLFF::evaluate(std::size_t k, Use use)
       problem = failure.what();
     }
     if (!problem.empty())
-      error->one(FLERR, "pair_style pwmlff: model '{}' failed: {}", impl_->arguments.models[k],
-                 problem);
+      stop_rank(*error, FLERR,
+                fmt::format("pair_style pwmlff: model '{}' failed: {}", impl_->arguments.models[k],
+                            problem));
     use(impl_->block, impl_->result);
   }
 }
@@ -158,16 +160,17 @@ void PairPWMLFF::check_finite(double energy, const double *force, int i, std::si
   for (int j = 0; j < atom->nlocal + atom->nghost; j++) {
     const double *const x = atom->x[j];
     if (!std::isfinite(x[0] + x[1] + x[2]))
-      error->one(FLERR,
-                 "pair_style pwmlff: the position of atom {} is not finite on step {}; look at its "
-                 "velocity and at the forces of other styles and fixes on it, or choose a shorter "
-                 "time step",
-                 atom->tag[j], update->ntimestep);
+      stop_rank(*error, FLERR,
+                fmt::format("pair_style pwmlff: the position of atom {} is not finite on step {}; "
+                            "look at its velocity and at the forces of other styles and fixes on "
+                            "it, or choose a shorter time step",
+                            atom->tag[j], update->ntimestep));
   }
-  error->one(FLERR,
-             "pair_style pwmlff: energy or force of atom {} is not finite on step {} with model "
-             "'{}'; two atoms may be at the same place or the time step too long",
-             atom->tag[i], update->ntimestep, impl_->arguments.models[k]);
+  stop_rank(*error, FLERR,
+            fmt::format("pair_style pwmlff: energy or force of atom {} is not finite on step {} "
+                        "with model '{}'; two atoms may be at the same place or the time step too "
+                        "long",
+                        atom->tag[i], update->ntimestep, impl_->arguments.models[k]));
 }
 
 /* ---------------------------------------------------------------------- newton off */
@@ -310,7 +313,7 @@ void PairPWMLFF::put_into_file(bool replaces)
   } catch (const std::exception &failure) {
     problem = failure.what();
   }
-  if (!problem.empty()) error->one(FLERR, "pair_style pwmlff: model deviation: {}", problem);
+  if (!problem.empty()) stop_rank(*error, FLERR, "pair_style pwmlff: model deviation: " + problem);
 }
 
 // Before the output of a step, after all other fixes. Returns whether the models were evaluated

@@ -6,6 +6,7 @@
 #include "model_kinds.h"
 #include "model_source.h"
 #include "pair_pwmlff_impl.h"
+#include "stop_rank.h"
 #include "stored_path.h"
 
 #include "atom.h"
@@ -120,7 +121,7 @@ void PairPWMLFF::load_model(const std::string &path, int cuda)
   MPI_Allreduce(&has_failed, &n_failed, 1, MPI_INT, MPI_SUM, world);
   const std::string message = "pair_style pwmlff: " + one_line(problem);
   if (n_failed == comm->nprocs) error->all(FLERR, message);
-  if (has_failed) error->one(FLERR, message);
+  if (has_failed) stop_rank(*error, FLERR, message);
 
   const ModelMetadata &model = member.runner->metadata();
   if (comm->me == 0)
