@@ -9,6 +9,7 @@ NULL, as in `pair_coeff`, are left out.
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -25,15 +26,16 @@ from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 
 _COORDINATES = {"": False, "u": False, "s": True, "su": True}  # tail of x, y, z -> whether they are scaled by the cell
+_HEAD = 1 << 16  # characters
 _GZIP_MAGIC = b"\x1f\x8b"
 _ANGSTROM_UNITS = ("metal", "real")
 _NULL = 0  # in place of an atomic number
 
 
 def is_dump(path: Path) -> bool:
-    """Whether a file begins as LAMMPS's text dumps do."""
+    """Whether the beginning of a file has a heading of LAMMPS's text dumps, if not in its first line."""
     with _open(path) as file, _decompressed(path):
-        return file.read(5) == "ITEM:"
+        return re.search(r"^ITEM: ", file.read(_HEAD), re.M) is not None
 
 
 def read_dump(path: Path, elements: Sequence[str] | None = None) -> Iterator[tuple[int, Frame]]:

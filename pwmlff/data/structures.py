@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pwmlff.data.detect import guess_format
 from pwmlff.data.frame import Frame
-from pwmlff.data.lammps_dump import read_dump
+from pwmlff.data.lammps_dump import is_dump, read_dump
 from pwmlff.data.lammps_types import elements_of_types
 from pwmlff.data.readers import iterate_frames
 from pwmlff.data.readers.common import parse_rows, reason_of
@@ -87,10 +87,10 @@ def _last(path: Path, frames: Iterable[Frame]) -> Frame:
 
 def _guess(path: Path) -> str | None:
     """Recognise what is not left to ASE, which knows some of it by the name only."""
+    if is_dump(path):
+        return _LAMMPS_DUMP
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES).decode("utf-8", errors="replace")
-    if head.startswith("ITEM:"):
-        return _LAMMPS_DUMP
     if re.search(r"^\s*\d+\s+atoms\b", head, re.M) and re.search(r"\b(xlo\s+xhi|avec)\b", head):
         return _LAMMPS_DATA
     try:

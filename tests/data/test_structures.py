@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwmlff.data.structures import read_structure
+from pwmlff.data.trajectory import iterate_trajectory
 from pwmlff.errors import ConfigError, DataFormatError
 
 CONFIG = """{head}
@@ -182,6 +183,18 @@ def test_lammps_dump_without_elements(tmp_path: Path, format: str | None) -> Non
     path.write_text("")
     with pytest.raises(DataFormatError, match="is empty|cannot read"):
         read_structure(path, format=format, elements=["Cu"])
+
+
+def test_a_dump_without_its_first_line_is_not_left_to_ase(tmp_path: Path) -> None:
+    """It would take types for atomic numbers."""
+    path = tmp_path / "frames"
+    path.write_text(
+        "metal\nITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
+        "ITEM: ATOMS id type x y z\n1 1 0 0 0\n"
+    )
+    for read in (read_structure, lambda path: list(iterate_trajectory(path))):
+        with pytest.raises(DataFormatError, match=r"line 1\): expected a line 'ITEM: ...', found 'metal'"):
+            read(path)
 
 
 def test_last_frame_of_a_movement(shared_data: Path) -> None:
