@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pwmlff.data.frame import SHORTEST_DISTANCE, Frame
 from pwmlff.errors import DataFormatError
 
-# vesin sorts atoms into a grid of cells as wide as the cutoff. It coarsens a grid of more cells than this, axis by axis,
-# and divides by zero where an axis is left without a cell.
+# vesin sorts atoms into a grid of cells as wide as the cutoff. It coarsens a grid of more cells than this, axis by
+# axis, and divides by zero where an axis is left without a cell.
 _MAX_GRID_CELLS = 1e5
 _PADDING = 0.01  # of directions that are not periodic: of their extent, or of the largest coordinate in older versions
 _TALLEST_SLAB = 50.0  # times the cutoff; partly periodic, its time grows with the square of the height

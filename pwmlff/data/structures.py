@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pwmlff.data.detect import guess_format
 from pwmlff.data.frame import Frame
@@ -129,7 +128,7 @@ def _read_pwmat_config(path: Path) -> Frame:
     )
 
 
-def _block(path: Path, lines: list[str], heading: str, n_rows: int, n_columns: int) -> NDArray[np.float64]:
+def _block(path: Path, lines: list[str], heading: str, n_rows: int, n_columns: int) -> np.ndarray:
     """Parse the rows below the line that begins with `heading`."""
     first = next((i + 1 for i, line in enumerate(lines) if _is_heading(line, heading)), None)
     name = f"'{heading.capitalize()}' block"
