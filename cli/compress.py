@@ -18,8 +18,8 @@ def compress(
     data: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Frames to scan for the shortest distances and to measure the deviation on; without them, the "
-            "statistics in the checkpoint and the training data."
+            help="Frames to measure the deviation on, whose distances the tables cover beside those of the training "
+            "data; without them, the training data."
         ),
     ] = None,
     dx: Annotated[

@@ -70,6 +70,14 @@ void check_version(const json &metadata)
                              "; export the model again with this version's `pwmlff export`");
 }
 
+void check_unit(const json &metadata, const std::string &quantity, const std::string &expected)
+{
+  const json &units = field(metadata, "units");
+  expect(units.is_object() && units.contains(quantity), "its units lack that of " + quantity);
+  const std::string unit = text(units, quantity);
+  expect(unit == expected, "its unit of " + quantity + " is " + unit + ", expected " + expected);
+}
+
 ModelMetadata model_of(const json &metadata)
 {
   ModelMetadata model;
@@ -124,6 +132,8 @@ ExportedMetadata ExportedMetadata::parse(const std::string &json_text)
   const json metadata = json::parse(json_text, nullptr, false);
   expect(!metadata.is_discarded() && metadata.is_object(), "its metadata.json is not valid JSON");
   check_version(metadata);
+  check_unit(metadata, "length", "angstrom");
+  check_unit(metadata, "energy", "eV");
   ExportedMetadata result;
   result.model = model_of(metadata);
   if (!field(metadata, "family").is_null()) {

@@ -13,17 +13,17 @@ from pwmlff.models import Potential
 
 
 def shortest_distances(frames: Sequence[Frame], potential: Potential, known: Tensor) -> Tensor:
-    """Return the shortest distance [T] in Å to any neighbour of an atom of each element.
+    """Return the shortest distance [T] in Å to any neighbour of an atom of each element, in all frames.
 
     Args:
-        frames: The data.
+        frames: Further ones.
         potential: Gives elements and cutoff.
-        known: [T] what to return for elements that have no neighbours in the data.
+        known: [T] of the training data; the cutoff or more where that is not known.
     """
-    shortest = torch.full_like(known, potential.cutoff)
+    shortest = known.clone()
     dataset = FrameDataset(frames, potential.elements, potential.cutoff, cache_bytes=0)
     for index in range(len(dataset)):
         batch = dataset.batch([index])
         center_types = batch.atom_types[batch.pair_centers]
         shortest.scatter_reduce_(0, center_types, torch.linalg.vector_norm(batch.pair_vectors, dim=-1), "amin")
-    return torch.where(shortest < potential.cutoff, shortest, known)
+    return shortest

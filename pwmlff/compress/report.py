@@ -41,13 +41,19 @@ def _description(result: Compression) -> str:
     lines = [
         f"{tables.n_tables} table{'s' if tables.n_tables > 1 else ''}, one per {tables.per}: "
         f"order {tables.order}, dx {tables.dx:g}, {tables.size / 1e6:.3g} MB",
-        f"range from {result.range_source}",
+        f"range from {result.range_source}; later counted as too near: pairs {_counted(result)}",
         f"measured on {result.measured_on}",
     ]
     if result.choice.too_coarse:
         errors = ", ".join(f"{dx:g} ({error:.1e})" for dx, error in result.choice.too_coarse.items())
         lines.insert(1, f"chosen by tolerance; too coarse, with a force error in eV/Å of at least: {errors}")
     return "\n".join(lines)
+
+
+def _counted(result: Compression) -> str:
+    if result.potential.knows_shortest():
+        return "nearer than any of their elements in the training data"
+    return "beyond the fine part of the tables (an older checkpoint, which knows no pairs of its training data)"
 
 
 def _range_table(result: Compression) -> Table:

@@ -39,8 +39,8 @@ class Compression:
         potential: Its model.
         tables: What these replace nets by.
         choice: Spacing, with those ruled out before it when it was chosen by tolerance.
-        shortest: Shortest distance in Å of each element; the fine tables reach a tenth further.
-        range_source: Where these distances are from.
+        shortest: Shortest distance in Å of each element in `range_source`; the fine tables reach a tenth further.
+        range_source: Where these distances are from: the training data, and further data that was given.
         deviations: From the uncompressed model.
         measured_on: Which structures these were measured on.
         speed: Of both.
@@ -71,8 +71,8 @@ def compress_model(
 
     Args:
         checkpoint_path: A file that training wrote.
-        data: Frames to scan for the shortest distances and to compare on; none: the statistics in the checkpoint, and
-            the training data it names.
+        data: Frames to compare on, whose distances the tables cover beside those of the training data; none: the
+            statistics in the checkpoint, and the training data it names.
         dx: Grid spacing; None: the coarsest one that keeps the tolerance.
         order: Of the polynomials, 3 or 5.
         save: File to write; `.ckpt` is added when it has no suffix of that name.
@@ -94,6 +94,7 @@ def compress_model(
     tabulate(original, SPACINGS[0] if dx is None else dx, order)  # refuses before data is read
     given = read_frames(data, format=format) if data else None
     shortest = tabulation.shortest
+    knows_training = bool((shortest < original.cutoff).any())
     if given is not None:
         shortest = shortest_distances(given, original, shortest)
     if bool((shortest >= original.cutoff).all()):
@@ -115,7 +116,7 @@ def compress_model(
         tables=tables,
         choice=choice,
         shortest=dict(zip(original.elements, shortest.tolist(), strict=True)),
-        range_source="training data (statistics in the checkpoint)" if given is None else _names(data),
+        range_source=_range_source(knows_training, data),
         deviations=compare(original, choice.compressed, frames),
         measured_on=measured_on,
         speed=measure_speed(original, choice.compressed, frames),
@@ -151,8 +152,9 @@ def _output(save: Path) -> Path:
     return save if save.suffix == SUFFIX else save.with_name(save.name + SUFFIX)
 
 
-def _names(paths: Sequence[Path]) -> str:
-    return ", ".join(str(path) for path in paths)
+def _range_source(knows_training: bool, data: Sequence[Path]) -> str:
+    training = ["training data (statistics in the checkpoint)"] if knows_training else []
+    return " and ".join([*training, *map(str, data)])
 
 
 def _config(model: ModelFile, source: Path, result: Compression) -> dict[str, Any]:

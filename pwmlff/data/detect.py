@@ -85,12 +85,12 @@ def _guess_file(path: Path) -> str | None:
         return "pwmat/movement" if re.search(r"^\s*force\b|E\w+\s*\(eV\)\s*=", text, re.I | re.M) else "pwmat/config"
     if _OUTCAR.search(text):
         return "vasp/outcar"
+    if _looks_like_poscar(lines):  # whose comment may be a number
+        return "vasp/poscar"
     if lines[0].strip().isdigit():
         return "extxyz"
     if "<modeling>" in text:
         return "vasp/xml"
-    if _looks_like_poscar(lines):
-        return "vasp/poscar"
     return None
 
 

@@ -108,7 +108,8 @@ class Frame:
     def _set(self, name: str, shape: tuple[int, ...], dtype: type) -> None:
         try:
             given = np.asarray(getattr(self, name))
-            value: NDArray[Any] = given.astype(dtype, copy=False)
+            with np.errstate(invalid="ignore"):  # what does not fit is not equal below
+                value: NDArray[Any] = given.astype(dtype, copy=False)
         except (TypeError, ValueError):
             raise DataFormatError(f"{self.where}: `{name}` holds something that is no number") from None
         if dtype is np.int64 and given.dtype.kind == "f" and not np.array_equal(value, given):

@@ -9,8 +9,10 @@ NULL, as in `pair_coeff`, are left out.
 from __future__ import annotations
 
 import gzip
+import re
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -19,19 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
+from pwmlff.data.readers.common import reason_of
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 
 _COORDINATES = {"": False, "u": False, "s": True, "su": True}  # tail of x, y, z -> whether they are scaled by the cell
+_HEAD = 1 << 16  # characters
 _GZIP_MAGIC = b"\x1f\x8b"
 _ANGSTROM_UNITS = ("metal", "real")
 _NULL = 0  # in place of an atomic number
 
 
 def is_dump(path: Path) -> bool:
-    """Whether a file begins as LAMMPS's text dumps do."""
-    with _open(path) as file:
-        return file.read(5) == "ITEM:"
+    """Whether the beginning of a file has a heading of LAMMPS's text dumps, if not in its first line."""
+    with _open(path) as file, _decompressed(path):
+        return re.search(r"^ITEM: ", file.read(_HEAD), re.M) is not None
 
 
 def read_dump(path: Path, elements: Sequence[str] | None = None) -> Iterator[tuple[int, Frame]]:
@@ -45,7 +49,7 @@ def read_dump(path: Path, elements: Sequence[str] | None = None) -> Iterator[tup
         DataFormatError: The file is truncated or no dump, or lacks coordinates, types or a box.
         ConfigError: An element does not exist, or elements are needed and not given.
     """
-    with closing(_DumpReader(path, elements)) as reader:
+    with closing(_DumpReader(path, elements)) as reader, _decompressed(path):
         while (step_and_frame := reader.read_frame()) is not None:
             yield step_and_frame
 
@@ -54,6 +58,15 @@ def _open(path: Path) -> TextIO:
     with path.open("rb") as file:
         is_gzipped = file.read(2) == _GZIP_MAGIC
     return gzip.open(path, "rt", errors="replace") if is_gzipped else path.open(errors="replace")
+
+
+@contextmanager
+def _decompressed(path: Path) -> Iterator[None]:
+    """Turn what gzip says of damaged files into our error."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataFormatError(f"{path}: cannot be decompressed ({reason_of(error)}); it may be truncated") from error
 
 
 @dataclass(frozen=True)
@@ -181,9 +194,12 @@ class _DumpReader:
 
     def _floats(self, table: dict[str, list[str]], name: str) -> NDArray[np.float64]:
         try:
-            return np.array(table[name], dtype=np.float64)
+            column = np.array(table[name], dtype=np.float64)
         except ValueError as error:
             raise self._fault(f"column {name} holds something that is no number ({error})") from error
+        if not np.isfinite(column).all():
+            raise self._fault(f"column {name} holds {column[~np.isfinite(column)][0]}, expected finite numbers")
+        return column
 
     def _atomic_numbers(self, table: dict[str, list[str]]) -> NDArray[np.int64]:
         if self.numbers is None or "type" not in table:
@@ -191,13 +207,15 @@ class _DumpReader:
                 raise ConfigError(f"{self.path} names no elements; name those of types 1, 2, ... with --elements Cu,O")
             of = {symbol: atomic_number_of(symbol) for symbol in set(table["element"])}
             return np.array([of[symbol] for symbol in table["element"]], dtype=np.int64)
-        types = self._floats(table, "type").astype(np.int64)
+        types = self._floats(table, "type")
+        if not np.array_equal(types, np.rint(types)):
+            raise self._fault(f"type {types[types != np.rint(types)][0]:g} is not whole")
         if len(types) and (types.min() < 1 or types.max() > len(self.numbers)):
             raise self._fault(
-                f"the frame holds types {types.min()} to {types.max()}, but {len(self.numbers)} elements were named; "
-                "name one for each type, in order"
+                f"the frame holds types {types.min():g} to {types.max():g}, but {len(self.numbers)} elements were "
+                "named; name one for each type, in order"
             )
-        return self.numbers[types - 1]
+        return self.numbers[types.astype(np.int64) - 1]
 
     def _fault(self, message: str) -> DataFormatError:
         return DataFormatError(f"{self.path} frame {self.index} (line {self.line}): {message}")

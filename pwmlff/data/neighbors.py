@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pwmlff.data.frame import SHORTEST_DISTANCE, Frame
 from pwmlff.errors import DataFormatError
 
-# vesin sorts atoms into a grid of at most 1e5 cells as wide as the cutoff. It coarsens a finer grid by one factor for
-# all axes and divides by zero where an axis is left without a cell. Kept 10 % away from, since it pads what is finite.
-_MAX_GRID_CELLS = 9e4
-_MIN_AXIS_CELLS = 1.1
+# vesin sorts atoms into a grid of cells as wide as the cutoff. It coarsens a grid of more cells than this, axis by
+# axis, and divides by zero where an axis is left without a cell.
+_MAX_GRID_CELLS = 1e5
+_PADDING = 0.01  # of directions that are not periodic: of their extent, or of the largest coordinate in older versions
 _TALLEST_SLAB = 50.0  # times the cutoff; partly periodic, its time grows with the square of the height
 _NEAR = 1.5  # Å; a search for shorter distances is slower, for it walks through more and emptier grid cells
 _WIDEST_SEARCH = 4.0  # times the cutoff; pairs to look through grow with its cube
@@ -118,12 +118,12 @@ def _searchable(frame: Frame, cell: NDArray[np.float64], cutoff: float) -> tuple
     points = frame.positions
     extents = _extents(frame, points, cell)
     is_slab = frame.pbc.any() and (extents[~frame.pbc] > _TALLEST_SLAB * cutoff).any()
-    if not is_slab and _has_grid(extents, cutoff):
+    if not is_slab and _has_grid(frame, points, extents, cutoff):
         return points, cutoff
     points = _without_gaps(frame, cell, 2.0 * cutoff)
     extents, radius = _extents(frame, points, cell), cutoff
     while radius <= _WIDEST_SEARCH * cutoff:
-        if _has_grid(extents, radius):
+        if _has_grid(frame, points, extents, radius):
             return points, radius
         radius *= 1.25
     size = " x ".join(f"{extent:.4g}" for extent in extents)
@@ -139,10 +139,20 @@ def _extents(frame: Frame, points: NDArray[np.float64], cell: NDArray[np.float64
     return np.where(frame.pbc, widths, np.ptp(points @ cell.T, axis=0))  # vectors not periodic are of unit length
 
 
-def _has_grid(extents: NDArray[np.float64], radius: float) -> bool:
-    n_cells = np.maximum(np.floor(extents / radius), 1.0)
-    coarsening = np.cbrt(_MAX_GRID_CELLS / n_cells.prod())
-    return bool(coarsening >= 1.0 or n_cells.min() * coarsening >= _MIN_AXIS_CELLS)
+def _has_grid(frame: Frame, points: NDArray[np.float64], extents: NDArray[np.float64], radius: float) -> bool:
+    """Whether vesin's grid keeps a cell along each axis, wherever padding and rounding put the numbers of cells."""
+    heights, padding = np.ptp(points, axis=0), _PADDING * np.abs(points).max(axis=0)  # of x, y, z, not of directions
+    low = np.where(frame.pbc, extents * (1 - 1e-9), heights - padding)
+    high = np.where(frame.pbc, extents * (1 + 1e-9), np.maximum(heights + 2 * padding, 1.0))
+    x, y, z = np.maximum(np.floor(low / radius), 1.0)
+    most_x, most_y, most_z = np.maximum(np.floor(high / radius), 1.0)
+    if most_x * most_y * most_z <= _MAX_GRID_CELLS:
+        return True
+    # the fewest after coarsening, in vesin's order
+    coarse_z = np.floor(np.cbrt(_MAX_GRID_CELLS * z**2 / (most_x * most_y)))
+    coarse_y = np.floor(y / most_z * coarse_z)
+    coarse_x = np.floor(x / most_y * coarse_y)
+    return bool(min(coarse_x, coarse_y, coarse_z) >= 1.0)
 
 
 def _without_gaps(frame: Frame, cell: NDArray[np.float64], widest: float) -> NDArray[np.float64]:
@@ -150,7 +160,7 @@ def _without_gaps(frame: Frame, cell: NDArray[np.float64], widest: float) -> NDA
 
     Atoms on two sides of a layer wider than the cutoff are no pair, before and after.
     """
-    points = frame.positions.copy()
+    points = frame.positions - np.where(frame.pbc, 0.0, frame.positions.min(axis=0))  # pads the least
     for direction in cell[~frame.pbc]:
         height = points @ direction
         order = np.argsort(height, kind="stable")

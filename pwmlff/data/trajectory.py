@@ -9,6 +9,7 @@ from pwmlff.data.detect import UNLABELLED, guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.lammps_dump import is_dump, read_dump
 from pwmlff.data.readers import iterate_frames
+from pwmlff.data.readers.common import reason_of
 from pwmlff.errors import ConfigError, DataFormatError
 
 
@@ -67,4 +68,4 @@ def _read_with_ase(path: Path) -> Iterator[Frame]:
     except DataFormatError:
         raise
     except Exception as error:  # ASE's readers raise anything on a malformed file
-        raise DataFormatError(f"cannot read {path} as a trajectory ({type(error).__name__}: {error})") from error
+        raise DataFormatError(f"cannot read {path} as a trajectory ({reason_of(error)})") from error

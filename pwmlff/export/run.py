@@ -23,7 +23,7 @@ from pwmlff.models import Potential, name_of
 from pwmlff.models.base import differentiate
 from pwmlff.models.files import read_model, refuse_exported
 from pwmlff.models.files.exported import arrays_of, load_exported, write_exported
-from pwmlff.models.files.metadata import ModelMetadata, TableMetadata
+from pwmlff.models.files.metadata import UNITS, ModelMetadata, TableMetadata
 
 SUFFIX = ".pt"
 _LONGEST_EXPORT = 3600.0  # s after which an unfinished file is one that nobody writes any more
@@ -90,6 +90,7 @@ def export_potential(
         arrays={} if stored is None else arrays_of(stored),
         pwmlff_version=pwmlff.__version__,
         torch_version=torch.__version__,
+        units=UNITS,
         checkpoint_sha256=checkpoint_sha256,
         train_data=train_data,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from pwmlff.compress.structures import hard_sphere_frames
 from pwmlff.config import RunConfig
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
+from pwmlff.data.writers import write_extxyz
 from pwmlff.errors import ConfigError, DataFormatError, ModelFileError
 from pwmlff.evaluate import predict_frames
 from pwmlff.export import export_model
@@ -114,9 +116,45 @@ def test_range_of_given_data(
     result = compress_model(make_checkpoint(), [tmp_path / "dense.xyz"], dx=0.1, save=tmp_path / "dense")
     assert result.shortest["Cu"] == pytest.approx(distances[distances > 0].min(), abs=1e-6)
     assert result.shortest["Au"] == float(trained("DP").network.environment.shortest[1])
+    assert result.range_source == f"training data (statistics in the checkpoint) and {tmp_path / 'dense.xyz'}"
     assert result.deviations.n_frames == 1
     kept = load_potential(result.output).network.environment.shortest
     assert kept.tolist() == list(result.shortest.values())
+
+
+def test_data_with_longer_distances(
+    make_checkpoint: Callable, trained: Callable, two_element_frames: list[Frame], tmp_path: Path
+) -> None:
+    """Tables and counts are those of the training data: no pair of it is counted, or lies in the coarse part."""
+    loose = [replace(frame, positions=1.2 * frame.positions, cell=1.2 * frame.cell) for frame in two_element_frames]
+    write_extxyz(tmp_path / "loose.xyz", loose)
+    ended = run("compress", make_checkpoint(), tmp_path / "loose.xyz", "-s", tmp_path / "small")
+    assert ended.exit_code == 0, ended.output
+    assert f"range from training data (statistics in the checkpoint) and {tmp_path / 'loose.xyz'}; " in ended.stdout
+    assert "; later counted as too near: pairs nearer than any of their elements in the training data" in ended.stdout
+    read = load_checkpoint(tmp_path / "small.ckpt")
+    training = trained("DP").network.environment.shortest.tolist()
+    assert list(read.config["compression"]["shortest"].values()) == training
+    potential = read.potential.frozen()
+    list(predict_frames(potential, two_element_frames))
+    assert potential.overflows() == potential.network.overflows() == (0, 0)
+    dense = [replace(frame, positions=0.97 * frame.positions, cell=0.97 * frame.cell) for frame in two_element_frames]
+    list(predict_frames(potential, dense))
+    assert potential.overflows()[0] > 0
+    assert potential.network.overflows() == (0, 0)
+
+
+def test_data_with_shorter_distances_is_counted_all_the_same(
+    make_checkpoint: Callable, two_element_frames: list[Frame], tmp_path: Path
+) -> None:
+    """The net was not trained there, though the tables follow it."""
+    dense = [replace(frame, positions=0.7 * frame.positions, cell=0.7 * frame.cell) for frame in two_element_frames]
+    write_extxyz(tmp_path / "dense.xyz", dense)
+    result = compress_model(make_checkpoint(), [tmp_path / "dense.xyz"], dx=0.05, save=tmp_path / "small")
+    potential = load_potential(result.output).frozen()
+    list(predict_frames(potential, dense))
+    assert potential.overflows()[0] > 0
+    assert potential.network.overflows() == (0, 0)
 
 
 def test_training_data_gone(make_checkpoint: Callable, data_file: Path, tmp_path: Path) -> None:

@@ -153,6 +153,8 @@ FAULTS = {
     "cut in the header": (GOOD[: GOOD.index("ITEM: ATOMS")], "has no atoms; the file may be truncated"),
     "letters": (GOOD.replace(LAST_ROW, "5 2 a b c"), "column x holds something that is no number"),
     "nan": (GOOD.replace(LAST_ROW, "5 2 nan 0 0"), "expected finite numbers"),
+    "infinite": (GOOD.replace(LAST_ROW, "5 2 0 inf 0"), "column y holds inf, expected finite numbers"),
+    "half a type": (GOOD.replace(LAST_ROW, "5 1.5 0 0 0"), "type 1.5 is not whole"),
     "unknown type": (GOOD.replace(LAST_ROW, "5 3 0 0 0"), "holds types 1 to 3, but 2 elements were named"),
     "no coordinates": (GOOD.replace("x y z", "vx vy vz"), "expected columns x y z, xu yu zu or xs ys zs"),
     "no box": (GOOD.replace("BOX BOUNDS xy xz yz pp pp pp", "TIME"), "expected a line 'ITEM: ...'"),
@@ -171,6 +173,14 @@ def test_damaged_dumps(write: WriteDump, fault: str) -> None:
     text, message = FAULTS[fault]
     with pytest.raises(DataFormatError, match=message):
         list(read_dump(write(text), ("Cu", "O")))
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-9], lambda c: c[:12] + b"\xff" * 9 + c[21:], lambda c: c[:4] + c[8:]])
+def test_damaged_compressed_dumps(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "frames.gz"
+    path.write_bytes(damage(gzip.compress(GOOD.encode())))
+    with pytest.raises(DataFormatError, match="cannot be decompressed"):
+        list(iterate_trajectory(path, ("Cu", "O")))
 
 
 def test_elements_must_be_known(write: WriteDump) -> None:
@@ -197,4 +207,14 @@ def test_other_trajectories(tmp_path: Path) -> None:
         next(iterate_trajectory(tmp_path / "empty"))
     (tmp_path / "prose.txt").write_text("no trajectory at all\n")
     with pytest.raises(DataFormatError, match=r"cannot read .*prose\.txt as a trajectory"):
+        next(iterate_trajectory(tmp_path / "prose.txt"))
+
+
+def test_what_ase_says_of_a_trajectory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def iread(*_: object, **__: object) -> None:
+        raise ValueError("the first line\nthe second")
+
+    monkeypatch.setattr(ase.io, "iread", iread)
+    (tmp_path / "prose.txt").write_text("no trajectory at all\n")
+    with pytest.raises(DataFormatError, match=r"\(ValueError: the first line the second\)"):
         next(iterate_trajectory(tmp_path / "prose.txt"))

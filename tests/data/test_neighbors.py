@@ -147,6 +147,25 @@ def test_an_atom_that_flew_away_is_no_matter(pbc: tuple[bool, bool, bool], dista
     assert len(near.pair_neighbors) == 4
 
 
+@pytest.mark.parametrize("long_axis", [0, 1, 2])
+@pytest.mark.parametrize("widths", [(4.27, 4.49), (1.5, 8.1), (5.02, 5.98)])
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, False, False), (False, False, True)])
+def test_cells_a_few_cutoffs_wide_and_very_long(
+    long_axis: int, widths: tuple[float, float], pbc: tuple[bool, bool, bool]
+) -> None:
+    """Coarsened axis by axis, the grid of the neighbour search has no cell left along one of the short ones."""
+    rng = np.random.default_rng(0)
+    scaled, spread = rng.uniform(size=(6, 3)), np.insert(np.array(widths), long_axis, 20.0)
+    for longest in (1e5, 99999.7):
+        cells = [np.insert(np.array(widths), long_axis, length) for length in (longest, 40.0)]
+        far, near = (
+            neighbor_list(Frame(atomic_numbers=[1] * 6, positions=scaled * spread, cell=np.diag(cell), pbc=pbc), 1.0)
+            for cell in cells
+        )
+        np.testing.assert_array_equal(far.pair_neighbors, near.pair_neighbors)
+        np.testing.assert_allclose(far.pair_vectors, near.pair_vectors, atol=1e-9)
+
+
 def test_a_long_thin_cell() -> None:
     """A grid too coarse for one axis is widened."""
     frame = Frame(atomic_numbers=[1, 1], positions=[[0, 0, 0], [0.5, 0.5, 0.5]], cell=np.diag([1.5e5, 1.5, 1.5]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import ase.io
@@ -11,6 +12,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwmlff.data.structures import read_structure
+from pwmlff.data.trajectory import iterate_trajectory
 from pwmlff.errors import ConfigError, DataFormatError
 
 CONFIG = """{head}
@@ -49,6 +51,61 @@ def test_truncated_pwmat_config_names_the_line(kept: int, line: int, tmp_path: P
     path = tmp_path / "atom.config"
     path.write_text("\n".join(CONFIG.format(head="2").splitlines()[:kept]))
     with pytest.raises(DataFormatError, match=f"line {line}|no 'Position' block"):
+        read_structure(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("2 atoms", "0 atoms", "line 1: expected the number of atoms, found '0 atoms'"),
+        ("2 atoms", "9" * 5000, "line 1: expected the number of atoms, found '999"),
+        ("2 atoms", "99999999999 atoms", "line 9: expected row 3 of 99999999999"),
+        ("0.25", "nan", "line 7, row 1 of 2 of the 'Position' block: expected finite numbers"),
+        ("0.25", "x", "line 7, row 1 of 2 of the 'Position' block: expected 4 numbers"),
+        ("29 ", "1e300 ", "`atomic_numbers` is not whole"),
+    ],
+)
+def test_damaged_pwmat_config(old: str, new: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "atom.config"
+    path.write_text(CONFIG.format(head="2 atoms").replace(old, new, 1))
+    with pytest.raises(DataFormatError, match=re.escape(message)):
+        read_structure(path, format="pwmat/config")
+
+
+@pytest.mark.parametrize("format", [None, "xyz"])
+def test_an_extended_xyz_is_not_believed_its_count(format: str | None, alloy: Atoms, tmp_path: Path) -> None:
+    path = tmp_path / "a.xyz"
+    ase.io.write(path, alloy)
+    path.write_text(path.read_text().replace("4\n", "10000000\n", 1))
+    with pytest.raises(DataFormatError, match="has 4 atom rows, its first line says 10000000"):
+        read_structure(path, format=format)
+
+
+def test_last_frame_of_an_extended_xyz(alloy: Atoms, tmp_path: Path) -> None:
+    path = tmp_path / "a.xyz"
+    shifted = alloy.copy()
+    shifted.positions += 0.5
+    ase.io.write(path, [alloy, shifted])
+    frame = read_structure(path)
+    assert frame.index == 1
+    np.testing.assert_allclose(frame.positions, shifted.positions, atol=1e-7)
+    alloy.pbc = False
+    alloy.cell = None
+    ase.io.write(path, alloy, format="xyz", comment="a molecule")
+    assert not read_structure(path).pbc.any()
+
+
+def test_a_poscar_named_by_a_number(alloy: Atoms, tmp_path: Path) -> None:
+    path = tmp_path / "POSCAR"
+    ase.io.write(path, alloy, format="vasp")
+    path.write_text("4\n" + path.read_text().split("\n", 1)[1])
+    assert sorted(read_structure(path).atomic_numbers) == [29, 29, 29, 79]
+
+
+def test_lammps_data_without_atoms(alloy: Atoms, tmp_path: Path) -> None:
+    path = tmp_path / "a.data"
+    ase.io.write(path, alloy[:0], format="lammps-data", specorder=["Cu"])
+    with pytest.raises(DataFormatError, match="holds no atoms"):
         read_structure(path)
 
 
@@ -126,6 +183,18 @@ def test_lammps_dump_without_elements(tmp_path: Path, format: str | None) -> Non
     path.write_text("")
     with pytest.raises(DataFormatError, match="is empty|cannot read"):
         read_structure(path, format=format, elements=["Cu"])
+
+
+def test_a_dump_without_its_first_line_is_not_left_to_ase(tmp_path: Path) -> None:
+    """It would take types for atomic numbers."""
+    path = tmp_path / "frames"
+    path.write_text(
+        "metal\nITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
+        "ITEM: ATOMS id type x y z\n1 1 0 0 0\n"
+    )
+    for read in (read_structure, lambda path: list(iterate_trajectory(path))):
+        with pytest.raises(DataFormatError, match=r"line 1\): expected a line 'ITEM: ...', found 'metal'"):
+            read(path)
 
 
 def test_last_frame_of_a_movement(shared_data: Path) -> None:

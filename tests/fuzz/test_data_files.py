@@ -1,4 +1,4 @@
-"""Damaged data files: reading them succeeds or raises our error, within bounded memory and without a signal.
+"""Damaged data and structure files: reading succeeds or raises our error, in bounded memory and without a signal.
 
 Small valid files of each format are changed with their structure in mind (words, rows, numbers, headers, members)
 and read in a process of their own, so that a signal or too much memory is a failure and not the end of the tests.
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-FORMATS = ("extxyz", "movement", "outcar", "npy", "store")
+FORMATS = ("extxyz", "movement", "outcar", "deepmd", "pwdata", "store", "dump", "dump_gz")
+FORMATS += ("config", "poscar", "cif", "xyz", "lammps_data")
 _MEMORY = 6 << 30  # bytes of address space; a fifth of what a claimed size of 1e11 rows would take
 _TIME = 240  # s, of a batch
 

@@ -255,7 +255,7 @@ def test_the_plugin_says_what_python_says(files: dict[str, bytes], tmp_path: Pat
             continue
         path.write_bytes(content)
         refused, reason = run_lammps(path), read_and_use(path)
-        # the plugin does not read all that metadata say, such as units and training data
+        # the plugin does not read all that metadata say, such as training data
         assert reason or not refused, f"{path.name}: LAMMPS says '{refused}', Python '{reason}'"
         n_taken += not refused
         path.unlink()

@@ -172,6 +172,12 @@ def test_arrays_that_make_no_model(
         (lambda m, e: m.update(family=3), "its family is not a text"),
         (lambda m, e: m.pop("family"), "its metadata lacks 'family'"),
         (lambda m, e: m.pop("arrays"), "its metadata lacks 'arrays'"),
+        (lambda m, e: m.pop("units"), "its metadata lacks 'units'"),
+        (lambda m, e: m.update(units=["angstrom", "eV"]), "its units lack that of length"),
+        (lambda m, e: m["units"].pop("energy"), "its units lack that of energy"),
+        (lambda m, e: m["units"].update(energy="kcal/mol"), "its unit of energy is kcal/mol, expected eV"),
+        (lambda m, e: m["units"].update(length="bohr"), "its unit of length is bohr, expected angstrom"),
+        (lambda m, e: m["units"].update(length="bo\nhr"), "its length is not a name of up to 100 printable"),
         (lambda m, e: m.pop("model_type"), "its metadata lacks 'model_type'"),
         (
             lambda m, e: m.update(format_version=1),

@@ -139,6 +139,25 @@ def test_entries_that_are_there_twice_or_compressed(tmp_path: Path) -> None:
             read_model(path)
 
 
+@pytest.mark.parametrize(
+    ("said", "instead", "message"),
+    [
+        (b'"energy": "eV"', b'"energy": "Ha"', "the unit of energy is 'Ha', expected 'eV'"),
+        (b'"length": "angstrom"', b'"length": "bohrbohr"', "the unit of length is 'bohrbohr', expected 'angstrom'"),
+        (b'"length": "angstrom"', b'"height": "angstrom"', "the unit of length is None, expected 'angstrom'"),
+        (b'"units": {', b'"uniTs": {', "'units'"),
+    ],
+)
+def test_units_are_not_converted(tmp_path: Path, said: bytes, instead: bytes, message: str) -> None:
+    path = export_potential(small(), tmp_path / "model.pt")
+    content = path.read_bytes()
+    assert content.count(said) == 1
+    path.write_bytes(with_digest(content.replace(said, instead)[:-DIGEST_SIZE]))
+    with pytest.raises(ModelFileError, match=message) as caught:
+        read_model(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_code_needs_trust(tmp_path: Path) -> None:
     path = export_potential(Potential(Nothing(), ("Cu",)), tmp_path / "model.pt")
     for read in (load_exported, read_model):

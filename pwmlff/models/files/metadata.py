@@ -17,6 +17,7 @@ from pwmlff.errors import ModelFileError
 FORMAT_VERSION = 2
 METADATA_FILE = "metadata.json"
 LARGEST_CUTOFF = 20.0  # Å; as in run files
+UNITS = {"length": "angstrom", "energy": "eV"}  # of all numbers of a model; readers convert nothing
 _LARGEST_RANK = 8  # of an array
 
 
@@ -47,12 +48,12 @@ class ModelMetadata:
         dtype: A key of `PRECISIONS`; results are float64.
         pwmlff_version: Of the program that wrote the file.
         torch_version: Likewise.
+        units: Of the numbers that go in and come out: `UNITS`.
         checkpoint_sha256: Of the checkpoint file the model was made from; empty when it was not made from one.
         train_data: Files the model was trained on, as its configuration names them.
         table: Of a compressed model; None of others.
         family: Whose kernels evaluate the arrays, see `csrc/core/families.cpp`; None of TorchScript only.
         arrays: The whole model for these kernels; none without a family.
-        units: Of the numbers that go in and come out.
         format_version: Of the exported file.
     """
 
@@ -62,12 +63,12 @@ class ModelMetadata:
     dtype: str
     pwmlff_version: str
     torch_version: str
+    units: dict[str, str]
     checkpoint_sha256: str = ""
     train_data: tuple[str, ...] = ()
     table: TableMetadata | None = None
     family: str | None = None
     arrays: dict[str, StoredArray] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=lambda: {"length": "angstrom", "energy": "eV"})
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -136,6 +137,9 @@ def _check(metadata: ModelMetadata) -> None:
     _expect(metadata.family is None or isinstance(metadata.family, str), "the family is no text")
     _expect(isinstance(metadata.train_data, list), "train_data is no list")
     _expect(isinstance(metadata.units, dict), "units is no table")
+    for name, unit in UNITS.items():
+        found = metadata.units.get(name)
+        _expect(found == unit, f"the unit of {name} is {found!r}, expected {unit!r}")
     _expect(metadata.table is None or isinstance(metadata.table, dict), "table is no table")
     _expect(isinstance(metadata.arrays, dict), "arrays is no table")
     for name, array in metadata.arrays.items():
