@@ -45,7 +45,7 @@ void NativeRunner::run_tasks(const pwmlff::Pairs &pairs, const std::vector<std::
   for (int task = 0; task < n_tasks; task++) {
     try {
       counts[task] =
-          evaluator_->evaluate(pairs, energies, gradients, bounds[task], bounds[task + 1]);
+          evaluator_->evaluate(pairs, energies, gradients, nullptr, bounds[task], bounds[task + 1]);
     } catch (...) {
 #pragma omp critical(pwmlff_failure)
       failure = std::current_exception();

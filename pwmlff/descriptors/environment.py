@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from pwmlff.ops import environment_matrix
-from pwmlff.ops.reference import environment_rows
+from pwmlff.ops.reference import environment_matrix, environment_rows
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
+from pwmlff.models.evaluation import Evaluation, evaluate_by_autograd, trained_weights
 from pwmlff.models.run_file import RunFileHooks
 from pwmlff.models.tables import Order, TableSummary
 
@@ -42,6 +43,7 @@ class Network(nn.Module):
         cutoff: Å; pairs at or beyond it have no influence.
         config: What it was built of, set by `build_potential`; None where that is not known.
         untrainable: What a network is called that cannot be trained, such as "a compressed model"; empty for others.
+        has_kernels: Whether they give energies and pair gradients in one pass, so that energies alone are no cheaper.
         holds_potential: Whether it is a whole potential, which counts near pairs itself; see `overflows`.
     """
 
@@ -51,11 +53,13 @@ class Network(nn.Module):
         cutoff: float
         config: Any
         untrainable: ClassVar[str]
+        has_kernels: ClassVar[bool]
         holds_potential: bool
     else:
         RunFile = RunFileHooks
         config = None
         untrainable = ""
+        has_kernels = False
         holds_potential = False
 
     @classmethod
@@ -95,6 +99,20 @@ class Network(nn.Module):
                 family whose kernels cannot do that leaves such a call to this default.
         """
         return differentiate(self, *pairs, differentiable=differentiable)
+
+    def evaluate_parts(self, *pairs: Tensor, part_start: Tensor, gradients: bool = True) -> Evaluation:
+        """Evaluate for many sums that will be differentiated by the weights, see `Evaluation`; one optimizer step.
+
+        Args:
+            pairs: The four tensors that `forward` takes.
+            part_start: [F + 1] int64, atoms of part f, which has its own rows, are `part_start[f]:part_start[f + 1]`.
+            gradients: Whether pair gradients are wanted.
+        """
+
+        def recorded(*part: Tensor) -> tuple[Tensor, Tensor | None]:
+            return self.energies_and_gradients(*part, differentiable=True) if gradients else (self(*part), None)
+
+        return evaluate_by_autograd(recorded, trained_weights(self), pairs, part_start)
 
     def freeze(self) -> None:
         """Be told that the weights stay as they are, so that what is prepared from them can be kept."""

@@ -53,20 +53,32 @@ def predict(
         create_graph: Whether the result will be differentiated by the weights, as in training.
     """
     gradients: Tensor | None = None
-    if forces or virial:
+    if forces or virial or potential.network.has_kernels:
         atomic_energies, gradients = potential.energies_and_gradients(*batch.pairs, differentiable=create_graph)
     else:
         with torch.set_grad_enabled(create_graph):
             atomic_energies = potential(*batch.pairs)
     with torch.set_grad_enabled(create_graph):
-        energy = torch.zeros_like(batch.energy).index_add(0, batch.atom_frame, atomic_energies)
-        return Prediction(
-            energy=energy,
-            atomic_energies=atomic_energies,
-            forces=forces_from_gradients(gradients, batch) if forces and gradients is not None else None,
-            virial=virial_from_gradients(gradients, batch) if virial and gradients is not None else None,
-            group_energies=group_energies(atomic_energies, batch) if groups else None,
-        )
+        return predict_from(atomic_energies, gradients, batch, forces=forces, virial=virial, groups=groups)
+
+
+def predict_from(
+    atomic_energies: Tensor,
+    gradients: Tensor | None,
+    batch: Batch,
+    *,
+    forces: bool = True,
+    virial: bool = True,
+    groups: bool = False,
+) -> Prediction:
+    """Return what atomic energies [N] and pair gradients [E, 3] say of a batch; other arguments as in `predict`."""
+    return Prediction(
+        energy=torch.zeros_like(batch.energy).index_add(0, batch.atom_frame, atomic_energies),
+        atomic_energies=atomic_energies,
+        forces=forces_from_gradients(gradients, batch) if forces and gradients is not None else None,
+        virial=virial_from_gradients(gradients, batch) if virial and gradients is not None else None,
+        group_energies=group_energies(atomic_energies, batch) if groups else None,
+    )
 
 
 def forces_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from pwmlff.errors import ModelFileError
 from pwmlff.models.base import Network, Tabulation
-from pwmlff.ops import StoredEvaluator, StoredModel, make_evaluator
+from pwmlff.models.evaluation import Evaluation, WithWeights, trained_weights
+from pwmlff.ops import StoredEvaluator, StoredModel, library, make_evaluator
 
 
 class KernelNetwork(Network):
     """A network of a family that has kernels: a subclass gives `stored` besides `forward`.
 
-    The kernels give no derivatives by the weights, so training differentiates `forward`, which may well be made of
-    native operations itself. They work on weights laid out for the processor. These are laid out anew at each call,
-    which costs little beside the evaluation of many atoms, unless the weights are frozen.
+    The kernels work on weights laid out for the processor. These are laid out anew at each call, which costs little
+    beside the evaluation of many atoms, unless the weights are frozen. Where they give no derivatives by the weights,
+    training differentiates `forward`, which may well be made of native operations itself.
+
+    Attributes:
+        is_trained_by_kernels: Whether they do on the processor, see `by_parameters`.
     """
+
+    has_kernels = True
+    is_trained_by_kernels: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,15 +42,41 @@ class KernelNetwork(Network):
         self._is_frozen = True
 
     def energies_and_gradients(self, *pairs: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
-        """See the base; by the kernels where the result is final."""
+        """See the base; by the kernels, unless the result will be differentiated and they cannot do that."""
         if differentiable:
-            return super().energies_and_gradients(*pairs, differentiable=True)
+            if not self._can_train(pairs):
+                return super().energies_and_gradients(*pairs, differentiable=True)
+            everyone = torch.tensor([0, len(pairs[3])])
+            return WithWeights.apply(self.evaluate_parts(*pairs, part_start=everyone), *trained_weights(self))
         if self._is_frozen:
             return self._keep_evaluator()(*pairs)
         evaluator = make_evaluator(self.stored())
         result = evaluator(*pairs)
         self._overflows = _sum(self._overflows, evaluator.overflows())
         return result
+
+    def evaluate_parts(self, *pairs: Tensor, part_start: Tensor, gradients: bool = True) -> Evaluation:
+        """See the base; by the kernels where they differentiate by the weights."""
+        if not self._can_train(pairs):
+            return super().evaluate_parts(*pairs, part_start=part_start, gradients=gradients)
+        evaluator = make_evaluator(self.stored())
+        energies, by_vectors, kept = evaluator.evaluate_keeping(pairs)
+
+        def weight_gradients(by_energies: Tensor, by_gradients: Tensor) -> Tensor:
+            return self.by_parameters(evaluator.weight_gradients(pairs, kept, part_start, by_energies, by_gradients))
+
+        return Evaluation(energies, by_vectors, weight_gradients)
+
+    def by_parameters(self, by_weights: Tensor) -> Tensor:
+        """Return derivatives [..., n] by the trained weights, from those by the weights as the kernels order them.
+
+        Args:
+            by_weights: [..., n'] float64.
+        """
+        raise NotImplementedError
+
+    def _can_train(self, pairs: tuple[Tensor, ...]) -> bool:
+        return self.is_trained_by_kernels and pairs[0].device.type == "cpu" and library.load()
 
     def overflows(self) -> tuple[int, int]:
         """See the base."""

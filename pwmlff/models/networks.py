@@ -7,13 +7,14 @@ adds `(x, x)` (Zhang et al., NeurIPS 2018). The scale t is trained when `resnet_
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pwmlff.ops import embedding_contraction, fitting_net
+from pwmlff.ops import embedding_contraction
+from pwmlff.ops.reference import fitting_net
 
 ACTIVATIONS = ("tanh", "sigmoid")  # the index is what the native operations take
 
@@ -79,6 +80,25 @@ class LayerStack(nn.Module):
         self.widths = list(widths)
         self.activation = ACTIVATIONS.index(activation)
 
+    def n_in_layers(self, n_in: int) -> int:
+        """Return the length of the layers' flat form for so many inputs."""
+        return sum(n_out * (n_from + 2) for n_from, n_out in zip([n_in, *self.widths], self.widths, strict=False))
+
+    def spread_layers(self, by_flat: Tensor, n_in: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield weight, bias and scale of each layer with their gradients [..., size], in the order of the flat form.
+
+        Args:
+            by_flat: [..., P] gradients by the flat parameters; more may follow.
+            n_in: Width of the input there.
+        """
+        first = 0
+        for depth, layer in enumerate(self.layers):
+            n_out = self.widths[depth]
+            for tensor, size in ((layer.weight, n_out * n_in), (layer.bias, n_out), (layer.scale, n_out)):
+                yield tensor, by_flat[..., first : first + size]
+                first += size
+            n_in = n_out
+
 
 class FittingNet(LayerStack):
     """Descriptor -> energy of an atom: hidden layers and a linear output; arguments as in `LayerStack`."""
@@ -103,6 +123,17 @@ class FittingNet(LayerStack):
         for layer in self.layers:
             parts += [layer.weight.reshape(-1), layer.bias, layer.scale]
         return torch.cat(parts + [self.output, self.output_bias])
+
+    def spread_gradient(self, by_flat: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield parameters with their gradients [..., size], from those by the flat parameters [..., P]."""
+        yield from self.spread_layers(by_flat, self.layers[0].weight.shape[1])
+        yield self.output, by_flat[..., -1 - self.widths[-1] : -1]
+        yield self.output_bias, by_flat[..., -1:]
+
+    @property
+    def n_flat(self) -> int:
+        """Length of the flat form."""
+        return self.n_in_layers(self.layers[0].weight.shape[1]) + self.widths[-1] + 1
 
     def forward(self, descriptor: Tensor) -> Tensor:
         """Map [n, n_in] to [n]."""
@@ -129,6 +160,19 @@ class EmbeddingNet(LayerStack):
                 weight = weight[:, :1]
             parts += [weight.reshape(-1), bias, layer.scale]
         return torch.cat(parts)
+
+    def spread_gradient(self, by_flat: Tensor, constants: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield parameters with their gradients [..., size], from those by the flat parameters [..., P]."""
+        (weight, by_weight), (bias, by_bias), *others = self.spread_layers(by_flat, 1)
+        by_constants = by_bias.unsqueeze(-1) * constants  # [..., n_out, n_in - 1]
+        yield weight, torch.cat([by_weight.unsqueeze(-1), by_constants], -1).flatten(-2)
+        yield bias, by_bias
+        yield from others
+
+    @property
+    def n_flat(self) -> int:
+        """Length of the flat form."""
+        return self.n_in_layers(1)
 
     def forward(self, s: Tensor, rows: Tensor, start: Tensor, constants: Tensor) -> Tensor:
         """Contract the net with the environment rows of each atom's pairs.

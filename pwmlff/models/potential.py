@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pwmlff.elements import atomic_number_of
 from pwmlff.models.base import Network, differentiate
 from pwmlff.models.distances import watch_shortest
+from pwmlff.models.evaluation import Evaluation
 from pwmlff.models.zbl import ZBL, ZBLConfig
 from pwmlff.ops import StoredModel
 from pwmlff.ops.reference import count_nearer
@@ -107,6 +108,16 @@ class Potential(nn.Module):
             more_energies, more_gradients = differentiate(repulsion, *pairs)
             energies, gradients = energies + more_energies, gradients + more_gradients
         return energies, gradients
+
+    def evaluate_parts(self, *pairs: Tensor, part_start: Tensor, gradients: bool = True) -> Evaluation:
+        """Evaluate for sums that will be differentiated by the weights, see `Network.evaluate_parts`."""
+        network = self.network.evaluate_parts(*pairs, part_start=part_start, gradients=gradients)
+        energies, by_vectors = network.energies + self.energy_shift.index_select(0, pairs[3]), network.gradients
+        for repulsion in self.repulsion:  # has no weights to differentiate by
+            more_energies, more_gradients = differentiate(repulsion, *pairs)
+            energies = energies + more_energies
+            by_vectors = None if by_vectors is None else by_vectors + more_gradients
+        return Evaluation(energies, by_vectors, network.weight_gradients)
 
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
         """Return the whole potential as arrays for the kernels, see `Network.stored`."""

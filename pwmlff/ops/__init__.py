@@ -11,37 +11,13 @@ from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, make_evaluator
 
 if library.load():
 
-    def environment_matrix(
-        vectors: Tensor,
-        order: Tensor,
-        types: Tensor,
-        mean: Tensor,
-        scale: Tensor,
-        n_neighbors: Tensor,
-        inner: float,
-        outer: float,
-        is_double: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the normalised environment matrix of pairs; see `reference.environment_matrix`."""
-        if vectors.device.type == "cpu":
-            return torch.ops.pwmlff.environment_matrix(
-                vectors, order, types, mean, scale, n_neighbors, inner, outer, is_double
-            )
-        return reference.environment_matrix(vectors, order, types, mean, scale, n_neighbors, inner, outer, is_double)
-
     def embedding_contraction(
         s: Tensor, rows: Tensor, start: Tensor, parameters: Tensor, widths: list[int], activation: int
     ) -> Tensor:
         """Contract an embedding net with environment rows; see `reference.embedding_contraction`."""
-        if torch.ops.pwmlff.has_kernels(s):
+        if s.is_cuda and torch.ops.pwmlff.has_kernels(s):
             return torch.ops.pwmlff.embedding_contraction(s, rows, start, parameters, widths, activation)
         return reference.embedding_contraction(s, rows, start, parameters, widths, activation)
-
-    def fitting_net(inputs: Tensor, parameters: Tensor, widths: list[int], activation: int) -> Tensor:
-        """Evaluate a fitting net; see `reference.fitting_net`."""
-        if inputs.device.type == "cpu":
-            return torch.ops.pwmlff.fitting_net(inputs, parameters, widths, activation)
-        return reference.fitting_net(inputs, parameters, widths, activation)
 
     def kalman_sweep(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
         """Downdate a symmetric matrix in tiles and multiply it; see `reference.kalman_sweep`."""
@@ -51,16 +27,12 @@ if library.load():
 
 else:
     embedding_contraction = reference.embedding_contraction
-    environment_matrix = reference.environment_matrix
-    fitting_net = reference.fitting_net
     kalman_sweep = reference.kalman_sweep
 
 __all__ = [
     "StoredEvaluator",
     "StoredModel",
     "embedding_contraction",
-    "environment_matrix",
-    "fitting_net",
     "kalman_sweep",
     "library",
     "make_evaluator",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,32 @@ class StoredEvaluator:
         result = reference.evaluate(self.family, arrays, pair_vectors, pair_start, pair_types, atom_types, overflows)
         self._overflows += overflows.cpu()
         return result
+
+    def evaluate_keeping(self, pairs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return energies and pair gradients, and what `weight_gradients` needs of these pairs, for it alone.
+
+        Only where the native kernels of the family differentiate by the weights, on the processor.
+
+        Args:
+            pairs: The four arguments of a call.
+        """
+        return torch.ops.pwmlff.evaluate_keeping(self.native, *pairs)
+
+    def weight_gradients(
+        self, pairs: Sequence[Tensor], kept: Tensor, part_start: Tensor, by_energies: Tensor, by_gradients: Tensor
+    ) -> Tensor:
+        """Return derivatives by the weights of sums over energies and pair gradients, [F, K, n] float64.
+
+        The order of the weights is told by the family, such as in `csrc/core/dp/weight_gradients.hpp`.
+
+        Args:
+            pairs: As in `evaluate_keeping`.
+            kept: What that returned.
+            part_start: [F + 1] int64, atoms of part f are `part_start[f]:part_start[f + 1]`.
+            by_energies: [K, N] float64, factors of the energies in each sum.
+            by_gradients: [k, E, 3] float64, factors of the pair gradients in the first k sums.
+        """
+        return torch.ops.pwmlff.weight_gradients(self.native, *pairs, kept, part_start, by_energies, by_gradients)
 
     def overflows(self) -> tuple[int, int]:
         """Count the pairs met so far that the model was not made for; each (i, j) counts once per call.

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pwmlff import distributed
 from pwmlff.data.batch import Batch
-from pwmlff.models.derivatives import predict
+from pwmlff.models.derivatives import predict_from
 from pwmlff.models.potential import Potential
 from pwmlff.optim.base import MAX_COUNT, NonFiniteError, OptimizerConfig, UpdateStrategy
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
@@ -34,7 +34,7 @@ from pwmlff.optim.kalman_measurements import (
     group_energies_kind,
     virial_kind,
 )
-from pwmlff.optim.kalman_parts import split_batch
+from pwmlff.optim.kalman_parts import order_by_part, sum_parts
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
@@ -148,7 +148,6 @@ class KalmanUpdate(UpdateStrategy):
             device=self._vector.parameters[0].device,
         )
         self._guard = Guard(self._vector.read())
-        self._table = torch.empty(0)
 
     def _blocks(self) -> list[tuple[int, int]]:
         return split_blocks(self._vector.sizes, self.config.block_size)
@@ -176,50 +175,52 @@ class KalmanUpdate(UpdateStrategy):
 
     def _take_in(self, batch: Batch) -> ErrorSums:
         """Change the weights by all measurements of a batch; return the errors at the first measurement of each."""
-        parts = split_batch(batch, self.config.parts)
+        batch, parts = order_by_part(batch, self.config.parts)
         kinds = self._kinds()
         values = ErrorSums.zero(batch.energy.device).values
         for taken in [kinds] if self.config.joint else [[kind] for kind in kinds]:
-            directions, residuals, errors = self._measure(parts, taken)
+            directions, residuals, errors = self._measure(batch, parts, taken)
             is_new = values[:, -1:] == 0  # no labels of the quantity so far
             values = torch.where(is_new, errors.values, values)
             if len(residuals):
                 self._change_weights(self.filter.step(directions, residuals))
         return ErrorSums(values)
 
-    def _measure(self, parts: list[Batch], kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
+    def _measure(self, batch: Batch, parts: Tensor, kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
         """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""
-        table = self._empty_table(len(parts) * len(kinds))
-        sums = ErrorSums.zero(table.device)
-        for part, rows in zip(parts, table.view(len(parts), len(kinds), -1), strict=True):
-            if part.n_frames == 0:
-                rows.zero_()
-                continue
-            prediction = predict(
-                self.potential,
-                part,
-                forces=any(kind.forces for kind in kinds),
-                virial=any(kind.virial for kind in kinds),
-                groups=any(kind.groups for kind in kinds),
-                create_graph=True,
+        kinds = sorted(kinds, key=lambda kind: not kind.by_gradients)  # as `Evaluation` wants them
+        n_directed = sum(kind.by_gradients for kind in kinds)
+        evaluation = self.potential.evaluate_parts(
+            *batch.pairs, part_start=batch.frame_start.cpu()[parts], gradients=n_directed > 0
+        )
+        energies = evaluation.energies.requires_grad_()
+        gradients = evaluation.gradients.requires_grad_() if evaluation.gradients is not None else None
+        prediction = predict_from(
+            energies,
+            gradients,
+            batch,
+            forces=any(kind.forces for kind in kinds),
+            virial=any(kind.virial for kind in kinds),
+            groups=any(kind.groups for kind in kinds),
+        )
+        measured = [kind.measure(prediction, batch) for kind in kinds]
+        by_energies, by_gradients = [], [batch.pair_vectors.new_zeros(0, *batch.pair_vectors.shape)]
+        for kind, measurement in zip(kinds, measured, strict=True):
+            leaves = [energies] if gradients is None or not kind.by_gradients else [energies, gradients]
+            e, *c = torch.autograd.grad(
+                measurement.value, leaves, retain_graph=True, allow_unused=True, materialize_grads=True
             )
-            sums = sums + sum_errors(prediction, part).detached()
-            measured = [kind.measure(prediction, part) for kind in kinds]
-            rows[:, :2] = torch.stack([m.sums for m in measured])
-            self._vector.write_gradients([m.value for m in measured], rows[:, 2:])
-        distributed.sum_(table)
-        has_labels = table[:, 1] > 0
+            by_energies.append(e)
+            by_gradients += [by_pair.unsqueeze(0) for by_pair in c]
+        rows = evaluation.weight_gradients(torch.stack(by_energies), torch.cat(by_gradients))  # [P, K, n]
+        sums = distributed.sum_(sum_parts(torch.stack([m.sums for m in measured], dim=1), parts))  # [P, K, 2]
+        errors = sum_errors(prediction, batch).detached()
+        residuals, counts = sums.flatten(0, 1).unbind(1)
+        directions = distributed.sum_(rows).flatten(0, 1)
+        has_labels = counts > 0
         if not has_labels.all():
-            table = table[has_labels]
-        residuals = table[:, 0] / table[:, 1].sqrt()  # mean over frames times the root of their number
-        return table[:, 2:].T, residuals, sums
-
-    def _empty_table(self, n_rows: int) -> Tensor:
-        """Return memory, the same in every step, for a row per measurement: r and m, then dh/dw."""
-        if len(self._table) != n_rows:
-            like = self._vector.parameters[0]
-            self._table = torch.empty(n_rows, len(self._vector) + 2, dtype=torch.float64, device=like.device)
-        return self._table
+            directions, residuals, counts = directions[has_labels], residuals[has_labels], counts[has_labels]
+        return directions.T, residuals / counts.sqrt(), errors  # mean over frames times the root of their number
 
     def _kinds(self) -> list[Kind]:
         """Return what is measured in this step, in the order of PWMLFF."""

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pwmlff.models.evaluation import trained_weights, write_gradient
+
 
 def split_blocks(sizes: Sequence[int], block_size: int) -> list[tuple[int, int]]:
     """Return first and last + 1 weight of each block.
@@ -40,7 +42,7 @@ class WeightVector:
 
     def __init__(self, module: nn.Module) -> None:
         """Take all parameters that require a gradient, in the order they are registered."""
-        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self.parameters = trained_weights(module)
         self.sizes = [p.numel() for p in self.parameters]
 
     def __len__(self) -> int:
@@ -63,15 +65,4 @@ class WeightVector:
         The common graph of the scalars is used up unless it is to be kept.
         """
         for number, (value, row) in enumerate(zip(values, rows, strict=True)):
-            if not value.requires_grad:  # there may be no pair
-                row.zero_()
-                continue
-            parts = torch.autograd.grad(
-                value,
-                self.parameters,
-                retain_graph=keeps_graph or number + 1 < len(values),
-                allow_unused=True,
-                materialize_grads=True,
-            )
-            for place, part in zip(row.split(self.sizes), parts, strict=True):
-                place.copy_(part.reshape(-1))
+            write_gradient(value, self.parameters, row, keeps_graph=keeps_graph or number + 1 < len(values))

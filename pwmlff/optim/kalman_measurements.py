@@ -33,11 +33,11 @@ _SIX = ((0, 0, 0, 1, 1, 2), (0, 1, 2, 1, 2, 2))  # rows and columns of the viria
 
 @dataclass(frozen=True)
 class Measurement:
-    """One scalar measurement.
+    """One scalar measurement of each frame.
 
     Attributes:
-        value: h, scalar with a graph.
-        sums: [2] float64, r and the number of frames m; they add up over processes.
+        value: The sum of h over the frames, a scalar with a graph; what is predicted of a frame appears in its h alone.
+        sums: [F, 2] float64, r and the number of frames m of each frame, 0 or 1; they add up over frames.
     """
 
     value: Tensor
@@ -53,13 +53,18 @@ class Kind:
     virial: bool = False
     groups: bool = False
 
+    @property
+    def by_gradients(self) -> bool:
+        """Whether it depends on the pair gradients, not on energies alone."""
+        return self.forces or self.virial
+
 
 def energy_kind(prefactor: float) -> Kind:
     """Measure total energies per atom, weighted with the prefactor."""
 
     def measure(prediction: Prediction, batch: Batch) -> Measurement:
         weight = prefactor * batch.has_energy.to(torch.float64) / batch.n_atoms
-        return _measured(prediction.energy, batch.energy, weight, weight, batch.has_energy)
+        return _measured(prediction.energy, batch.energy, weight, weight, batch.has_energy, _every_frame(batch))
 
     return Kind(measure)
 
@@ -71,7 +76,8 @@ def virial_kind(prefactor: float) -> Kind:
         assert prediction.virial is not None
         weight = (prefactor * batch.has_virial.to(torch.float64) / batch.n_atoms).unsqueeze(1)
         predicted, label = (v[:, _SIX[0], _SIX[1]] for v in (prediction.virial, batch.virial))  # [F, 6]
-        return _measured(predicted, label, weight, weight / len(_SIX[0]), batch.has_virial)
+        in_r = weight / len(_SIX[0])
+        return _measured(predicted, label, weight, in_r, batch.has_virial, _every_frame(batch))
 
     return Kind(measure, virial=True)
 
@@ -109,7 +115,7 @@ def forces_kind(prefactor: float, group: int, draw: ForceDraw, n_steps: int, *, 
         if per_atom:
             per_frame = per_frame / batch.n_atoms
         weight = per_frame[frames].unsqueeze(1)
-        return _measured(prediction.forces[atoms], batch.forces[atoms], weight, weight, is_measured)
+        return _measured(prediction.forces[atoms], batch.forces[atoms], weight, weight, is_measured, frames)
 
     return Kind(measure, forces=True)
 
@@ -130,7 +136,8 @@ class ForceDraw:
 
     def atoms(self, batch: Batch, n_steps: int) -> list[Tensor]:
         """Return the atoms of each group, as indices in the batch."""
-        groups: list[list[np.ndarray]] = [[] for _ in range(self.n_groups)]
+        nothing = np.zeros(0, dtype=np.int64)  # a process may have no frame
+        groups: list[list[np.ndarray]] = [[nothing] for _ in range(self.n_groups)]
         starts = batch.frame_start.tolist()
         for frame, code in enumerate(frame_codes(batch)):
             n = starts[frame + 1] - starts[frame]
@@ -152,13 +159,22 @@ def frame_codes(batch: Batch) -> list[int]:
     return [zlib.crc32(name.encode()) for name in names]
 
 
+def _every_frame(batch: Batch) -> Tensor:
+    return torch.arange(batch.n_frames, device=batch.frame_start.device)
+
+
 def _measured_per_atom(predicted: Tensor, label: Tensor, prefactor: float, batch: Batch) -> Measurement:
-    weight = (prefactor * batch.has_atomic_energies.to(torch.float64) / batch.n_atoms)[batch.atom_frame]
-    return _measured(predicted, label, weight, weight, batch.has_atomic_energies)
+    frames = batch.atom_frame
+    weight = (prefactor * batch.has_atomic_energies.to(torch.float64) / batch.n_atoms)[frames]
+    return _measured(predicted, label, weight, weight, batch.has_atomic_energies, frames)
 
 
-def _measured(predicted: Tensor, label: Tensor, weight_in_h: Tensor, weight_in_r: Tensor, mask: Tensor) -> Measurement:
+def _measured(
+    predicted: Tensor, label: Tensor, weight_in_h: Tensor, weight_in_r: Tensor, mask: Tensor, frames: Tensor
+) -> Measurement:
+    """Return the measurement of numbers whose first index is of frames [n]; `mask` [F] tells the frames that count."""
     error = label - predicted.detach()
     value = (error.sign() * weight_in_h * predicted).sum()
-    residual = (weight_in_r * error.abs()).sum()
-    return Measurement(value, torch.stack([residual, mask.sum().to(residual.dtype)]))
+    residual = (weight_in_r * error.abs()).flatten(1).sum(1) if error.dim() > 1 else weight_in_r * error.abs()
+    counts = mask.to(residual.dtype)
+    return Measurement(value, torch.stack([torch.zeros_like(counts).index_add(0, frames, residual), counts], dim=1))

@@ -1,22 +1,15 @@
 #include "probes.hpp"
 
+#include <utility>
+
 #include "activation.hpp"
 #include "gemm.hpp"
-#include "residual_net.hpp"
+#include "packed_net.hpp"
+#include "reverse_sweeps.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
-
-template <typename Real, int Order>
-void run_forward(Net<Real> &net, const NetView<Real> &view, const std::vector<Real> &x, const std::vector<Real> &x1) {
-  const auto n = static_cast<std::int64_t>(x.size()) / view.n_in;
-  net.prepare(view, n, Order);
-  if (view.activation == ActivationKind::tanh)
-    net.template forward<Tanh, Order>(x.data(), x1.data(), n);
-  else
-    net.template forward<Sigmoid, Order>(x.data(), x1.data(), n);
-}
 
 // The rows [n, n_out] without what pads them to [n, width].
 template <typename Real>
@@ -29,36 +22,49 @@ std::vector<Real> rows_of(const Buffer<Real> &padded, std::int64_t n, std::int64
 
 template <typename Real>
 NetOutputs<Real> net_outputs(const NetView<Real> &view, const std::vector<Real> &x, const std::vector<Real> &x1) {
+  const PackedNet<Real> packed(view);
   Net<Real> net;
-  run_forward<Real, 2>(net, view, x, x1);
   const auto n = static_cast<std::int64_t>(x.size()) / view.n_in;
+  net.prepare(packed.layers, n, 1);
+  packed.template forward<1>(net, x.data(), x1.data(), n);
   const LayerState<Real> &output = net.output();
   const auto rows = [&](const Buffer<Real> &padded) { return rows_of(padded, n, net.n_features(), net.width()); };
-  return {rows(output.y), rows(output.y1), rows(output.y2)};
+  return {rows(output.y), rows(output.y1)};
 }
 
 template <typename Real>
 NetGradients<Real> net_gradients(const NetView<Real> &view, const std::vector<Real> &x, const std::vector<Real> &x1,
                                  const std::vector<Real> &bar, const std::vector<Real> &bar1) {
+  const PackedNet<Real> packed(view);
   Net<Real> net;
-  run_forward<Real, 1>(net, view, x, x1);
+  ReverseSweeps<Real> sweeps;
   const auto n = static_cast<std::int64_t>(x.size()) / view.n_in;
-  const std::int64_t n_out = net.n_features(), width = net.width();
-  for (std::int64_t e = 0; e < n; ++e)
-    for (std::int64_t j = 0; j < width; ++j) {
-      net.bar[e * width + j] = j < n_out ? bar[e * n_out + j] : Real(0);
-      net.bar1[e * width + j] = j < n_out ? bar1[e * n_out + j] : Real(0);
-    }
+  net.prepare(packed.layers, n, 1);
+  sweeps.prepare(packed.layers, n);
+  const auto spread = [&](const std::vector<Real> &factors, Real *out) {
+    const std::int64_t n_out = net.n_features(), width = net.width();
+    for (std::int64_t e = 0; e < n; ++e)
+      for (std::int64_t j = 0; j < width; ++j) out[e * width + j] = j < n_out ? factors[e * n_out + j] : Real(0);
+  };
   NetGradients<Real> result;
-  result.parameters.resize(net_parameter_count(view.n_in, view.widths));
+  NetGradient<Real> of_values, of_tangents;
+  for (auto [gradient, row] : {std::pair(&of_values, &result.of_values), std::pair(&of_tangents, &result.parameters)}) {
+    row->resize(net_parameter_count(view.n_in, view.widths));
+    gradient->prepare(packed.layers, row->data());
+  }
   result.x.resize(x.size());
-  NetGradient<Real> gradient;
-  gradient.prepare(net.layers(), result.parameters.data());
-  if (view.activation == ActivationKind::tanh)
-    net.template reverse<Tanh, 1>(n, gradient, result.x.data());
-  else
-    net.template reverse<Sigmoid, 1>(n, gradient, result.x.data());
-  gradient.finish();
+  with_activation(view.activation, [&](auto activation) {
+    using Activation = decltype(activation);
+    net.template forward<Activation, 0>(x.data(), nullptr, n);
+    net.template forward_tangents<Activation>(x1.data(), n);
+    spread(bar1, sweeps.by_values());
+    const std::vector<Real> ones(n, Real(1));
+    sweeps.template sweep_values<Activation>(net, n, {{ones.data(), &of_values}}, nullptr);
+    spread(bar, sweeps.by_tangents());
+    sweeps.template sweep_tangents<Activation>(net, n, nullptr, of_tangents, result.x.data());
+  });
+  of_values.finish();
+  of_tangents.finish();
   return result;
 }
 

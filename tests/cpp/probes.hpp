@@ -9,16 +9,16 @@
 
 namespace pwmlff {
 
-// A net's outputs y [n, n_out] and their first two derivatives along a direction of the inputs.
+// A net's outputs y [n, n_out] and their derivatives along a direction of the inputs.
 template <typename Real>
 struct NetOutputs {
-  std::vector<Real> y, y1, y2;
+  std::vector<Real> y, y1;
 };
 
-// Gradients of sum(bar * y + bar1 * y').
+// Gradients of sum(bar * y + bar1 * y'), and by the parameters those of sum(bar1 * y).
 template <typename Real>
 struct NetGradients {
-  std::vector<Real> parameters, x;
+  std::vector<Real> parameters, x, of_values;
 };
 
 template <typename Real>

@@ -274,7 +274,7 @@ std::string evaluate(const Stored &stored) {
     const std::int64_t start[] = {0, 1, 2}, types[] = {0, evaluator->n_types() - 1};
     const std::int64_t pair_types[] = {types[1], types[0]};
     double energies[2], gradients[6];
-    evaluator->evaluate({vectors, start, pair_types, types}, energies, gradients, 0, 2);
+    evaluator->evaluate({vectors, start, pair_types, types}, energies, gradients, nullptr, 0, 2);
   });
 }
 

@@ -209,3 +209,27 @@ def test_wrong_groups_are_errors() -> None:
         KalmanConfig(nselect=4, groupsize=6)
     assert KalmanConfig(nselect=24, groupsize=6).n_force_groups == 4
     assert KalmanConfig(nselect=0).n_force_groups == 1
+
+
+@pytest.mark.parametrize("keys", [{}, {"parts": 2, "force_groups": 3, "train_virial": True}, {"joint": False}])
+def test_kernels_and_twins_make_the_same_steps(
+    make_potential: PotentialFactory, cu_data: FrameDataset, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = []
+    for by_kernels in (True, False):
+        potential = make_potential()
+        monkeypatch.setattr(type(potential.network), "is_trained_by_kernels", by_kernels)
+        update = make_update(potential, **keys)
+        for frames in ([0, 1], [2, 3], [4, 5]):
+            update.step(cu_data.batch(frames))
+        weights.append(update._vector.read())
+    torch.testing.assert_close(*weights, rtol=1e-9, atol=1e-10)
+
+
+def test_a_share_may_have_no_frame(make_potential: PotentialFactory, cu_data: FrameDataset) -> None:
+    update = make_update(make_potential(), train_virial=True, train_ei=True)
+    batch = cu_data.batch([])
+    directions, residuals, errors = update._measure(batch, torch.tensor([0, 0, 0]), update._kinds())
+    assert directions.shape == (len(update._vector), 0)
+    assert residuals.shape == (0,)
+    assert not errors.values.any()

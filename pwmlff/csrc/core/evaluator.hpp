@@ -20,6 +20,15 @@ struct Overflows {
   }
 };
 
+// K sums over atoms and pairs, sum_i e_i E_i + sum_ij c_ij . g_ij with g the gradients by pair vector, whose gradients
+// by the weights are wanted.
+struct Cotangents {
+  std::int64_t n_atoms, n_pairs;    // N and E
+  std::int64_t n_sums, n_directed;  // K, and how many of them, the first ones, have c
+  const double *by_energies;        // e [K, N]
+  const double *by_gradients;       // c [n_directed, E, 3]
+};
+
 // Has its weights laid out for the kernels of this processor; const and shared by threads.
 class Evaluator {
  public:
@@ -27,9 +36,22 @@ class Evaluator {
 
   virtual std::int64_t n_types() const = 0;
 
-  // Fills energies [N] (eV) and gradients [E, 3] (eV/Å) for the atoms first..last.
-  virtual Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, std::int64_t first,
-                             std::int64_t last) const = 0;
+  // Fills energies [N] (eV) and gradients [E, 3] (eV/Å) for the atoms first..last, and `kept` [E, kept_size] with what
+  // `differentiate` needs of their pairs; null where nothing will be differentiated.
+  virtual Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept,
+                             std::int64_t first, std::int64_t last) const = 0;
+
+  // Number of weights n that it differentiates by: those of all trained arrays of the stored model, in the order that
+  // the family says; 0 where it offers no such gradients.
+  virtual std::int64_t n_weights() const { return 0; }
+
+  // Bytes of a pair.
+  virtual std::int64_t kept_size() const { return 0; }
+
+  // Fills rows [K, n] with the gradients of the sums over the atoms first..last and their pairs, which have been
+  // evaluated.
+  virtual void differentiate(const Pairs &, const Cotangents &, const unsigned char * /*kept*/, double * /*rows*/,
+                             std::int64_t /*first*/, std::int64_t /*last*/) const {}
 };
 
 }  // namespace pwmlff

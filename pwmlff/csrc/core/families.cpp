@@ -49,14 +49,23 @@ class Potential final : public Evaluator {
 
   std::int64_t n_types() const override { return network_->n_types(); }
 
-  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, std::int64_t first,
+  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
                      std::int64_t last) const override {
-    Overflows overflows = network_->evaluate(pairs, energies, gradients, first, last);
+    Overflows overflows = network_->evaluate(pairs, energies, gradients, kept, first, last);
     if (repulsion_) repulsion_->add(pairs, energies, gradients, first, last);
     if (!energy_shift_.empty())
       for (std::int64_t i = first; i < last; ++i) energies[i] += energy_shift_[pairs.atom_types[i]];
     if (shortest_) overflows.nearer = shortest_->count_nearer(pairs, first, last);
     return overflows;
+  }
+
+  std::int64_t n_weights() const override { return network_->n_weights(); }
+  std::int64_t kept_size() const override { return network_->kept_size(); }
+
+  // What is added to the network has no weights.
+  void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *kept, double *rows,
+                     std::int64_t first, std::int64_t last) const override {
+    network_->differentiate(pairs, cotangents, kept, rows, first, last);
   }
 
  private:

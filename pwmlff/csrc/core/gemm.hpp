@@ -51,23 +51,30 @@ constexpr std::int64_t padded(std::int64_t n) {
   return (n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
 }
 
-// C (+)= A B for one tile of Rows x (Vectors * lanes).
+// C (+)= A B for one tile of Rows x (Vectors * lanes). Unrolled by order: otherwise gcc keeps the sums in memory.
 template <typename Real, int Rows, int Vectors>
 inline void multiply_tile(std::int64_t depth, const Real *a, std::int64_t a_row, std::int64_t a_column, const Real *b,
                           std::int64_t b_row, Real *c, std::int64_t c_row, bool accumulate) {
   using Vector = typename VectorOf<Real>::type;
   Vector sum[Rows][Vectors];
+#pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) sum[i][v] = accumulate ? load(c + i * c_row + v * kLanes<Real>) : Vector{};
   for (std::int64_t l = 0; l < depth; ++l) {
     Vector row[Vectors];
+#pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) row[v] = load(b + l * b_row + v * kLanes<Real>);
+#pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
       const Real factor = a[i * a_row + l * a_column];
+#pragma GCC unroll 8
       for (int v = 0; v < Vectors; ++v) sum[i][v] += factor * row[v];
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) store(c + i * c_row + v * kLanes<Real>, sum[i][v]);
 }
 
@@ -95,7 +102,7 @@ void multiply(std::int64_t rows, std::int64_t columns, std::int64_t depth, const
               std::int64_t a_column, const Real *b, std::int64_t b_row, Real *c, std::int64_t c_row, bool accumulate) {
   constexpr std::int64_t lanes = kLanes<Real>;
   std::int64_t j = 0;
-  for (; j + kTileVectors * lanes <= columns; j += kTileVectors * lanes)
+  for (; j + kTileVectors * lanes <= columns && j + 4 * lanes != columns; j += kTileVectors * lanes)  // 4 = 2 + 2
     multiply_columns<Real, kTileVectors>(rows, depth, a, a_row, a_column, b + j, b_row, c + j, c_row, accumulate);
   for (; j + 2 * lanes <= columns; j += 2 * lanes)
     multiply_columns<Real, 2>(rows, depth, a, a_row, a_column, b + j, b_row, c + j, c_row, accumulate);

@@ -77,26 +77,55 @@ void prefetch(const Real *from, std::int64_t size) {
   for (std::int64_t l = 0; l < size; l += line) __builtin_prefetch(from + l, 1, 2);
 }
 
-// Adds P h to y for some rows of a tile and one vector of columns, and P^T h unless the tile is one of the diagonal:
-// each number of P is fetched once for both. `stride` is that of all h and y.
+// Where some rows of a tile meet one vector of columns of H and Y: those of the tile's rows, and those of its columns.
+template <typename Real>
+struct Columns {
+  const Real *row_direction, *column_direction;
+  Real *row_product, *column_product;
+  std::int64_t stride;  // of all of them
+};
+
+// P <- P - W W^T for some rows of a tile, then adds P h to y, and P^T h unless the tile is one of the diagonal: each
+// number of P is fetched once for all, while it is in the first cache. A rank of 0 leaves P as it is.
 template <typename Real, int Rows, bool Diagonal>
-void multiply_rows(const Real *p, const Real *row_direction, const Real *column_direction, Real *row_product,
-                   Real *column_product, std::int64_t stride) {
+void sweep_rows(Real *p, const Real *minus_w, const Real *w, std::int64_t rank, const Columns<Real> &columns) {
   using Vector = typename VectorOf<Real>::type;
-  Vector direction[Rows], sum[Rows] = {};
-  for (int r = 0; r < Rows; ++r) direction[r] = load(row_direction + r * stride);
-  for (std::int64_t j = 0; j < kSide; ++j) {
-    const Vector other = load(column_direction + j * stride);
-    Vector product = Diagonal ? Vector{} : load(column_product + j * stride);
-    for (int r = 0; r < Rows; ++r) {
-      const Real value = p[r * kSide + j];
-      sum[r] += value * other;
-      if (!Diagonal) product += value * direction[r];
-    }
-    if (!Diagonal) store(column_product + j * stride, product);
-  }
+  constexpr std::int64_t lanes = kLanes<Real>;
+  const std::int64_t stride = columns.stride;
+  Vector direction[Rows], sum[Rows];
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
-    Real *to = row_product + r * stride;
+    direction[r] = load(columns.row_direction + r * stride);
+    sum[r] = Vector{};
+  }
+  for (std::int64_t j0 = 0; j0 < kSide; j0 += lanes) {
+    if (rank > 0) {
+      Vector value[Rows];
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) value[r] = load(p + r * kSide + j0);
+      for (std::int64_t k = 0; k < rank; ++k) {
+        const Vector other = load(w + k * kSide + j0);
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r) value[r] += minus_w[r * rank + k] * other;
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) store(p + r * kSide + j0, value[r]);
+    }
+    for (std::int64_t j = j0; j < j0 + lanes; ++j) {
+      const Vector other = load(columns.column_direction + j * stride);
+      Vector product = Diagonal ? Vector{} : load(columns.column_product + j * stride);
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        const Real value = p[r * kSide + j];
+        sum[r] += value * other;
+        if (!Diagonal) product += value * direction[r];
+      }
+      if (!Diagonal) store(columns.column_product + j * stride, product);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    Real *to = columns.row_product + r * stride;
     store(to, load(to) + sum[r]);
   }
 }
@@ -117,15 +146,16 @@ void matrix_sweep(const KalmanSweep<Real> &sweep, std::int64_t first, std::int64
     for (std::int64_t row = 0; row < kSide; row += rows) {
       Real *p = tile + row * kSide;
       const std::int64_t i = place.row * kSide + row;
+      const Real *minus_w = sweep.minus_w + i * rank;
       prefetch(next + row * kSide, rows * kSide);
-      if (rank > 0) multiply(rows, kSide, rank, sweep.minus_w + i * rank, rank, one, w, kSide, p, kSide, true);
+      if (m == 0) multiply(rows, kSide, rank, minus_w, rank, one, w, kSide, p, kSide, true);
       for (std::int64_t c = 0; c < m; c += kLanes<Real>) {
-        const Real *h_i = sweep.directions + i * m + c, *h_j = sweep.directions + j * m + c;
-        Real *y_i = products + i * m + c, *y_j = products + j * m + c;
+        const Columns<Real> columns{sweep.directions + i * m + c, sweep.directions + j * m + c, products + i * m + c,
+                                    products + j * m + c, m};
         if (place.row == place.column)
-          multiply_rows<Real, kTileRows, true>(p, h_i, h_j, y_i, y_j, m);
+          sweep_rows<Real, kTileRows, true>(p, minus_w, w, c == 0 ? rank : 0, columns);
         else
-          multiply_rows<Real, kTileRows, false>(p, h_i, h_j, y_i, y_j, m);
+          sweep_rows<Real, kTileRows, false>(p, minus_w, w, c == 0 ? rank : 0, columns);
       }
     }
   }

@@ -71,15 +71,39 @@ void pack(const NetView<Real> &net, std::vector<Layer<Real>> &layers) {
   }
 }
 
-// What a block's passes leave for the next: per layer the value a = phi(z), the derivatives z', z'' of z along the
-// direction, and the outputs y, y', y''.
+// y += the layer's input x, as often as it is linked.
+template <typename Real>
+void add_links(const Layer<Real> &layer, const Buffer<Real> &x, Buffer<Real> &y, std::int64_t n) {
+  for (std::int64_t e = 0; e < n; ++e)
+    for (int copy = 0; copy < layer.copies; ++copy) {
+      const Real *__restrict from = x.data() + e * layer.width_in;
+      Real *__restrict to = y.data() + e * layer.width + copy * layer.n_in;
+      for (std::int64_t k = 0; k < layer.n_in; ++k) to[k] += from[k];
+    }
+}
+
+// The transpose: out = what x gets of the factors of y.
+template <typename Real>
+void gather_links(const Layer<Real> &layer, const Buffer<Real> &factors, Buffer<Real> &out, std::int64_t n) {
+  for (std::int64_t e = 0; e < n; ++e) {
+    Real *__restrict to = out.data() + e * layer.width_in;
+    std::fill(to, to + layer.width_in, Real(0));
+    for (int copy = 0; copy < layer.copies; ++copy) {
+      const Real *__restrict from = factors.data() + e * layer.width + copy * layer.n_in;
+      for (std::int64_t k = 0; k < layer.n_in; ++k) to[k] += from[k];
+    }
+  }
+}
+
+// What a block's passes leave for the next: per layer the value a = phi(z), the derivative z' of z along the direction,
+// and the outputs y and y'.
 template <typename Real>
 struct LayerState {
-  Buffer<Real> a, z1, z2, y, y1, y2;
+  Buffer<Real> a, z1, y, y1;
 };
 
 // Where the gradients of one layer's parameters are summed: weight [n_out, width_in] in the result itself where no
-// padding is needed, otherwise in a copy that is added to it at the end.
+// padding is needed, otherwise in a copy that is added to it at the end. That of a single input is [width].
 template <typename Real>
 struct LayerGradient {
   std::int64_t n_in, n_out, width_in;
@@ -91,21 +115,32 @@ struct LayerGradient {
   Real *scale() const { return bias() + n_out; }
 };
 
-// Parameter gradients in the order of NetView; none when not wanted.
+// weight += by_z^T x, for x [n, width_in] and by_z [n, width]
+template <typename Real>
+void collect_weight(const Layer<Real> &layer, const Real *x, const Buffer<Real> &by_z, LayerGradient<Real> &sums,
+                    std::int64_t n) {
+  if (layer.n_in == 1)  // the same as a row
+    multiply<Real>(1, layer.width, n, x, 1, layer.width_in, by_z.data(), layer.width, sums.weight, layer.width, true);
+  else
+    multiply<Real>(layer.n_out, layer.width_in, n, by_z.data(), 1, layer.width, x, layer.width_in, sums.weight,
+                   layer.width_in, true);
+}
+
+// Parameter gradients in the order of NetView.
 template <typename Real>
 class NetGradient {
  public:
-  // Gradients will be added to `result`; null when not wanted.
+  // Gradients will be added to `result`.
   void prepare(const std::vector<Layer<Real>> &net, Real *result) {
-    layers.resize(result ? net.size() : 0);
+    layers.resize(net.size());
     for (std::size_t l = 0; l < layers.size(); ++l) {
       LayerGradient<Real> &layer = layers[l];
       layer.n_in = net[l].n_in;
       layer.n_out = net[l].n_out;
-      layer.width_in = net[l].width_in;
+      layer.width_in = net[l].n_in == 1 ? 1 : net[l].width_in;
       layer.result = layer.weight = result;
-      if (layer.width_in != layer.n_in) {
-        layer.padded_weight.assign(layer.n_out * layer.width_in, Real(0));
+      if (net[l].width_in != layer.n_in) {
+        layer.padded_weight.assign(net[l].width * layer.width_in, Real(0));
         layer.weight = layer.padded_weight.data();
       }
       result += layer.n_out * (layer.n_in + 2);

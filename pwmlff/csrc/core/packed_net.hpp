@@ -34,12 +34,6 @@ struct PackedNet {
   void forward(Net<Real> &net, const Real *x, const Real *x1, std::int64_t n) const {
     with_activation(activation, [&](auto kind) { net.template forward<decltype(kind), Order>(x, x1, n); });
   }
-
-  // Gradients by the inputs only.
-  void reverse(Net<Real> &net, std::int64_t n, Real *x_gradient) const {
-    NetGradient<Real> none;
-    with_activation(activation, [&](auto kind) { net.template reverse<decltype(kind), 0>(n, none, x_gradient); });
-  }
 };
 
 }  // namespace

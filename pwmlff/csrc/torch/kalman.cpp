@@ -52,7 +52,7 @@ Tensor sweep_cpu(Tensor &tiles, const Tensor &downdate, const Tensor &directions
   const Tensor w = padded(downdate, n, rank), h = padded(directions, n, width), minus_w = w.neg();
   const Tensor w_transposed = w.view({n / kKalmanTile, kKalmanTile, rank}).transpose(1, 2).contiguous();
   const auto bounds = even_bounds(tiles.size(0), kTilesPerTask);
-  const PartialSums products(true, bounds, n * width, h);
+  const PartialSums products(bounds, n * width, h);
   AT_DISPATCH_FLOATING_TYPES(tiles.scalar_type(), "kalman_sweep", [&] {
     KalmanSweep<scalar_t> sweep;
     sweep.tiles = tiles.data_ptr<scalar_t>();

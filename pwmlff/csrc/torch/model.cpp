@@ -67,6 +67,25 @@ std::tuple<at::Tensor, at::Tensor> Model::evaluate(const at::Tensor &vectors, co
   return here.evaluator->evaluate(pairs, here.overflows);
 }
 
+std::tuple<at::Tensor, at::Tensor, at::Tensor> Model::evaluate_keeping(const at::Tensor &vectors,
+                                                                       const at::Tensor &start,
+                                                                       const at::Tensor &pair_types,
+                                                                       const at::Tensor &atom_types) {
+  const c10::NoGradGuard no_gradients;
+  const PairTensors pairs(vectors, start, pair_types, atom_types);
+  const OnDevice &here = on_device(vectors.device());
+  return here.evaluator->evaluate_keeping(pairs, here.overflows);
+}
+
+at::Tensor Model::weight_gradients(const at::Tensor &vectors, const at::Tensor &start, const at::Tensor &pair_types,
+                                   const at::Tensor &atom_types, const at::Tensor &kept, const at::Tensor &part_start,
+                                   const at::Tensor &by_energies, const at::Tensor &by_gradients) {
+  const c10::NoGradGuard no_gradients;
+  const PairTensors pairs(vectors, start, pair_types, atom_types);
+  const CotangentTensors cotangents(pairs, part_start, by_energies, by_gradients);
+  return on_device(vectors.device()).evaluator->differentiate(pairs, kept, cotangents);
+}
+
 Extent Model::extent() const {
   return pwmlff::extent(stored_model(family_, arrays_));
 }
@@ -89,6 +108,19 @@ using State = std::tuple<std::string, NamedTensors>;
 std::tuple<at::Tensor, at::Tensor> evaluate(const Handle &model, const at::Tensor &vectors, const at::Tensor &start,
                                             const at::Tensor &pair_types, const at::Tensor &atom_types) {
   return model->evaluate(vectors, start, pair_types, atom_types);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> evaluate_keeping(const Handle &model, const at::Tensor &vectors,
+                                                                const at::Tensor &start, const at::Tensor &pair_types,
+                                                                const at::Tensor &atom_types) {
+  return model->evaluate_keeping(vectors, start, pair_types, atom_types);
+}
+
+at::Tensor weight_gradients(const Handle &model, const at::Tensor &vectors, const at::Tensor &start,
+                            const at::Tensor &pair_types, const at::Tensor &atom_types, const at::Tensor &kept,
+                            const at::Tensor &part_start, const at::Tensor &by_energies,
+                            const at::Tensor &by_gradients) {
+  return model->weight_gradients(vectors, start, pair_types, atom_types, kept, part_start, by_energies, by_gradients);
 }
 
 }  // namespace
@@ -115,10 +147,18 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
   library.def(
       "evaluate(__torch__.torch.classes.pwmlff.Model model, Tensor vectors, Tensor start, Tensor pair_types, "
       "Tensor atom_types) -> (Tensor, Tensor)");
+  library.def(
+      "evaluate_keeping(__torch__.torch.classes.pwmlff.Model model, Tensor vectors, Tensor start, Tensor pair_types, "
+      "Tensor atom_types) -> (Tensor, Tensor, Tensor)");
+  library.def(
+      "weight_gradients(__torch__.torch.classes.pwmlff.Model model, Tensor vectors, Tensor start, Tensor pair_types, "
+      "Tensor atom_types, Tensor kept, Tensor part_start, Tensor by_energies, Tensor by_gradients) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
   library.impl("evaluate", evaluate);
+  library.impl("evaluate_keeping", evaluate_keeping);
+  library.impl("weight_gradients", weight_gradients);
 }
 
 #ifdef PWMLFF_WITH_CUDA

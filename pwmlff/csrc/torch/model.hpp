@@ -34,6 +34,16 @@ class __attribute__((visibility("default"))) Model : public torch::CustomClassHo
   std::tuple<at::Tensor, at::Tensor> evaluate(const at::Tensor &vectors, const at::Tensor &start,
                                               const at::Tensor &pair_types, const at::Tensor &atom_types);
 
+  // The same, and what weight_gradients needs of these pairs.
+  std::tuple<at::Tensor, at::Tensor, at::Tensor> evaluate_keeping(const at::Tensor &vectors, const at::Tensor &start,
+                                                                  const at::Tensor &pair_types,
+                                                                  const at::Tensor &atom_types);
+
+  // Gradients by the weights, [F, K, n_weights] float64; arguments as in PairTensors and CotangentTensors.
+  at::Tensor weight_gradients(const at::Tensor &vectors, const at::Tensor &start, const at::Tensor &pair_types,
+                              const at::Tensor &atom_types, const at::Tensor &kept, const at::Tensor &part_start,
+                              const at::Tensor &by_energies, const at::Tensor &by_gradients);
+
   Extent extent() const;
 
   // Since it was made, on all devices; waits for them.

@@ -29,42 +29,24 @@ void for_tasks(const std::vector<std::int64_t> &bounds, Work work) {
   });
 }
 
-// Undefined when not wanted.
-inline at::Tensor zeros_if(bool wanted, at::IntArrayRef sizes, const at::Tensor &like) {
-  return wanted ? at::zeros(sizes, like.options()) : at::Tensor();
-}
-
-// Null for an undefined tensor.
-template <typename Real>
-Real *pointer(const at::Tensor &tensor) {
-  return tensor.defined() ? tensor.data_ptr<Real>() : nullptr;
-}
-
 // A sum to which all pieces add, each in a row of its own.
 class PartialSums {
  public:
-  PartialSums(bool wanted, const std::vector<std::int64_t> &bounds, std::int64_t size, const at::Tensor &like)
-      : rows_(zeros_if(wanted, {static_cast<std::int64_t>(bounds.size()) - 1, size}, like)) {}
+  PartialSums(const std::vector<std::int64_t> &bounds, std::int64_t size, const at::Tensor &like)
+      : rows_(at::zeros({static_cast<std::int64_t>(bounds.size()) - 1, size}, like.options())) {}
 
-  // Null when not wanted.
   template <typename Real>
   Real *row(std::int64_t task) const {
-    return rows_.defined() ? rows_.data_ptr<Real>() + task * rows_.size(1) : nullptr;
+    return rows_.data_ptr<Real>() + task * rows_.size(1);
   }
 
-  at::Tensor total() const { return rows_.defined() ? rows_.sum(0) : at::Tensor(); }
+  at::Tensor total() const { return rows_.sum(0); }
 
  private:
   at::Tensor rows_;  // [tasks, size]
 };
 
-// Runs a kernel on all pieces.
-template <typename Kernel>
-void run_tasks(const std::vector<std::int64_t> &bounds, const Kernel &kernel) {
-  for_tasks(bounds, [&](std::int64_t, std::int64_t first, std::int64_t last) { run(kernel, first, last); });
-}
-
-// The same, where one of the kernel's arguments is a sum.
+// Runs a kernel, one of whose arguments is a sum, on all pieces.
 template <typename Kernel, typename Real>
 void run_tasks(const std::vector<std::int64_t> &bounds, const Kernel &kernel, Real *Kernel::*sum,
                const PartialSums &sums) {

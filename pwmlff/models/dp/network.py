@@ -27,6 +27,7 @@ from pwmlff.models.dp.config import DPConfig
 from pwmlff.models.dp.run_file import DeepPotentialRunFile, TypeEmbeddingRunFile
 from pwmlff.models.dp.stored import stored_nets
 from pwmlff.models.dp.tabulate import NetTabulation
+from pwmlff.models.evaluation import trained_weights
 from pwmlff.models.networks import EmbeddingNet
 from pwmlff.ops import StoredModel
 from pwmlff.ops.pairs import pair_centers
@@ -39,6 +40,7 @@ class NetDeepPotential(DeepPotentialBase):
         has_net_per_pair: Whether there is a net per (central, neighbour) type, otherwise per neighbour type.
     """
 
+    is_trained_by_kernels = True
     has_net_per_pair: bool
 
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
@@ -49,6 +51,18 @@ class NetDeepPotential(DeepPotentialBase):
         """See `Network.stored`."""
         with torch.no_grad():
             return stored_nets(self, self.embedding_nets(), geometry)
+
+    def by_parameters(self, by_weights: Tensor) -> Tensor:
+        """See `KernelNetwork.by_parameters`; the kernels order them as all embedding nets, then all fitting nets."""
+        nets = self.embedding_nets()
+        by_nets = by_weights.split([net.n_flat for net, _ in nets] + [fitting.n_flat for fitting in self.fitting], -1)
+        gradients: dict[Tensor, Tensor] = {}
+        for (net, constants), by_net in zip(nets, by_nets, strict=False):
+            for parameter, gradient in net.spread_gradient(by_net, constants):
+                gradients[parameter] = gradients[parameter] + gradient if parameter in gradients else gradient
+        for fitting, by_net in zip(self.fitting, by_nets[len(nets) :], strict=True):
+            gradients.update(fitting.spread_gradient(by_net))
+        return torch.cat([gradients[parameter] for parameter in trained_weights(self)], -1)
 
     def tabulation(self) -> NetTabulation:
         """See `Network.tabulation`."""

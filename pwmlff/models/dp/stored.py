@@ -5,13 +5,13 @@
     n_neighbors           float64 []               divides the sums
     n_axis                int64 []                 M2
     double_geometry       int64 []                 1: distances and sums are float64, 0: of the nets' dtype
-    fitting               [T, Q]                   parameters of the fitting nets, see `ops.fitting_net`
+    fitting               [T, Q]                   parameters of the fitting nets, see `reference.fitting_net`
     fitting.widths        int64 [layers]           hidden layers
     fitting.activation    int64 []                 index in `ACTIVATIONS`
 
 and either nets, by (central, neighbour) type or by neighbour type,
 
-    embedding             [K, P]                   parameters, see `ops.embedding_contraction`
+    embedding             [K, P]                   parameters, see `reference.embedding_contraction`
     embedding.widths      int64 [layers]
     embedding.activation  int64 []
 

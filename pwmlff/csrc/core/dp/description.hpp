@@ -6,7 +6,8 @@
 //   n_neighbors      float64 []      divides the sums over neighbours
 //   n_axis           int64 []        M2
 //   double_geometry  int64 []        1: geometry and sums over neighbours are float64, 0: of type Real
-//   fitting          Real [T, Q]     nets by central type, each followed by w and c as in fitting.hpp
+//   fitting          Real [T, Q]     nets by central type, each followed by w [widths.back()] and c [1] of E = w . y +
+//   c
 //
 // and either nets
 //

@@ -1,9 +1,12 @@
 // The evaluator of a Deep Potential, see model.hpp.
 #include "dp/chunk.hpp"
+#include "dp/descriptor.hpp"
 #include "dp/model.hpp"
 #include "dp/net_features.hpp"
 #include "dp/table_features.hpp"
+#include "dp/weight_gradients.hpp"
 #include "kernel.hpp"
+#include "reverse_sweeps.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -13,8 +16,8 @@ namespace {
 // the derivatives stays in the outer cache.
 constexpr std::int64_t kAtoms = 32;
 
-// Buffers of one thread; they grow to the largest chunk and stay. Rows of A are `stride` long, the features padded to
-// whole vectors; D and dE/dD have M2 rows of M numbers, and room behind them for a vector that begins in the last one.
+// Buffers of one thread; they grow to the largest chunk and stay. A, D and their derivatives lie as descriptor.hpp
+// says.
 template <typename Real, typename Wide, typename Features>
 struct Workspace {
   Chunk<Real, Wide> chunk;
@@ -23,6 +26,7 @@ struct Workspace {
   Buffer<Real> sums, sums_gradient;  // A and dE/dA as the net sees them, likewise
   Buffer<Real> descriptor, descriptor_gradient;
   Net<Real> fitting;
+  ReverseSweeps<Real> sweeps;
 };
 
 // The weights of a fitting net for a descriptor that is stored axis feature by axis feature.
@@ -41,17 +45,16 @@ class DeepPotential final : public Evaluator {
  public:
   explicit DeepPotential(const dp::Model<Real> &model)
       : n_types_(model.n_types),
-        n_axis_(model.n_axis),
+        has_net_per_pair_(model.has_net_per_pair),
         features_(model),
-        n_features_(features_.n_features()),
-        stride_(padded<Real>(n_features_)) {
+        descriptor_{features_.n_features(), model.n_axis, padded<Real>(features_.n_features())} {
     for (std::int64_t t = 0; t < n_types_; ++t) {
       const double *scale = model.scale + 4 * t;
       environments_.push_back(
           {model.inner, model.outer, model.mean[t], {scale[0], scale[1], scale[2], scale[3]}, model.n_neighbors});
     }
     for (const NetView<Real> &net : model.fitting) {
-      fitting_.emplace_back(net, reordered(net, n_features_, n_axis_));
+      fitting_.emplace_back(net, reordered(net, descriptor_.n_features, descriptor_.n_axis));
       const Real *tail = net.parameters + net_parameter_count(net.n_in, net.widths);
       outputs_.emplace_back(tail, tail + net.widths.back() + 1);
     }
@@ -59,9 +62,10 @@ class DeepPotential final : public Evaluator {
 
   std::int64_t n_types() const override { return n_types_; }
 
-  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, std::int64_t first,
+  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
                      std::int64_t last) const override {
     static thread_local Workspace<Real, Wide, Features> work;
+    if constexpr (kIsTrained) work.features.kept = reinterpret_cast<Real *>(kept);
     Overflows overflows;
     std::vector<std::int64_t> &atoms = work.chunk.atoms;
     for (std::int64_t type = 0; type < n_types_; ++type) {
@@ -76,42 +80,57 @@ class DeepPotential final : public Evaluator {
     return overflows;
   }
 
+  std::int64_t n_weights() const override {
+    if constexpr (kIsTrained) return trained().n_weights();
+    return 0;
+  }
+
+  std::int64_t kept_size() const override {
+    if constexpr (kIsTrained) return features_.n_kept() * static_cast<std::int64_t>(sizeof(Real));
+    return 0;
+  }
+
+  void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *kept, double *rows,
+                     std::int64_t first, std::int64_t last) const override {
+    if constexpr (kIsTrained) {
+      static thread_local WeightGradients<Real> gradients;
+      gradients.run(trained(), pairs, cotangents, reinterpret_cast<const Real *>(kept), rows, first, last);
+    }
+  }
+
  private:
   using Work = Workspace<Real, Wide, Features>;
-  using Vector = typename VectorOf<Real>::type;
-  static constexpr std::int64_t lanes = kLanes<Real>;
+  // Nets, not tables, whose geometry is that of training.
+  static constexpr bool kIsTrained = std::is_same_v<Features, NetFeatures<Real, double>>;
+
+  TrainedNets<Real> trained() const {
+    return {environments_, features_.nets(), fitting_, outputs_, descriptor_, has_net_per_pair_};
+  }
 
   void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients,
              Overflows &overflows) const {
     Chunk<Real, Wide> &chunk = work.chunk;
     if (chunk.atoms.empty()) return;
     const auto n_atoms = static_cast<std::int64_t>(chunk.atoms.size());
+    const std::int64_t stride = descriptor_.stride, length = descriptor_.length();
     chunk.gather(pairs, n_types_);
     chunk.compute_rows(environments_[type]);
-    work.wide_sums.assign(n_atoms * 4 * stride_, Wide(0));
-    features_.sum(type, chunk, work.features, work.wide_sums.data(), stride_, overflows);
+    work.wide_sums.assign(n_atoms * 4 * stride, Wide(0));
+    features_.sum(type, chunk, work.features, work.wide_sums.data(), stride, overflows);
     work.sums.assign(work.wide_sums.begin(), work.wide_sums.end());
-    provide(work.descriptor, n_atoms * n_features_ * n_axis_ + lanes);
-    provide(work.descriptor_gradient, n_atoms * n_features_ * n_axis_ + lanes);
-    provide(work.sums_gradient, n_atoms * 4 * stride_);
-    for (std::int64_t slot = 0; slot < n_atoms; ++slot) describe(work, slot);
+    provide(work.descriptor, n_atoms * length + kLanes<Real>);
+    provide(work.descriptor_gradient, n_atoms * length + kLanes<Real>);
+    provide(work.sums_gradient, n_atoms * 4 * stride);
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot)
+      descriptor_.describe(work.sums.data() + slot * 4 * stride, work.descriptor.data() + slot * length);
     find_energies(type, work, energies);
-    for (std::int64_t slot = 0; slot < n_atoms; ++slot) differentiate_descriptor(work, slot);
-    features_.differentiate(type, chunk, work.features, work.sums_gradient.data(), stride_);
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot)
+      descriptor_.template differentiate<false>(work.sums.data() + slot * 4 * stride,
+                                                work.descriptor_gradient.data() + slot * length,
+                                                work.sums_gradient.data() + slot * 4 * stride);
+    features_.differentiate(type, chunk, work.features, work.sums_gradient.data(), stride);
     chunk.write_gradients(environments_[type], gradients);
     chunk.atoms.clear();
-  }
-
-  // D[q, m] = sum_c A[c, q] A[c, m]; a vector that reaches beyond the features is overwritten by the next row
-  void describe(Work &work, std::int64_t slot) const {
-    const Real *a = work.sums.data() + slot * 4 * stride_;
-    Real *d = work.descriptor.data() + slot * n_features_ * n_axis_;
-    for (std::int64_t q = 0; q < n_axis_; ++q)
-      for (std::int64_t m = 0; m < n_features_; m += lanes) {
-        Vector sum = {};
-        for (int c = 0; c < 4; ++c) sum += a[c * stride_ + q] * load(a + c * stride_ + m);
-        store(d + q * n_features_ + m, sum);
-      }
   }
 
   // Energies of the chunk, and dE/dD.
@@ -121,39 +140,25 @@ class DeepPotential final : public Evaluator {
     const auto n = static_cast<std::int64_t>(work.chunk.atoms.size());
     Net<Real> &net = work.fitting;
     net.prepare(packed.layers, kAtoms, 0);
+    work.sweeps.prepare(packed.layers, kAtoms);
     packed.template forward<0>(net, work.descriptor.data(), nullptr, n);
     const std::int64_t n_last = net.n_features(), width = net.width();
-    std::fill(net.bar.begin(), net.bar.begin() + n * width, Real(0));
+    Real *by_values = work.sweeps.by_values();
+    std::fill(by_values, by_values + n * width, Real(0));
     for (std::int64_t slot = 0; slot < n; ++slot) {
       energies[work.chunk.atoms[slot]] =
           static_cast<double>(dot(net.output().y.data() + slot * width, output.data(), n_last) + output[n_last]);
-      std::copy(output.begin(), output.begin() + n_last, net.bar.begin() + slot * width);
+      std::copy(output.begin(), output.begin() + n_last, by_values + slot * width);
     }
-    packed.reverse(net, n, work.descriptor_gradient.data());
+    with_activation(packed.activation, [&](auto kind) {
+      work.sweeps.template sweep_values<decltype(kind)>(net, n, {}, work.descriptor_gradient.data());
+    });
   }
 
-  // dE/dA[c, m] = sum_q dE/dD[q, m] A[c, q], and for axis features also sum_m' dE/dD[m, m'] A[c, m'].
-  // What a vector reads beyond the features is another row or older than this chunk, and may be NaN: it is cut off.
-  void differentiate_descriptor(Work &work, std::int64_t slot) const {
-    const Real *a = work.sums.data() + slot * 4 * stride_;
-    const Real *g = work.descriptor_gradient.data() + slot * n_features_ * n_axis_;
-    Real *u = work.sums_gradient.data() + slot * 4 * stride_;
-    for (std::int64_t m = 0; m < n_features_; m += lanes) {
-      Vector sum[4] = {};
-      for (std::int64_t q = 0; q < n_axis_; ++q) {
-        const Vector gradient = load(g + q * n_features_ + m);
-        for (int c = 0; c < 4; ++c) sum[c] += a[c * stride_ + q] * gradient;
-      }
-      for (int c = 0; c < 4; ++c) store(u + c * stride_ + m, sum[c]);
-    }
-    for (int c = 0; c < 4; ++c) std::fill(u + c * stride_ + n_features_, u + (c + 1) * stride_, Real(0));
-    for (std::int64_t q = 0; q < n_axis_; ++q)
-      for (int c = 0; c < 4; ++c) u[c * stride_ + q] += dot(g + q * n_features_, a + c * stride_, n_features_);
-  }
-
-  std::int64_t n_types_, n_axis_;
+  std::int64_t n_types_;
+  bool has_net_per_pair_;
   Features features_;
-  std::int64_t n_features_, stride_;
+  Descriptor<Real> descriptor_;
   std::vector<Environment> environments_;  // by central type, as the rest
   std::vector<PackedNet<Real>> fitting_;
   std::vector<Buffer<Real>> outputs_;  // w and c

@@ -6,8 +6,9 @@
 //   E_i   = fitting(D)
 //
 // G is a net, or a table that stands for it. Atoms are worked off in chunks of one type. What a chunk needs stays in
-// the cache: neither the environment rows nor G nor D of all atoms exist at once. Energies are float64, nets are of
-// type Real; geometry and sums over neighbours are float64 or of type Real.
+// the cache: neither the environment rows nor D of all atoms exist at once, and G and dG/ds only where the weights will
+// be differentiated by (weight_gradients.hpp). Energies are float64, nets are of type Real; geometry and sums over
+// neighbours are float64 or of type Real.
 //
 // Letters: N atoms, E pairs sorted by atom (CSR `start`), T types, M features, M2 axis features.
 #pragma once
@@ -32,7 +33,8 @@ struct Model {
   bool has_net_per_pair;                 // nets or tables by (central, neighbour) type, otherwise by neighbour type
   std::vector<NetView<Real>> embedding;  // one of the two is empty
   std::vector<TableView<Real>> tables;
-  std::vector<NetView<Real>> fitting;  // by central type; w and c follow the parameters as in fitting.hpp
+  std::vector<NetView<Real>>
+      fitting;  // by central type; w [widths.back()] and c [1] of E = w . y + c follow the parameters
   bool has_double_geometry;
 };
 
