@@ -75,7 +75,7 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
     ("optimizer",): {
         **dict.fromkeys(("kalman_lambda", "kalman_nue", "block_size", "nselect", "groupsize", "p0_weight"), _OF_KALMAN),
         **dict.fromkeys(("force_groups", "force_per_atom", "replacement", "joint", "parts"), _OF_KALMAN),
-        **dict.fromkeys(("p_max", "max_step", "p_precision", "guard"), _OF_KALMAN),
+        **dict.fromkeys(("p_max", "max_step", "p_precision", "guard", "weight_decay"), _OF_KALMAN),
         **{f"pre_fac_{label}": _OF_KALMAN for label in ("force", "etot", "ei", "egroup", "virial")},
         **{
             f"{end}_pre_fac_{label}": _OF_GRADIENT

@@ -26,6 +26,10 @@ class NonFiniteError(TrainingError):
     """A loss or gradient is not finite; raised before the potential changes."""
 
 
+class RunLostError(TrainingError):
+    """The optimizer has lost its way for good; models saved before are what there is."""
+
+
 class OptimizerConfig(BaseModel):
     """Keys of the `optimizer` section that all optimizers share."""
 
@@ -60,6 +64,7 @@ class UpdateStrategy(ABC):
         default_ema_decay: Decay of the average of the weights when the run file says nothing; None for no average.
         state_keys: Further keys by which the memory of its state can be made smaller, for messages.
         n_steps: Optimizer steps done.
+        went_back: Whether the last step took the weights back to earlier ones, so that averages have to begin anew.
         say: Takes a line for the user.
     """
 
@@ -79,6 +84,7 @@ class UpdateStrategy(ABC):
         self.config = config
         self.steps_per_epoch = steps_per_epoch
         self.n_steps = 0
+        self.went_back = False
         self.say: Callable[[str], None] = print
 
     @classmethod
@@ -109,6 +115,7 @@ class UpdateStrategy(ABC):
         Raises:
             NonFiniteError: Nothing was changed; the trainer looks for the frame at fault. Raised in all processes or
                 in none, so decided by numbers that are added up.
+            RunLostError: Further steps make no sense; raised in all processes.
         """
 
     @property

@@ -40,6 +40,10 @@ class WeightAverage:
         averages = [self._average[name] for name in self._parameters]
         torch._foreach_lerp_(averages, list(self._parameters.values()), share)
 
+    def restart(self) -> None:
+        """Forget all weights: the next update begins a new average."""
+        self.n_updates = 0
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Give the module the averaged weights for the length of a `with` block."""

@@ -5,12 +5,14 @@ filter itself is in `kalman_filter.py`, what is measured in `kalman_measurements
 
 Deviations from PWMLFF, each a key: the measurements of a batch are taken in together as one vector, from one forward
 pass (`joint`), and the batch may be measured in several parts (`parts`); atoms are drawn without replacement; the
-variance that forgetting builds up and the length of a step are bounded (`p_max`, `max_step`); and a run that has lost
-its way returns to its last good weights (`guard`). No key: only ratios of prefactors count, see `PREFACTORS`.
+variance that forgetting builds up and the length of a step are bounded (`p_max`, `max_step`); weights decay where
+nothing is measured (`weight_decay`); and a run that has lost its way returns to its last good weights (`guard`). No
+key: only ratios of prefactors count, see `PREFACTORS`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -21,7 +23,7 @@ from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import predict_from
 from pwmlff.models.potential import Potential
-from pwmlff.optim.base import MAX_COUNT, NonFiniteError, OptimizerConfig, UpdateStrategy
+from pwmlff.optim.base import MAX_COUNT, NonFiniteError, OptimizerConfig, RunLostError, UpdateStrategy
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 from pwmlff.optim.kalman_filter import FilterError, KalmanFilter
 from pwmlff.optim.kalman_guard import Guard
@@ -40,6 +42,7 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
 PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
+MOST_FORCE_GROUPS = 1000  # each takes as much memory as the weights
 
 
 class KalmanConfig(OptimizerConfig):
@@ -78,6 +81,9 @@ class KalmanConfig(OptimizerConfig):
         False, description="Divide force measurements by the number of atoms of the frame, as PWMLFF does"
     )
     p_precision: Literal["float64", "float32"] = Field("float64", description="Number format of P")
+    weight_decay: float = Field(
+        0.01, ge=0, lt=1, description="Part of the weights that a step takes away where nothing was measured"
+    )
     guard: bool = Field(True, description="Return to the last good weights when errors explode")
     pre_fac_force: float = Field(
         PREFACTORS.forces, ge=0, description="Prefactor of forces; only ratios of prefactors count"
@@ -91,6 +97,11 @@ class KalmanConfig(OptimizerConfig):
     def _check(self) -> KalmanConfig:
         if 0 < self.nselect < self.groupsize:
             raise ValueError(f"`groupsize` is {self.groupsize}, expected at most `nselect` ({self.nselect})")
+        if self.n_force_groups > MOST_FORCE_GROUPS:
+            raise ValueError(
+                f"`nselect`, `groupsize` and `force_groups` make {self.n_force_groups} measurements of the forces of a "
+                f"part, expected at most {MOST_FORCE_GROUPS}"
+            )
         if self.n_trained > 0 and not any(self.prefactors.as_tuple()):
             raise ValueError("the prefactors of all that is trained are 0; give one of them another value")
         return self
@@ -154,12 +165,13 @@ class KalmanUpdate(UpdateStrategy):
 
     def step(self, batch: Batch) -> ErrorSums:
         """See `UpdateStrategy.step`."""
+        self.went_back = False
         try:
             sums = self._take_in(batch)
         except FilterError as error:
             if not self.config.guard:
                 raise NonFiniteError(str(error)) from error
-            self._roll_back(str(error))
+            self._roll_back(str(error), anew=True)
             try:
                 sums = self._take_in(batch)
             except FilterError as again:
@@ -168,7 +180,7 @@ class KalmanUpdate(UpdateStrategy):
         if self.config.guard:
             total = ErrorSums(distributed.sum_(sums.values.clone()))
             if self._guard.is_lost(total.rmse()):
-                self._roll_back("the errors have grown tenfold")
+                self._roll_back("the errors have grown tenfold", anew=False)
             else:
                 self._guard.keep(self._vector.read())
         return sums
@@ -183,8 +195,25 @@ class KalmanUpdate(UpdateStrategy):
             is_new = values[:, -1:] == 0  # no labels of the quantity so far
             values = torch.where(is_new, errors.values, values)
             if len(residuals):
-                self._change_weights(self.filter.step(directions, residuals))
+                self._change_weights(self.filter.step(*self._with_prior(directions, residuals)))
         return ErrorSums(values)
+
+    def _with_prior(self, directions: Tensor, residuals: Tensor) -> tuple[Tensor, Tensor]:
+        """Measure the length of the weight vector besides, h = a |w|, and expect none: weight decay.
+
+        What was measured before holds the weights in its directions; in all others, along which noise would carry them
+        away, they decay. There the variance of h is `weight_decay` times that of the noise, which makes it about the
+        part of the weights that a step takes away.
+        """
+        if self.config.weight_decay == 0:
+            return directions, residuals
+        weights = self._vector.read()
+        length = weights.norm()
+        if length == 0:
+            return directions, residuals
+        a = math.sqrt(self.config.weight_decay * self.filter.noise / self.filter.largest_variance)
+        direction = (a / length * weights).unsqueeze(1)
+        return torch.cat([directions, direction], dim=1), torch.cat([residuals, (-a * length).unsqueeze(0)])
 
     def _measure(self, batch: Batch, parts: Tensor, kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
         """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""
@@ -253,10 +282,19 @@ class KalmanUpdate(UpdateStrategy):
             change = change * (longest / length)
         self._vector.write(weights + change)
 
-    def _roll_back(self, reason: str) -> None:
+    def _roll_back(self, reason: str, *, anew: bool) -> None:
         self._vector.write(self._guard.roll_back())
-        self.filter.reset()
-        self.say(f"step {self.n_steps}: {reason}; back to the last good weights, with the covariance of the start")
+        self.went_back = True
+        if self._guard.has_given_up:
+            raise RunLostError(
+                f"step {self.n_steps}: {reason}, and going back to the last good weights with an ever smaller "
+                "covariance has not helped; a smaller `p_max`, a larger `weight_decay` or `precision` float64 may"
+            )
+        self.filter.shrink(self._guard.factor, anew=anew)
+        self.say(
+            f"step {self.n_steps}: {reason}; back to the last good weights, with the covariance "
+            f"{'of the start ' if anew else ''}times {self._guard.factor:g}"
+        )
 
     @property
     def weights(self) -> LossWeights:

@@ -99,6 +99,28 @@ class KalmanFilter:
         kalman.load_state(tensors, state)
         return kalman
 
+    @property
+    def noise(self) -> float:
+        """Variance of the next measurement's noise."""
+        return len(self.bounds) * self.forgetting
+
+    @property
+    def largest_variance(self) -> float:
+        """Variance of a weight along directions in which nothing was measured."""
+        return self.scale * self.p0
+
+    def shrink(self, factor: float, *, anew: bool) -> None:
+        """Trust the weights more: multiply P and its bound.
+
+        Args:
+            factor: What both are multiplied by.
+            anew: Whether P has lost its meaning, and that of the start is multiplied.
+        """
+        if anew:
+            self.reset()
+        self.scale *= factor
+        self.p_max *= factor
+
     def reset(self) -> None:
         """Forget all measurements: P = p0 1. The memory lambda stays as long as it has become."""
         self.scale = 1.0
@@ -121,7 +143,7 @@ class KalmanFilter:
         products = {i: b.product(directions[b.first : b.last]) for i, b in self._own.items()}  # tiles H
         variance = self._variance(directions, products)
         identity = torch.eye(len(variance), dtype=variance.dtype, device=variance.device)
-        innovation = len(self.bounds) * self.forgetting * identity + variance
+        innovation = self.noise * identity + variance
         root, failure = torch.linalg.cholesky_ex(innovation)
         if failure or not torch.isfinite(root).all() or bool((variance.diagonal() < 0).any()):
             raise FilterError("the innovation matrix is not positive definite")
@@ -151,11 +173,13 @@ class KalmanFilter:
             distributed.broadcast_(block.tiles, self._owners[index])
             if distributed.is_first():
                 tensors[f"P/{index}"] = block.tiles
-        return tensors, {"forgetting": self.forgetting, "scale": self.scale, "blocks": self.bounds}
+        state = {"forgetting": self.forgetting, "scale": self.scale, "p_max": self.p_max, "blocks": self.bounds}
+        return tensors, state
 
     def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
         self.forgetting, self.scale = float(state["forgetting"]), float(state["scale"])
+        self.p_max = float(state.get("p_max", self.p_max))  # not in files of older versions
         for index, block in self._own.items():
             block.tiles.copy_(tensors[f"P/{index}"])
             block.pending = block.pending[:, :0]

@@ -1,7 +1,8 @@
 """Watches a Kalman filter, which can lose its way for good: a long step into flat tanh, and no gradient leads back.
 
 The error of each quantity is followed as a running average, to which a single odd frame contributes little. The weights
-are kept while the errors are good; when an error has grown far beyond its best, they come back.
+are kept while the errors are good; when an error has grown far beyond its best, they come back. From there the filter
+goes on with a smaller covariance, and a smaller one still each time it is lost again before it has done as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _HORIZON = 20  # steps the average reaches back
 _GOOD = 1.5  # weights are kept while no error is this many times its best
 _LOST = 10.0  # and given up when one is
 _MOST = 20.0  # times the average: what a single step contributes at most
+_SHRINK = 0.1  # of the covariance, each time
+_PATIENCE = 5  # rollbacks without progress between them, after which a run is given up
 _LEAST = 1e-5  # eV/atom, eV/Å: errors below are none, as those of the forces in a perfect crystal
 
 
@@ -31,6 +34,7 @@ class Guard:
             weights: [n], good until better ones are known.
         """
         self.n_rollbacks = 0
+        self._n_fruitless = 0  # rollbacks since weights were kept last
         self._kept = weights.clone()
         self._levels = torch.full((len(QUANTITIES),), math.inf, dtype=torch.float64)  # inf: unknown
         self._kept_levels = self._levels.clone()
@@ -59,17 +63,30 @@ class Guard:
         """Remember the weights of the step whose errors were taken in last, if they are good; now and then only."""
         if self._n_seen % _HORIZON == 0 and self._above_best() < _GOOD:
             self._kept, self._kept_levels = weights.clone(), self._levels.clone()
+            self._n_fruitless = 0
 
     def roll_back(self) -> Tensor:
         """Return the last good weights [n]."""
         self.n_rollbacks += 1
+        self._n_fruitless += 1
         self._levels, self._n_seen = self._kept_levels.clone(), 0
         return self._kept
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether going back has not helped several times in a row."""
+        return self._n_fruitless > _PATIENCE
+
+    @property
+    def factor(self) -> float:
+        """What the covariance is to be multiplied by after the last rollback."""
+        return _SHRINK**self._n_fruitless
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that later decisions depend on."""
         tensors = {"kept": self._kept, "levels": self._levels, "kept_levels": self._kept_levels, "best": self._best}
-        return tensors, {"n_rollbacks": self.n_rollbacks, "n_seen": self._n_seen}
+        counts = {"n_rollbacks": self.n_rollbacks, "n_fruitless": self._n_fruitless, "n_seen": self._n_seen}
+        return tensors, counts
 
     def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
@@ -78,6 +95,7 @@ class Guard:
             tensors[name].cpu().clone() for name in ("levels", "kept_levels", "best")
         )
         self.n_rollbacks, self._n_seen = int(state["n_rollbacks"]), int(state["n_seen"])
+        self._n_fruitless = int(state.get("n_fruitless", 0))
 
     def _above_best(self) -> float:
         """Return the worst error as a multiple of its best; 1 before anything is known."""

@@ -50,10 +50,14 @@ class FinalWeights:
         self._average = WeightAverage(potential, decay, own=["energy_shift"]) if decay else None
         self._calibrated_at = -1  # number of updates of the average
 
-    def update(self) -> None:
-        """Take the weights after a step into the average."""
-        if self._average is not None:
-            self._average.update()
+    def update(self, *, anew: bool) -> None:
+        """Take the weights after a step into the average, or begin a new one with them."""
+        if self._average is None:
+            return
+        if anew:
+            self._average.restart()
+            self._calibrated_at = -1
+        self._average.update()
 
     @contextmanager
     def applied(self, *, shifted: bool) -> Iterator[None]:

@@ -32,7 +32,7 @@ from pwmlff.models.derivatives import predict
 from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.potential import Potential
-from pwmlff.optim.base import NonFiniteError, UpdateStrategy
+from pwmlff.optim.base import NonFiniteError, RunLostError, UpdateStrategy
 from pwmlff.optim.loss import ErrorSums, sum_errors
 from pwmlff.train.diagnosis import describe_bad_frames
 from pwmlff.train.final_weights import FinalWeights
@@ -249,9 +249,12 @@ class Trainer:
         except NonFiniteError as error:
             message = describe_bad_frames(self.potential, self.train_data, indices, weights, self.settings.device)
             raise TrainingError(f"step {self.update.n_steps + 1}: {message}") from error
+        except RunLostError as error:
+            best = f"; the best model so far is {self.settings.best}" if self.settings.best.exists() else ""
+            raise TrainingError(f"{error}{best}") from error
         sums, n_frames = self._over_processes(sums, batch.n_frames)
         self.running.add(sums, sums.loss(weights), n_frames)
-        self.final_weights.update()
+        self.final_weights.update(anew=self.update.went_back)
         self.batch += 1
 
     def _after_step(self) -> None:

@@ -39,6 +39,7 @@ PWMLFF = {
     "p0_weight": 1.1e-5,  # its 0.01 belongs to a force prefactor of 2 instead of 60
     "p_max": 1e12,
     "max_step": 1e9,
+    "weight_decay": 0,
     "block_size": 5120,
     "guard": False,
 }
@@ -62,6 +63,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "p_max 1": _optimizer(p_max=1.0),
     "p_max 10": _optimizer(p_max=10.0),
     "p_max 1000": _optimizer(p_max=1e3),
+    "no weight decay": _optimizer(weight_decay=0),
+    "weight decay 0.03": _optimizer(weight_decay=0.03),
     "blocks of 5120": _optimizer(block_size=5120),
     "batch 2": _optimizer(batch_size=2),
     "batch 4": _optimizer(batch_size=4),

@@ -26,7 +26,14 @@ def plain() -> dict[str, Any]:
     """The keys of LKF that make its update that of PWMLFF with its `p0_weight` 1."""
     return {
         **{"joint": False, "parts": 1, "nselect": 24, "groupsize": 6, "replacement": True, "force_per_atom": True},
-        **{"pre_fac_etot": 1.0, "pre_fac_force": 2.0, "p_max": 1e12, "max_step": 1e9, "guard": False},
+        **{
+            "pre_fac_etot": 1.0,
+            "pre_fac_force": 2.0,
+            "p_max": 1e12,
+            "max_step": 1e9,
+            "weight_decay": 0,
+            "guard": False,
+        },
         "p0_weight": (2.0 / PREFACTORS.forces) ** 2,
     }
 

@@ -54,3 +54,17 @@ def test_the_average_can_have_buffers_of_its_own() -> None:
     assert module.running_var.tolist() == [5.0, 5.0]
     with average.applied():
         assert module.running_mean.tolist() == [3.0, 3.0]
+
+
+def test_restarted_average_knows_nothing_of_before() -> None:
+    module = nn.Linear(2, 2, dtype=torch.float64)
+    average = WeightAverage(module, 0.9)
+    for _ in range(5):
+        average.update()
+    with torch.no_grad():
+        module.weight.add_(1.0)
+    average.restart()
+    average.update()
+    present = module.weight.detach().clone()
+    with average.applied():
+        torch.testing.assert_close(module.weight.detach(), present, rtol=0, atol=0)

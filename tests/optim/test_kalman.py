@@ -14,7 +14,7 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.models import Potential, predict
 from pwmlff.optim import OPTIMIZERS
-from pwmlff.optim.base import NonFiniteError
+from pwmlff.optim.base import NonFiniteError, RunLostError
 from pwmlff.optim.kalman import KalmanConfig, KalmanUpdate
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 
@@ -175,6 +175,41 @@ def test_nothing_changes_when_a_label_is_not_finite(
     assert update.n_steps == 0
 
 
+@pytest.mark.parametrize("p0", [0.01, 0.3])
+def test_weights_decay_where_nothing_is_measured(make_potential: PotentialFactory, cu_batch: Batch, p0: float) -> None:
+    update = make_update(make_potential(), weight_decay=0.05, p0_weight=p0, p_max=10 * p0)
+    weights = update._vector.read()
+    nothing = torch.zeros(len(weights), 1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    for _ in range(3):
+        directions, residuals = update._with_prior(*nothing)
+        change = update.filter.step(directions, residuals)
+        # the gain of a measurement with 0.05 times the variance of its noise; what was measured before counts as well
+        assert float(-change @ weights / weights.square().sum()) <= 0.05 / 1.05 + 1e-12
+        if update.n_steps == 0:
+            torch.testing.assert_close(change, -0.05 / 1.05 * weights)
+        update.n_steps += 1
+    length = weights.norm()
+    measured = make_update(make_potential(), weight_decay=0.05, p0_weight=p0)
+    measured.filter.step(1e3 * (weights / length).unsqueeze(1), torch.zeros(1, dtype=torch.float64))  # known now
+    assert measured.filter.step(*measured._with_prior(*nothing)).norm() < 1e-3 * length
+
+
+def test_a_run_that_cannot_be_saved_ends(make_potential: PotentialFactory, cu_batch: Batch) -> None:
+    update = make_update(make_potential())
+    update.say = lambda line: None
+    for _ in range(40):
+        update.step(cu_batch)
+
+    def lose_it_again_and_again() -> None:
+        for _ in range(600):
+            update._vector.write(update._vector.read() + 20.0)  # deep in the flat of tanh
+            update.step(cu_batch)
+
+    with pytest.raises(RunLostError, match="has not helped"):
+        lose_it_again_and_again()
+    assert update.filter.largest_variance < 1e-5
+
+
 def test_lost_weights_come_back(
     make_potential: PotentialFactory, cu_batch: Batch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,6 +242,9 @@ def test_global_filter_has_one_block(make_potential: PotentialFactory) -> None:
 def test_wrong_groups_are_errors() -> None:
     with pytest.raises(ValidationError, match="groupsize"):
         KalmanConfig(nselect=4, groupsize=6)
+    for wrong in ({"nselect": 10**12}, {"force_groups": 10**12}):
+        with pytest.raises(ValidationError, match="measurements of the forces of a part, expected at most 1000"):
+            KalmanConfig.model_validate(wrong)
     assert KalmanConfig(nselect=24, groupsize=6).n_force_groups == 4
     assert KalmanConfig(nselect=0).n_force_groups == 1
 

@@ -106,6 +106,22 @@ def test_reset_keeps_the_memory_length() -> None:
     assert kalman.forgetting == pytest.approx(0.95)
 
 
+@pytest.mark.parametrize("anew", [False, True])
+def test_shrunk_covariance_stays_below_its_new_bound(anew: bool) -> None:
+    kalman = make([(0, 20)], p0=0.3, p_max=0.6, forgetting=0.9)
+    for _ in range(9):
+        kalman.step(draw(20, 2), draw(2))
+    expected = 0.3 * torch.eye(20, dtype=torch.float64) if anew else covariance(kalman)
+    kalman.shrink(0.01, anew=anew)
+    torch.testing.assert_close(covariance(kalman), 0.01 * expected)
+    restored = make([(0, 20)], p0=0.3, p_max=0.6, forgetting=0.9)
+    restored.load_state(*kalman.state())
+    for one in (kalman, restored):
+        for _ in range(99):
+            one.step(torch.zeros(20, 1, dtype=torch.float64), draw(1))
+        assert one.largest_variance == pytest.approx(0.006)
+
+
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_restored_filter_goes_on_bit_for_bit(k: int, dtype: torch.dtype) -> None:

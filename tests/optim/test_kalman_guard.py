@@ -41,6 +41,23 @@ def test_lost_errors_bring_the_good_weights_back(factor: float) -> None:
     assert not any(_watch(guard, [1.0] * 60, 3.0))
 
 
+def test_it_grows_firmer_until_progress_and_gives_up_without() -> None:
+    guard = Guard(torch.zeros(3))
+    _watch(guard, [1.0] * 60, 1.0)
+    factors = []
+    while not guard.has_given_up:
+        assert any(_watch(guard, [50.0] * 60, 2.0))
+        guard.roll_back()
+        factors.append(guard.factor)
+    assert factors[:3] == pytest.approx([0.1, 0.01, 0.001])
+    assert len(factors) == 6
+    _watch(guard, [1.0] * 60, 3.0)  # as good as before: all is forgotten
+    assert not guard.has_given_up
+    guard.is_lost({keys.FORCES: math.inf})
+    assert torch.equal(guard.roll_back(), torch.full((3,), 3.0))
+    assert guard.factor == pytest.approx(0.1)
+
+
 def test_not_finite_is_lost_at_once() -> None:
     guard = Guard(torch.zeros(3))
     assert guard.is_lost({keys.ENERGY: math.nan})
@@ -59,3 +76,6 @@ def test_state_decides_the_same() -> None:
     twin.load_state(*guard.state())
     assert _watch(guard, [30.0] * 40, 2.0) == _watch(twin, [30.0] * 40, 2.0)
     assert torch.equal(guard.roll_back(), twin.roll_back())
+    twin.load_state(*guard.state())
+    guard.roll_back(), twin.roll_back()
+    assert guard.factor == twin.factor == pytest.approx(0.01)

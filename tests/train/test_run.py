@@ -30,6 +30,7 @@ from pwmlff.models import predict
 from pwmlff.models.files.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
 from pwmlff.optim.adam import GradientUpdate
+from pwmlff.optim.base import RunLostError
 from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config
 from pwmlff.train.lock import LOCK_NAME
 
@@ -235,6 +236,21 @@ def test_loss_that_is_not_finite_names_the_frame(make_run: RunFactory, monkeypat
     with pytest.raises(TrainingError, match=r"not finite in .*cu\.xyz frame 1 .*; look at"):
         _train(config)
     assert (config.model_store_dir / config.model_name).read_bytes() == before
+
+
+def test_run_that_is_lost_keeps_its_best_model(make_run: RunFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_run(optimizer={"epochs": 5})
+    _train(make_run(optimizer={"epochs": 2}))
+    (best,) = config.model_store_dir.glob("*_best.ckpt")
+    before = best.read_bytes()
+
+    def step(self: UpdateStrategy, batch: Batch) -> ErrorSums:
+        raise RunLostError("the errors have grown")
+
+    monkeypatch.setattr(GradientUpdate, "step", step)
+    with pytest.raises(TrainingError, match=rf"the errors have grown; the best model so far is {best}"):
+        _train(config)
+    assert best.read_bytes() == before
 
 
 def test_finished_run_says_so_and_goes_on_with_more_epochs(make_run: RunFactory) -> None:
