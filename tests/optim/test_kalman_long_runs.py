@@ -1,7 +1,7 @@
 """Runs of LKF left alone to their end: no error may treble from one epoch to the next and stay so.
 
-The first is the run that showed why weights have to decay (see "Why weights decay" in `docs/training.md`): without, it is
-lost after 110 epochs. Its settings are those of `tests/benchmarks/mlearn_cu.json`.
+The first is the run that showed why weights have to decay (see "Why weights decay" in `docs/training.md`): without, it
+is lost after 110 epochs. Its settings are those of `tests/benchmarks/mlearn_cu.json`.
 """
 
 from __future__ import annotations
