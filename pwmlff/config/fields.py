@@ -12,6 +12,8 @@ from pydantic_core import PydanticUndefined
 
 _WORDS = {int: "integer", float: "number", bool: "true or false", str: "text", type(None): "null"}
 
+_LARGEST_COUNT = 2**63 - 1  # nobody gets there by choice
+
 
 def section_class(annotation: Any) -> type[BaseModel] | None:
     """Return the configuration class in an annotation such as `X | None` or `SerializeAsAny[X]`, if there is one."""
@@ -65,10 +67,10 @@ def type_words(annotation: Any) -> str:
 
 
 def bounds_words(field: FieldInfo) -> str:
-    """Return the bounds of a number such as "> 0, <= 20"; empty without any."""
+    """Return the bounds of a number such as "> 0, <= 20"; empty without any that says something."""
     words = []
     for rule in field.metadata:
         for kind, sign, attribute in ((Gt, ">", "gt"), (Ge, ">=", "ge"), (Lt, "<", "lt"), (Le, "<=", "le")):
-            if isinstance(rule, kind):
+            if isinstance(rule, kind) and getattr(rule, attribute) < _LARGEST_COUNT:
                 words.append(f"{sign} {getattr(rule, attribute):g}")
     return ", ".join(words)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pwmlff.config.choice import DEFAULT_OPTIMIZER, chosen_by
+from pwmlff.config.choice import chosen_by
 from pwmlff.config.fields import bounds_words, default_of, section_class
 from pwmlff.config.run import run_class
 from pwmlff.errors import ConfigError, did_you_mean
@@ -18,21 +18,19 @@ from pwmlff.models import MODELS
 from pwmlff.optim import OPTIMIZERS
 
 _TOP_KEYS = ("train_data", "valid_data", "valid_ratio", "precision", "seed", "zbl")
+_OPTIMIZER = "LKF"  # tens of epochs, no learning rate
 _OPTIMIZER_KEYS = (
     "optimizer",
     "epochs",
     "batch_size",
-    "learning_rate",
-    "stop_lr",
     "train_energy",
     "train_force",
     "train_virial",
-    "start_pre_fac_force",
-    "end_pre_fac_force",
-    "start_pre_fac_etot",
-    "end_pre_fac_etot",
+    "pre_fac_force",
+    "pre_fac_etot",
+    "weight_decay",
 )
-_OVERRIDES = {"epochs": 100}  # the default of 30 suits Kalman filters, Adam needs more
+_OVERRIDES = {"epochs": 60}  # the errors on other frames have settled by then, see `docs/training.md`
 _INDENT = "    "
 
 
@@ -58,7 +56,7 @@ def starting_file(model: str, elements: Sequence[str], data: Sequence[str]) -> s
     lines = [_member(name, values.get(name, default_of(fields[name])), fields[name]) for name in names]
     description = fields["model"].description
     lines.append(_section("model", row.Config, depth=1, skipped=row.RunFile.unused, description=description))
-    optimizer = OPTIMIZERS[DEFAULT_OPTIMIZER].Config
+    optimizer = OPTIMIZERS[_OPTIMIZER].Config
     description = fields["optimizer"].description
     lines.append(_section("optimizer", optimizer, _OPTIMIZER_KEYS, depth=1, description=description))
     head = "// Input of `pwmlff train`. All keys: `pwmlff schema --markdown`. Text after // is a comment.\n"

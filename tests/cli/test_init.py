@@ -27,6 +27,7 @@ def test_writes_a_file_that_training_accepts(tmp_path: Path) -> None:
     assert result.stdout == f"wrote {path}; next: pwmlff train {path}\n"
     config = load_config(path)
     assert config.elements == ["Cu", "O"]
+    assert config.optimizer.optimizer == "LKF"
     assert config.train_data == (Path("a"), Path("b"))
 
 
