@@ -82,6 +82,7 @@ bool read(const std::string &bytes) {
 
 const std::string kMetadata = R"({"format_version": 2, "model_type": "DP", "elements": ["Cu", "O"], "cutoff": 6.0,
   "dtype": "mixed", "pwmlff_version": "0.1.0", "torch_version": "2.13.0", "table": null, "family": "dp",
+  "units": {"length": "angstrom", "energy": "eV"},
   "arrays": {"mean": {"record": "data/0", "dtype": "float64", "shape": [2]}}})";
 
 std::string with(const std::string &old, const std::string &replacement) {
@@ -182,6 +183,8 @@ TEST_CASE("metadata that cannot be used say why") {
   CHECK_MESSAGE_HAS(complaint(with("\"Cu\"", "\"O\"")), "holds 'O' twice");
   CHECK_MESSAGE_HAS(complaint(with("[2]", "[18446744073709551615]")), "'mean' cannot be found");
   CHECK_MESSAGE_HAS(complaint(with("[2]", "[1e30]")), "'mean' cannot be found");
+  CHECK_MESSAGE_HAS(complaint(with("\"eV\"", "\"Ha\"")), "its unit of energy is Ha, expected eV");
+  CHECK_MESSAGE_HAS(complaint(with("\"length\"", "\"width\"")), "its units lack that of length");
   CHECK_MESSAGE_HAS(complaint(with("\"DP\"", "\"D\\nP\"")), "model_type is not a name");
   CHECK_MESSAGE_HAS(complaint(with("\"mixed\"", std::string(100000, '['))), "not valid JSON");
   CHECK_MESSAGE_HAS(complaint(with("\"mixed\"", std::string(100000, '[') + std::string(100000, ']'))), "is not a text");
