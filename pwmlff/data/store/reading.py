@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
+from pwmlff.data.lazy_frames import LazyFrames
 from pwmlff.data.store.checksums import verify_store
 from pwmlff.data.store.layout import MASKS, PER_ATOM, PER_FRAME, open_store
 from pwmlff.errors import DataFormatError
 
 
-class StoredFrames(Sequence[Frame]):
+class StoredFrames(LazyFrames):
     """The frames of a store, read from the file when they are asked for.
 
     The file is opened once per process, so a store may be handed to worker processes.
@@ -78,17 +78,12 @@ class StoredFrames(Sequence[Frame]):
         """Number of frames."""
         return self._n_frames
 
-    @overload
-    def __getitem__(self, index: int) -> Frame: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Frame]: ...
-    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
-        """Read one frame, or a list of frames for a slice."""
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"frame {index} of {len(self)}")
-        index %= len(self)
+    def frame(self, index: int) -> Frame:
+        """Read a frame.
+
+        Raises:
+            DataFormatError: The file is damaged there.
+        """
         datasets = self._opened()
         try:
             row = {name: datasets[name][index] for name in PER_FRAME}
