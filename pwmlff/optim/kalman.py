@@ -42,6 +42,7 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
 PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
+_PRIOR_INTERVAL = 10  # steps from one measurement of the prior to the next
 MOST_FORCE_GROUPS = 1000  # each takes as much memory as the weights
 
 
@@ -202,16 +203,17 @@ class KalmanUpdate(UpdateStrategy):
         """Measure the length of the weight vector besides, h = a |w|, and expect none: weight decay.
 
         What was measured before holds the weights in its directions; in all others, along which noise would carry them
-        away, they decay. There the variance of h is `weight_decay` times that of the noise, which makes it about the
-        part of the weights that a step takes away.
+        away, they decay. There the variance of h is so much of the noise's that the part `weight_decay` is taken away
+        per step. One more row can cost as much as eight, so it is measured now and then, for the steps in between.
         """
-        if self.config.weight_decay == 0:
+        if self.config.weight_decay == 0 or self.n_steps % _PRIOR_INTERVAL != _PRIOR_INTERVAL - 1:
             return directions, residuals
         weights = self._vector.read()
         length = weights.norm()
         if length == 0:
             return directions, residuals
-        a = math.sqrt(self.config.weight_decay * self.filter.noise / self.filter.largest_variance)
+        kept = (1.0 - self.config.weight_decay) ** _PRIOR_INTERVAL
+        a = math.sqrt((1.0 / kept - 1.0) * self.filter.noise / self.filter.largest_variance)
         direction = (a / length * weights).unsqueeze(1)
         return torch.cat([directions, direction], dim=1), torch.cat([residuals, (-a * length).unsqueeze(0)])
 
