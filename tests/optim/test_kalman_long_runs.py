@@ -64,5 +64,5 @@ def test_silicon_to_the_end(name: str, shared_data: Path, tmp_path: Path) -> Non
         for errors in table(tmp_path / "record", f"epoch_{part}.dat").T:
             assert not trebled_for_good(errors)
     assert "back to the last good weights" not in text.getvalue()
-    forces = table(tmp_path / "record", "epoch_valid.dat")[:, 1]
+    forces = table(tmp_path / "record", "epoch_train.dat")[:, 1]
     assert forces[-1] < 1.1 * forces.min()
