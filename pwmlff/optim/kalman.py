@@ -191,12 +191,14 @@ class KalmanUpdate(UpdateStrategy):
         batch, parts = order_by_part(batch, self.config.parts)
         kinds = self._kinds()
         values = ErrorSums.zero(batch.energy.device).values
-        for taken in [kinds] if self.config.joint else [[kind] for kind in kinds]:
+        for number, taken in enumerate([kinds] if self.config.joint else [[kind] for kind in kinds]):
             directions, residuals, errors = self._measure(batch, parts, taken)
+            if number == 0:
+                directions, residuals = self._with_prior(directions, residuals)
             is_new = values[:, -1:] == 0  # no labels of the quantity so far
             values = torch.where(is_new, errors.values, values)
             if len(residuals):
-                self._change_weights(self.filter.step(*self._with_prior(directions, residuals)))
+                self._change_weights(self.filter.step(directions, residuals))
         return ErrorSums(values)
 
     def _with_prior(self, directions: Tensor, residuals: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.base import NonFiniteError, RunLostError
 from pwmlff.optim.kalman import KalmanConfig, KalmanUpdate
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
+from pwmlff.optim.kalman_filter import KalmanFilter
 
 PotentialFactory = Callable[[], Potential]
 QUANTITY_OF = {
@@ -191,6 +192,28 @@ def test_weights_decay_where_nothing_is_measured(make_potential: PotentialFactor
     weights = measured._vector.read()
     measured.filter.step(1e4 * (weights / weights.norm()).unsqueeze(1), torch.zeros(1, dtype=torch.float64))
     assert measured.filter.step(*measured._with_prior(*nothing)).norm() < 1e-3 * weights.norm()
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_the_prior_is_measured_once_in_ten_steps(
+    make_potential: PotentialFactory, cu_batch: Batch, monkeypatch: pytest.MonkeyPatch, joint: bool
+) -> None:
+    n_measured = []
+    step = KalmanFilter.step
+
+    def counted(self: KalmanFilter, directions: torch.Tensor, residuals: torch.Tensor) -> torch.Tensor:
+        n_measured.append(len(residuals))
+        return step(self, directions, residuals)
+
+    monkeypatch.setattr(KalmanFilter, "step", counted)
+    counts = []
+    for weight_decay in (0.0, 0.05):
+        n_measured.clear()
+        update = make_update(make_potential(), joint=joint, weight_decay=weight_decay)
+        for _ in range(20):
+            update.step(cu_batch)
+        counts.append(sum(n_measured))
+    assert counts[1] == counts[0] + 2
 
 
 def test_a_run_that_cannot_be_saved_ends(make_potential: PotentialFactory, cu_batch: Batch) -> None:
