@@ -1,8 +1,9 @@
-"""What the settings of LKF are worth: errors on unseen copper frames after the same time on one core.
+"""What the settings of LKF are worth: errors on unseen frames after the same time on one core.
 
-    python tests/benchmarks/lkf_settings.py --data DIR [--seconds 60] [--only NAME ...] [--list]
+    python tests/benchmarks/lkf_settings.py --data DIR [--system Cu] [--seconds 60] [--only NAME ...] [--list]
+        [--default-model]
 
-Each variant changes a few keys of one run file and trains on mlearn_Cu with `pwmlff train`, one thread, the network in
+Each variant changes a few keys of one run file and trains with `pwmlff train`, one thread, the network in
 float32, until the time is over; the test frames are its validation frames. The table gives the errors after a half and
 the whole of the time, counted by the run itself (`epoch_valid.dat`): training and validation, not start-up.
 """
@@ -25,6 +26,13 @@ from numpy.typing import NDArray
 COMMAND = [sys.executable, "-m", "pwmlff", "train", "config.json"]
 PLENTY = 100_000  # epochs: the time ends the run
 START_UP = 6.0  # s given to a run besides its time
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "data"
+# name -> element, training frames, test frames; those of mlearn below the folder of the data
+SYSTEMS = {
+    "Cu": ("Cu", "extxyz/mlearn_Cu/train.xyz", "extxyz/mlearn_Cu/test.xyz"),
+    "Si": ("Si", "extxyz/mlearn_Si/train.xyz", "extxyz/mlearn_Si/test.xyz"),
+    "Li27": ("Li", str(EXAMPLES / "li27_train.xyz"), str(EXAMPLES / "li27_test.xyz")),
+}
 DESCRIPTOR = {"Rmax": 4.5, "Rmin": 1.5, "M2": 12, "network_size": [25, 25, 25]}
 PWMLFF = {
     "batch_size": 1,
@@ -75,22 +83,26 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "the network in float64": {"precision": "float64"},
     "float32 P": _optimizer(p_precision="float32"),
     "cutoff 6 Å, switch from 3 Å, M2 16": {"model": {"descriptor": SIX}},
+    "cutoff 7 Å": {"model": {"descriptor": {"Rmax": 7.0}}},
+    "virials": _optimizer(train_virial=True),
 }
 
 
-def run_config(name: str, data: Path) -> dict[str, Any]:
+def run_config(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the run file of a variant."""
+    element, train_frames, test_frames = SYSTEMS[options.system]
+    small = {"descriptor": DESCRIPTOR, "fitting_net": {"network_size": [50, 50, 50, 1]}}
     base = {
         "model_type": "DP",
-        "atom_type": ["Cu"],
-        "train_data": [str(data / "extxyz/mlearn_Cu/train.xyz")],
-        "valid_data": [str(data / "extxyz/mlearn_Cu/test.xyz")],
+        "atom_type": [element],
+        "train_data": [str(options.data.resolve() / train_frames)],
+        "valid_data": [str(options.data.resolve() / test_frames)],
         "format": "extxyz",
         "precision": "float32",
         "seed": 1,
         "threads": 1,
         "device": "cpu",
-        "model": {"descriptor": DESCRIPTOR, "fitting_net": {"network_size": [50, 50, 50, 1]}},
+        "model": {"descriptor": {}} if options.default_model else small,
         "optimizer": {"optimizer": "LKF", "epochs": PLENTY},
     }
     return _changed(base, VARIANTS[name])
@@ -102,14 +114,14 @@ def _changed(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**config, **changes, **both}
 
 
-def train(name: str, data: Path, seconds: float) -> NDArray[np.float64]:
+def train(name: str, options: argparse.Namespace) -> NDArray[np.float64]:
     """Train one variant for the time and return its rows of epoch_valid.dat."""
     with tempfile.TemporaryDirectory(prefix="pwmlff-lkf-") as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(run_config(name, data)))
+        (Path(folder) / "config.json").write_text(json.dumps(run_config(name, options)))
         with (Path(folder) / "log").open("w") as log:
             process = subprocess.Popen(COMMAND, cwd=folder, env=thread_environment(1), stdout=log, stderr=log)
             try:
-                process.wait(timeout=seconds + START_UP)
+                process.wait(timeout=options.seconds + START_UP)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGTERM)
                 process.wait()
@@ -120,12 +132,12 @@ def train(name: str, data: Path, seconds: float) -> NDArray[np.float64]:
         return np.array([line.split() for line in lines], dtype=float).reshape(-1, 5)
 
 
-def measure(name: str, data: Path, seconds: float) -> list[str]:
+def measure(name: str, options: argparse.Namespace) -> list[str]:
     """Return the table row of a variant."""
-    table = train(name, data, seconds)
+    table = train(name, options)
     times = table[:, 4].cumsum()
     cells = []
-    for moment in (seconds / 2, seconds):
+    for moment in (options.seconds / 2, options.seconds):
         done = int(np.searchsorted(times, moment, side="right")) - 1
         cells.append("-" if done < 0 else f"{1e3 * table[done, 2]:.2f}, {table[done, 3]:.4f}")
     return [name, f"{np.median(table[:, 4]):.2f}" if len(table) else "-", *cells]
@@ -133,7 +145,9 @@ def measure(name: str, data: Path, seconds: float) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder that holds extxyz/mlearn_Cu")
+    parser.add_argument("--data", type=Path, help="folder that holds extxyz/mlearn_Cu and extxyz/mlearn_Si")
+    parser.add_argument("--system", choices=list(SYSTEMS), default="Cu")
+    parser.add_argument("--default-model", action="store_true", help="leave the model's keys out of the run file")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each variant")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), metavar="NAME")
     parser.add_argument("--list", action="store_true", help="print the names of the variants and stop")
@@ -145,10 +159,12 @@ def main() -> None:
         parser.error("--data is needed")
     rows = []
     for name in options.only:
-        rows.append(measure(name, options.data.resolve(), options.seconds))
+        rows.append(measure(name, options))
         say(" | ".join(rows[-1]))
     moments = [f"after {seconds:g} s: meV/atom, eV/Å" for seconds in (options.seconds / 2, options.seconds)]
-    print_table(f"mlearn_Cu, one core, {options.seconds:g} s", ["", "s/epoch", *moments], rows, [describe_machine()])
+    print_table(
+        f"{options.system}, one core, {options.seconds:g} s", ["", "s/epoch", *moments], rows, [describe_machine()]
+    )
 
 
 if __name__ == "__main__":
