@@ -97,8 +97,8 @@ class RunConfig(TopLevelKeys):
         default=None,
         ge=0.0,
         lt=1.0,
-        description="decay per step of the running average of the weights; 0: no average; null: what suits the "
-        "optimizer, 0.99 for LKF and GKF and no average for others",
+        description="decay per step of the running average of the weights, which begins shorter; 0: no average; null: "
+        "what suits the optimizer, 0.99 for LKF and GKF and no average for others",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU where there is one")
     threads: int = Field(default=0, ge=0, le=4096, description="CPU threads per process; 0: as many as there are cores")

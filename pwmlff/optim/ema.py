@@ -1,8 +1,9 @@
-"""Exponential moving average of the weights.
+"""Running average of the weights: at first of about the last tenth of the steps, later exponential.
 
-After n updates the average is sum_k d^(n-k) w_k / sum_k d^(n-k), which needs no start value: it is kept by
+    a_n = a_(n-1) + (w_n - a_(n-1)) s_n,    s_n = max(1 - d, 10 / (9 + n))
 
-    a_n = a_(n-1) + (w_n - a_(n-1)) (1 - d) / (1 - d^n).
+The second share is that of polynomial-decay averaging (Shamir and Zhang, ICML 2013; their eta is 9): it looks back over
+a constant part of the steps, so that a short run is not judged by the weights it began with.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+_ETA = 9
 
 
 class WeightAverage:
@@ -36,7 +39,7 @@ class WeightAverage:
     def update(self) -> None:
         """Take the present weights into the average."""
         self.n_updates += 1
-        share = (1.0 - self.decay) / (1.0 - self.decay**self.n_updates)
+        share = max(1.0 - self.decay, (_ETA + 1) / (_ETA + self.n_updates))
         averages = [self._average[name] for name in self._parameters]
         torch._foreach_lerp_(averages, list(self._parameters.values()), share)
 

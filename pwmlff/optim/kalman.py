@@ -54,7 +54,7 @@ class KalmanConfig(OptimizerConfig):
     kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
     block_size: int = Field(
-        2048, ge=1, le=MAX_COUNT, description="Most weights of one block of P; memory grows with its square"
+        1024, ge=1, le=MAX_COUNT, description="Most weights of one block of P; memory grows with its square"
     )
     p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
     p_max: float = Field(100.0, gt=0, description="Largest variance of a weight that forgetting may lead to")

@@ -1,6 +1,8 @@
-"""The weight average against its closed form."""
+"""The weight average against its closed forms."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import nn
@@ -8,20 +10,33 @@ from torch import nn
 from pwmlff.optim.ema import WeightAverage
 
 
-def test_average_is_the_weighted_mean_of_all_weights() -> None:
-    module, decay, n = nn.Linear(2, 3, dtype=torch.float64), 0.9, 7
+def averaged(decay: float, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the average after n updates, and the n weights that went into it."""
+    module, seen = nn.Linear(2, 3, dtype=torch.float64), []
     average = WeightAverage(module, decay)
-    seen = []
     for _ in range(n):
         with torch.no_grad():
             module.weight.normal_()
         seen.append(module.weight.detach().clone())
         average.update()
-    shares = torch.tensor([decay ** (n - 1 - k) for k in range(n)], dtype=torch.float64)
-    expected = (shares[:, None, None] * torch.stack(seen)).sum(0) / shares.sum()
     with average.applied():
-        torch.testing.assert_close(module.weight.detach(), expected, rtol=1e-13, atol=1e-15)
+        result = module.weight.detach().clone()
     assert torch.equal(module.weight.detach(), seen[-1])
+    return result, torch.stack(seen)
+
+
+def test_young_average_is_the_mean_with_polynomial_shares() -> None:
+    result, seen = averaged(0.9, 7)
+    shares = torch.tensor([math.prod(range(k, k + 9)) for k in range(1, 8)], dtype=torch.float64)
+    expected = torch.einsum("k,kij->ij", shares / shares.sum(), seen)
+    torch.testing.assert_close(result, expected, rtol=1e-13, atol=1e-15)
+
+
+def test_old_average_is_exponential() -> None:
+    n, decay = 300, 0.9
+    result, seen = averaged(decay, n)
+    shares = torch.tensor([(1 - decay) * decay ** (n - 1 - k) for k in range(n)], dtype=torch.float64)
+    torch.testing.assert_close(result, torch.einsum("k,kij->ij", shares, seen), rtol=1e-6, atol=1e-6)
 
 
 def test_state_goes_through_a_file_that_holds_the_average() -> None:
