@@ -22,7 +22,6 @@ _OPTIMIZER = "LKF"  # tens of epochs, no learning rate
 _OPTIMIZER_KEYS = (
     "optimizer",
     "epochs",
-    "batch_size",
     "train_energy",
     "train_force",
     "train_virial",

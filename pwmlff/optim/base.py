@@ -50,6 +50,10 @@ class OptimizerConfig(BaseModel):
     train_ei: bool = Field(False, description="Train atomic energies")
     train_egroup: bool = Field(False, description="Train group energies: means of atomic energies around each atom")
 
+    def for_frames(self, n_frames: int) -> OptimizerConfig:
+        """Return the settings for so many training frames, on which defaults may depend."""
+        return self
+
     @property
     def n_trained(self) -> int:
         """Number of quantities that are trained."""

@@ -42,6 +42,7 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
 PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
+_LEAST_STEPS = 20  # of an epoch, wanted of a batch size that was not given
 _PRIOR_INTERVAL = 10  # steps from one measurement of the prior to the next
 MOST_FORCE_GROUPS = 1000  # each takes as much memory as the weights
 
@@ -50,7 +51,13 @@ class KalmanConfig(OptimizerConfig):
     """The `optimizer` section for LKF and GKF."""
 
     optimizer: str = Field("LKF", description="Name of the optimizer")
-    batch_size: int = Field(8, ge=1, le=MAX_COUNT, description="Frames per optimizer step, over all processes together")
+    batch_size: int = Field(
+        8,
+        ge=1,
+        le=MAX_COUNT,
+        description="Frames per optimizer step, over all processes together; fewer when not given and there are less "
+        f"than {8 * _LEAST_STEPS} frames",
+    )
     kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
     block_size: int = Field(
@@ -106,6 +113,12 @@ class KalmanConfig(OptimizerConfig):
         if self.n_trained > 0 and not any(self.prefactors.as_tuple()):
             raise ValueError("the prefactors of all that is trained are 0; give one of them another value")
         return self
+
+    def for_frames(self, n_frames: int) -> KalmanConfig:
+        """Return the settings for so many frames: few are taken in smaller batches of 2 at least."""
+        if "batch_size" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"batch_size": min(self.batch_size, max(2, n_frames // _LEAST_STEPS))})
 
     @property
     def prefactors(self) -> LossWeights:

@@ -89,6 +89,7 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
         config = config.model_copy(update={"atom_type": tuple(start.potential.elements)})
     files = RunFiles(config.model_store_dir, config.model_name)
     frames = _read(config, console)
+    config = _for_frames(config, frames.train_counts, console)
     settings = _settings(config, files, device, frames.train_counts)
     checkpoint = _resumable(config, settings, files, fresh, console)
     potential, train_data = _prepare(config, frames.train, start if checkpoint is None else checkpoint, console)
@@ -164,6 +165,14 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
         check_elements(each, config.elements)
     _say(console, *suspects.notes())
     return _RunFrames(train_frames, valid_frames, counts, valid_counts)
+
+
+def _for_frames(config: RunConfig, counts: FrameCounts, console: Console) -> RunConfig:
+    """Return the run file with the optimizer's settings for so many frames."""
+    optimizer = config.optimizer.for_frames(counts.n_frames)
+    if optimizer.batch_size != config.optimizer.batch_size:
+        _say(console, f"batches of {optimizer.batch_size} frames, as there are only {counts.n_frames}")
+    return config.model_copy(update={"optimizer": optimizer})
 
 
 def _settings(config: RunConfig, files: RunFiles, device: torch.device, counts: FrameCounts) -> TrainerSettings:

@@ -261,6 +261,12 @@ def test_global_filter_has_one_block(make_potential: PotentialFactory) -> None:
     assert update.filter.bounds == [(0, len(update._vector))]
 
 
+@pytest.mark.parametrize(("n_frames", "expected"), [(1, 2), (59, 2), (60, 3), (159, 7), (10**6, 8)])
+def test_few_frames_are_taken_in_small_batches(n_frames: int, expected: int) -> None:
+    assert KalmanConfig().for_frames(n_frames).batch_size == expected
+    assert KalmanConfig(batch_size=8).for_frames(n_frames).batch_size == 8
+
+
 def test_wrong_groups_are_errors() -> None:
     with pytest.raises(ValidationError, match="groupsize"):
         KalmanConfig(nselect=4, groupsize=6)
