@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -34,8 +34,8 @@ class NEPDescriptorConfig(BaseModel):
         default=(4, 2, 1),
         min_length=1,
         max_length=1 + len(EXTRAS),
-        description="largest l (0 to 8), then a switch for each further invariant "
-        f"{', '.join(extra.name for extra in EXTRAS)}: 0 for off, 1 for on; 2 is on too for the first, as in GPUMD",
+        description="largest l (0 to 8); then 1 (for 222 also 2, as in GPUMD) to switch on a further invariant, or 0, in "
+        f"the order {', '.join(extra.name for extra in EXTRAS)}",
     )
 
     @field_validator("cutoff")
@@ -127,3 +127,14 @@ class NEPConfig(NetworkConfig):
         default="scaled",
         description="weights and scaling of the descriptor to start with: made for gradients, or as GPUMD draws them",
     )
+
+
+def repulsion(outer: Any, factor: Any = None) -> dict[str, Any]:
+    """Return the section `zbl` of a run file for what GPUMD and MatPL say of it.
+
+    Args:
+        outer: Where it ends, Å; it begins to fall at half of that. May be no number, which is then told of the section.
+        factor: Two elements repel up to this times the sum of their covalent radii; None: all up to the same distance.
+    """
+    section = {"inner": outer / 2 if isinstance(outer, (int, float)) else 0.0, "outer": outer}
+    return section if factor is None else {**section, "typewise_factor": factor}

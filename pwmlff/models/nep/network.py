@@ -47,7 +47,9 @@ class HiddenLayer(nn.Module):
 
 
 class CentralType(nn.Module):
-    """What belongs to the atoms of one type, side by side so that a Kalman filter keeps it in one block.
+    """What belongs to the atoms of one type.
+
+    Side by side, the largest part first, so that the blocks of a Kalman filter begin with a type.
 
     Args:
         config: The `model` section.
@@ -56,14 +58,16 @@ class CentralType(nn.Module):
     """
 
     net: HiddenLayer | None
+    b1: nn.Parameter | None
 
     def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()
         descriptor = config.descriptor
         (n_radial, n_angular), (k_radial, k_angular) = descriptor.n_max, descriptor.basis_size
+        self.net = HiddenLayer(config, dtype) if config.version > 3 else None
+        self.b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version > 4 else None
         self.radial = nn.Parameter(torch.empty(n_types, n_radial + 1, k_radial + 1, dtype=dtype).uniform_(-1.0, 1.0))
         self.angular = nn.Parameter(torch.empty(n_types, n_angular + 1, k_angular + 1, dtype=dtype).uniform_(-1.0, 1.0))
-        self.net = HiddenLayer(config, dtype) if config.version > 3 else None
 
 
 class NEP(KernelNetwork):
@@ -91,9 +95,9 @@ class NEP(KernelNetwork):
             raise ValueError(f"cutoffs of {len(cutoffs)} elements, expected those of {n_types} or one for all")
         self.register_buffer("cutoffs", cutoffs.expand(n_types, 2).clone(), persistent=False)
         self.register_buffer("scaler", torch.ones(descriptor.width, dtype=dtype))
-        self.central = nn.ModuleList(CentralType(config, n_types, dtype) for _ in range(n_types))
         self.shared_net = HiddenLayer(config, dtype) if config.version == 3 else None
-        self.b1 = nn.Parameter(torch.zeros(n_types if config.version == 5 else 1, dtype=dtype))
+        self.central = nn.ModuleList(CentralType(config, n_types, dtype) for _ in range(n_types))
+        self.shared_b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version < 5 else None
         self._fix(config)
 
     @classmethod
@@ -106,6 +110,11 @@ class NEP(KernelNetwork):
         """By central type; one several times where it is shared."""
         return [central.net if self.shared_net is None else self.shared_net for central in self.central]
 
+    @property
+    def b1(self) -> list[nn.Parameter]:
+        """By central type, [1] each; one several times where it is shared."""
+        return [central.b1 if self.shared_b1 is None else self.shared_b1 for central in self.central]
+
     def _fix(self, config: NEPConfig) -> None:
         """Take the weights that stay as they are out of training."""
         fixed, fitting = [], config.fitting_net
@@ -114,16 +123,13 @@ class NEP(KernelNetwork):
         if fitting.fix_hiddenlayer:
             fixed += [parameter for net in self.nets for parameter in (net.w0, net.b0)]
         if fitting.fix_outlayer:
-            fixed += [*(net.w1 for net in self.nets), self.b1]
+            fixed += [*(net.w1 for net in self.nets), *self.b1]
         for parameter in fixed:
             parameter.requires_grad_(False)
 
     def arrays(self) -> dict[str, Tensor]:
         """Return the arrays of `stored.py` with float64 geometry, as functions of the weights."""
-        b1 = self.b1.expand(len(self.central))
-        rows = [
-            torch.cat([net.w0.flatten(), net.b0, net.w1, bias.view(1)]) for net, bias in zip(self.nets, b1, strict=True)
-        ]
+        rows = [torch.cat([net.w0.flatten(), net.b0, net.w1, b1]) for net, b1 in zip(self.nets, self.b1, strict=True)]
         descriptor = self.config.descriptor
         return {
             "cutoff": self.cutoffs,
