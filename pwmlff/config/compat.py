@@ -86,6 +86,7 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
         **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),
         "weight_decay": "it is a setting of SGD; the weight decay of ADAM and ADAMW is `lambda_2`",
         **dict.fromkeys(("momentum", "gamma", "step", "scheduler"), "it is a setting of SGD"),
+        "scaling_method": "`scale_lr` multiplies the learning rate by the square root of the batch size",
         "save_step": "a checkpoint is written after an epoch",
         "best_loss": "the best checkpoint is chosen from this run's own losses",
         "reset_epoch": "a resumed run goes on where it stopped; a new `model_store_dir` starts anew",

@@ -6,7 +6,8 @@ without keys, translations or checks of its own needs none of this.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -16,6 +17,10 @@ from pwmlff.elements import atomic_number_of, symbol_of
 from pwmlff.errors import ConfigError
 
 Reasons = Mapping[str, str]
+
+# path of another program's run file -> the file in our keys, and one line for the user per key without meaning; raises
+# ConfigError with file and line
+ForeignReader = Callable[[Path], tuple[dict[str, Any], list[str]]]
 
 
 class TopLevelKeys(BaseModel):
@@ -66,6 +71,7 @@ class RunFileHooks:
         sections: Classes of sections that may stand at the top level under one of its keys as well, from where
             `translate` moves them; for the JSON schema.
         unused: Dotted paths below `model` that `Config` has and this row does not use; `pwmlff init` leaves them out.
+        readers: Of run files of other programs for such a model that are no JSON, by the suffix of their names.
     """
 
     TopLevel: ClassVar[type[TopLevelKeys]] = TopLevelKeys
@@ -73,6 +79,7 @@ class RunFileHooks:
     ignored: ClassVar[Mapping[tuple[str, ...], Reasons]] = MappingProxyType({})
     sections: ClassVar[Mapping[str, type[BaseModel]]] = MappingProxyType({})
     unused: ClassVar[Collection[str]] = ()
+    readers: ClassVar[Mapping[str, ForeignReader]] = MappingProxyType({})
 
     @classmethod
     def translate(cls, values: dict[str, Any]) -> list[str]:

@@ -1,0 +1,187 @@
+"""Neuroevolution potential, NEP (Fan et al., PRB 104, 104309, 2021; JCP 157, 114801, 2022), versions 3 to 5.
+
+    E_i = w1 . tanh(w0 (scaler * q_i) - b0) - b1
+
+with the descriptor q_i of `ops/reference/nep.py`, whose coefficients c_nk by (central, neighbour) type are trained like
+the weights of the net. Version 3 has one net for all elements, version 4 one for each and a common b1, version 5 one
+for each with its own b1.
+
+Letters: `N` atoms, `T` types, `D` length of the descriptor, `H` neurons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from pwmlff.models.native import KernelNetwork
+from pwmlff.models.nep.config import NEPConfig
+from pwmlff.models.nep.run_file import NEPRunFile
+from pwmlff.models.nep.stored import stored
+from pwmlff.ops import StoredModel
+from pwmlff.ops.reference import nep
+
+if TYPE_CHECKING:
+    from pwmlff.data.batch import Batch
+
+
+class HiddenLayer(nn.Module):
+    """Weights of one net but b1.
+
+    Args:
+        config: The `model` section.
+        dtype: Of the weights.
+    """
+
+    def __init__(self, config: NEPConfig, dtype: torch.dtype) -> None:
+        super().__init__()
+        neurons, width = config.fitting_net.neurons, config.descriptor.width
+        is_scaled = config.start == "scaled"
+        spread = ((3 / width) ** 0.5, (3 / neurons) ** 0.5) if is_scaled else (1.0, 1.0)
+        self.w0 = nn.Parameter(torch.empty(neurons, width, dtype=dtype).uniform_(-spread[0], spread[0]))
+        self.b0 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-1.0, 1.0))
+        self.w1 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-spread[1], spread[1]))
+
+
+class CentralType(nn.Module):
+    """What belongs to the atoms of one type.
+
+    Side by side, the largest part first, so that the blocks of a Kalman filter begin with a type.
+
+    Args:
+        config: The `model` section.
+        n_types: T.
+        dtype: Of the weights.
+    """
+
+    net: HiddenLayer | None
+    b1: nn.Parameter | None
+
+    def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        descriptor = config.descriptor
+        (n_radial, n_angular), (k_radial, k_angular) = descriptor.n_max, descriptor.basis_size
+        self.net = HiddenLayer(config, dtype) if config.version > 3 else None
+        self.b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version > 4 else None
+        self.radial = nn.Parameter(torch.empty(n_types, n_radial + 1, k_radial + 1, dtype=dtype).uniform_(-1.0, 1.0))
+        self.angular = nn.Parameter(torch.empty(n_types, n_angular + 1, k_angular + 1, dtype=dtype).uniform_(-1.0, 1.0))
+
+
+class NEP(KernelNetwork):
+    """Neuroevolution potential.
+
+    Args:
+        config: The `model` section.
+        n_types: Number of elements.
+        dtype: Of the weights.
+    """
+
+    Config = NEPConfig
+    RunFile = NEPRunFile
+    central: Any
+    cutoffs: Tensor
+    scaler: Tensor
+
+    def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.config = config
+        descriptor = config.descriptor
+        self.cutoff = max(descriptor.cutoff)
+        cutoffs = torch.tensor(descriptor.cutoff, dtype=torch.float64).view(-1, 2)
+        if len(cutoffs) not in (1, n_types):
+            raise ValueError(f"cutoffs of {len(cutoffs)} elements, expected those of {n_types} or one for all")
+        self.register_buffer("cutoffs", cutoffs.expand(n_types, 2).clone(), persistent=False)
+        self.register_buffer("scaler", torch.ones(descriptor.width, dtype=dtype))
+        self.shared_net = HiddenLayer(config, dtype) if config.version == 3 else None
+        self.central = nn.ModuleList(CentralType(config, n_types, dtype) for _ in range(n_types))
+        self.shared_b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version < 5 else None
+        self._fix(config)
+
+    @classmethod
+    def from_config(cls, config: NEPConfig, elements: Sequence[str], dtype: torch.dtype) -> NEP:
+        """Build an untrained network."""
+        return cls(config, len(elements), dtype)
+
+    @property
+    def nets(self) -> list[HiddenLayer]:
+        """By central type; one several times where it is shared."""
+        return [central.net if self.shared_net is None else self.shared_net for central in self.central]
+
+    @property
+    def b1(self) -> list[nn.Parameter]:
+        """By central type, [1] each; one several times where it is shared."""
+        return [central.b1 if self.shared_b1 is None else self.shared_b1 for central in self.central]
+
+    def _fix(self, config: NEPConfig) -> None:
+        """Take the weights that stay as they are out of training."""
+        fixed, fitting = [], config.fitting_net
+        if fitting.fix_cij:
+            fixed += [parameter for central in self.central for parameter in (central.radial, central.angular)]
+        if fitting.fix_hiddenlayer:
+            fixed += [parameter for net in self.nets for parameter in (net.w0, net.b0)]
+        if fitting.fix_outlayer:
+            fixed += [*(net.w1 for net in self.nets), *self.b1]
+        for parameter in fixed:
+            parameter.requires_grad_(False)
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Return the arrays of `stored.py` with float64 geometry, as functions of the weights."""
+        rows = [torch.cat([net.w0.flatten(), net.b0, net.w1, b1]) for net, b1 in zip(self.nets, self.b1, strict=True)]
+        descriptor = self.config.descriptor
+        return {
+            "cutoff": self.cutoffs,
+            "l_max": torch.tensor(descriptor.l_max[0]),
+            "extras": torch.tensor(descriptor.extras),
+            "radial": torch.stack([central.radial for central in self.central]),
+            "angular": torch.stack([central.angular for central in self.central]),
+            "net": torch.stack(rows),
+            "scaler": self.scaler,
+            "double_geometry": torch.tensor(1),
+        }
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
+        """See `Network.stored`."""
+        with torch.no_grad():
+            return stored(self, geometry)
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N]; see `Network.forward`."""
+        overflows = torch.zeros(2, dtype=torch.int64)  # there are none
+        return nep.atomic_energies(self.arrays(), pair_vectors, pair_start, pair_types, atom_types, overflows)
+
+    @torch.no_grad()
+    def collect_statistics(self, batches: Iterable[Batch]) -> None:
+        """Scale each number of the descriptor by its range over all atoms, at the start of training.
+
+        GPUMD takes the range with all coefficients 1. Otherwise it is that with the coefficients as they are, and the
+        biases b0 move so that the neurons see the descriptors of their element around zero.
+        """
+        arrays, is_scaled = self.arrays(), self.config.start == "scaled"
+        if not is_scaled:
+            arrays |= {name: torch.ones_like(arrays[name]) for name in ("radial", "angular")}
+        n_types, width = len(self.central), len(self.scaler)
+        lowest = torch.full((width,), torch.inf, dtype=torch.float64)
+        highest, sums = -lowest, torch.zeros(n_types, width, dtype=torch.float64)
+        counts = torch.zeros(n_types, dtype=torch.int64)
+        for batch in batches:
+            descriptors = nep.descriptors(arrays, *batch.pairs)  # [N, D]
+            if len(descriptors) > 0:
+                lowest = torch.minimum(lowest, descriptors.amin(0))
+                highest = torch.maximum(highest, descriptors.amax(0))
+            sums.index_add_(0, batch.atom_types, descriptors)
+            counts += torch.bincount(batch.atom_types, minlength=n_types)
+        ranges = highest - lowest
+        self.scaler.copy_(torch.where(ranges > 0, 1 / ranges, 1.0))
+        if is_scaled:
+            self._center(sums, counts)
+
+    def _center(self, sums: Tensor, counts: Tensor) -> None:
+        """Move b0 by what the mean descriptor gives; sums [T, D] over the atoms of each type, which are so many [T]."""
+        if self.shared_net is not None:
+            sums, counts = sums.sum(0, keepdim=True), counts.sum(0, keepdim=True)
+        means = sums / counts.clamp(min=1).unsqueeze(1) * self.scaler
+        for net, mean in zip(dict.fromkeys(self.nets), means, strict=True):
+            net.b0.add_(net.w0 @ mean.to(net.w0.dtype))
