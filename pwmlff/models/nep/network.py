@@ -145,7 +145,7 @@ class NEP(KernelNetwork):
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
         """See `Network.stored`."""
         with torch.no_grad():
-            return stored(self, geometry)
+            return stored(self.arrays(), geometry)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
