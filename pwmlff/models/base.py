@@ -133,6 +133,28 @@ class Network(nn.Module):
         """
         return shift
 
+    def start_from(self, other: Network, types: Sequence[int]) -> None:
+        """Take weights and constants of a trained network, to go on from there.
+
+        Args:
+            other: Of any family.
+            types: The place of each type of this network among those of the other, which may have more. A family that
+                can take some of them, or in another order, overrides this.
+
+        Raises:
+            ModelFileError: The network does not fit this one.
+        """
+        if list(types) != sorted(types):
+            raise ModelFileError(
+                "the start model has its elements in another order; list them in `atom_type` as it does"
+            )
+        try:
+            self.load_state_dict(other.state_dict())
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"the start model does not fit the `model` section of the run file: {error}"
+            ) from error
+
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
         """Return the network as arrays for the kernels of its family; None where the family has no kernels.
 

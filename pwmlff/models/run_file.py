@@ -94,6 +94,17 @@ class RunFileHooks:
         return []
 
     @classmethod
+    def continued(cls, config: Any, start: Any, types: Sequence[int]) -> Any:
+        """Return the `model` section of a run that goes on from a trained model: what it does not say is as there.
+
+        Args:
+            config: The section, an instance of the model's `Config`.
+            start: The same of the trained model.
+            types: The place of each element of the run among those of the trained model.
+        """
+        return with_unset_from(config, start)
+
+    @classmethod
     def element_problems(cls, config: Any, elements: Sequence[str]) -> list[str]:
         """Return what is wrong with the `model` section for these elements.
 
@@ -114,3 +125,15 @@ def section_at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(values, dict):
             return {}
     return values
+
+
+def with_unset_from(section: Any, other: Any) -> Any:
+    """Return a section in which what was not given, at any depth, is as in another of the same class."""
+    update = {}
+    for name in type(section).model_fields:
+        own, others = getattr(section, name), getattr(other, name)
+        if name not in section.model_fields_set:
+            update[name] = others
+        elif isinstance(own, BaseModel) and type(own) is type(others):
+            update[name] = with_unset_from(own, others)
+    return section.model_copy(update=update)

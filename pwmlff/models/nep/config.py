@@ -34,8 +34,8 @@ class NEPDescriptorConfig(BaseModel):
         default=(4, 2, 1),
         min_length=1,
         max_length=1 + len(EXTRAS),
-        description="largest l (0 to 8); then 1 (for 222 also 2, as in GPUMD) to switch on a further invariant, or 0, in "
-        f"the order {', '.join(extra.name for extra in EXTRAS)}",
+        description="largest l (0 to 8); then 1 (for 222 also 2, as in GPUMD) to switch on a further invariant, or 0, "
+        f"in the order {', '.join(extra.name for extra in EXTRAS)}",
     )
 
     @field_validator("cutoff")

@@ -11,12 +11,14 @@ Letters: `N` atoms, `T` types, `D` length of the descriptor, `H` neurons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from pwmlff.errors import ModelFileError
+from pwmlff.models.base import Network
 from pwmlff.models.native import KernelNetwork
 from pwmlff.models.nep.config import NEPConfig
 from pwmlff.models.nep.run_file import NEPRunFile
@@ -28,13 +30,15 @@ if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
 
-class HiddenLayer(nn.Module):
-    """Weights of one net but b1.
+class Net(nn.Module):
+    """Weights of one net.
 
     Args:
         config: The `model` section.
         dtype: Of the weights.
     """
+
+    b1: nn.Parameter | None
 
     def __init__(self, config: NEPConfig, dtype: torch.dtype) -> None:
         super().__init__()
@@ -44,12 +48,11 @@ class HiddenLayer(nn.Module):
         self.w0 = nn.Parameter(torch.empty(neurons, width, dtype=dtype).uniform_(-spread[0], spread[0]))
         self.b0 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-1.0, 1.0))
         self.w1 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-spread[1], spread[1]))
+        self.b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version == 5 else None
 
 
-class CentralType(nn.Module):
-    """What belongs to the atoms of one type.
-
-    Side by side, the largest part first, so that the blocks of a Kalman filter begin with a type.
+class Coefficients(nn.Module):
+    """c_nk of the radial functions around one type of atoms.
 
     Args:
         config: The `model` section.
@@ -57,17 +60,26 @@ class CentralType(nn.Module):
         dtype: Of the weights.
     """
 
-    net: HiddenLayer | None
-    b1: nn.Parameter | None
+    def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        (n_radial, n_angular), (k_radial, k_angular) = config.descriptor.n_max, config.descriptor.basis_size
+        self.radial = nn.Parameter(torch.empty(n_types, n_radial + 1, k_radial + 1, dtype=dtype).uniform_(-1.0, 1.0))
+        self.angular = nn.Parameter(torch.empty(n_types, n_angular + 1, k_angular + 1, dtype=dtype).uniform_(-1.0, 1.0))
+
+
+class CentralType(nn.Module):
+    """What belongs to the atoms of one type; arguments as in `Coefficients`.
+
+    The largest tensor comes first, so that the blocks of a Kalman filter, which tensors fill in order, begin with a
+    type.
+    """
+
+    net: Net | None
 
     def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()
-        descriptor = config.descriptor
-        (n_radial, n_angular), (k_radial, k_angular) = descriptor.n_max, descriptor.basis_size
-        self.net = HiddenLayer(config, dtype) if config.version > 3 else None
-        self.b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version > 4 else None
-        self.radial = nn.Parameter(torch.empty(n_types, n_radial + 1, k_radial + 1, dtype=dtype).uniform_(-1.0, 1.0))
-        self.angular = nn.Parameter(torch.empty(n_types, n_angular + 1, k_angular + 1, dtype=dtype).uniform_(-1.0, 1.0))
+        self.net = Net(config, dtype) if config.version > 3 else None
+        self.coefficients = Coefficients(config, n_types, dtype)
 
 
 class NEP(KernelNetwork):
@@ -95,7 +107,7 @@ class NEP(KernelNetwork):
             raise ValueError(f"cutoffs of {len(cutoffs)} elements, expected those of {n_types} or one for all")
         self.register_buffer("cutoffs", cutoffs.expand(n_types, 2).clone(), persistent=False)
         self.register_buffer("scaler", torch.ones(descriptor.width, dtype=dtype))
-        self.shared_net = HiddenLayer(config, dtype) if config.version == 3 else None
+        self.shared_net = Net(config, dtype) if config.version == 3 else None
         self.central = nn.ModuleList(CentralType(config, n_types, dtype) for _ in range(n_types))
         self.shared_b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version < 5 else None
         self._fix(config)
@@ -106,20 +118,20 @@ class NEP(KernelNetwork):
         return cls(config, len(elements), dtype)
 
     @property
-    def nets(self) -> list[HiddenLayer]:
+    def nets(self) -> list[Net]:
         """By central type; one several times where it is shared."""
         return [central.net if self.shared_net is None else self.shared_net for central in self.central]
 
     @property
     def b1(self) -> list[nn.Parameter]:
         """By central type, [1] each; one several times where it is shared."""
-        return [central.b1 if self.shared_b1 is None else self.shared_b1 for central in self.central]
+        return [net.b1 if self.shared_b1 is None else self.shared_b1 for net in self.nets]
 
     def _fix(self, config: NEPConfig) -> None:
         """Take the weights that stay as they are out of training."""
         fixed, fitting = [], config.fitting_net
         if fitting.fix_cij:
-            fixed += [parameter for central in self.central for parameter in (central.radial, central.angular)]
+            fixed += [parameter for central in self.central for parameter in central.coefficients.parameters()]
         if fitting.fix_hiddenlayer:
             fixed += [parameter for net in self.nets for parameter in (net.w0, net.b0)]
         if fitting.fix_outlayer:
@@ -135,17 +147,59 @@ class NEP(KernelNetwork):
             "cutoff": self.cutoffs,
             "l_max": torch.tensor(descriptor.l_max[0]),
             "extras": torch.tensor(descriptor.extras),
-            "radial": torch.stack([central.radial for central in self.central]),
-            "angular": torch.stack([central.angular for central in self.central]),
+            "radial": torch.stack([central.coefficients.radial for central in self.central]),
+            "angular": torch.stack([central.coefficients.angular for central in self.central]),
             "net": torch.stack(rows),
             "scaler": self.scaler,
             "double_geometry": torch.tensor(1),
         }
 
+    @torch.no_grad()
+    def take_arrays(self, arrays: Mapping[str, Tensor]) -> None:
+        """Take weights and scaling from arrays as `arrays` returns them, the reverse of that.
+
+        Raises:
+            ValueError: They are of other sizes or cutoffs, or differ between types where these share them.
+        """
+        for name, own in self.arrays().items():
+            given = arrays[name]
+            if given.shape != own.shape:
+                raise ValueError(f"{name} of the shape {list(given.shape)}, expected {list(own.shape)}")
+            if name in ("cutoff", "l_max", "extras") and not torch.equal(given, own):
+                raise ValueError(f"{name} {given.tolist()}, expected {own.tolist()}")
+        n_hidden, n_output = self.nets[0].w0.numel() + self.nets[0].b0.numel(), self.nets[0].w1.numel()
+        hidden, bias = arrays["net"].split([n_hidden + n_output, 1], 1)
+        for what, rows, shared in (("net", hidden, self.shared_net), ("b1", bias, self.shared_b1)):
+            if shared is not None and not torch.equal(rows, rows[:1].expand_as(rows)):
+                raise ValueError(f"a {what} for each type, expected one for all (version {self.config.version})")
+        self.scaler.copy_(arrays["scaler"])
+        for place, (central, net, b1) in enumerate(zip(self.central, self.nets, self.b1, strict=True)):
+            central.coefficients.radial.copy_(arrays["radial"][place])
+            central.coefficients.angular.copy_(arrays["angular"][place])
+            w0, b0, w1 = hidden[place].split([net.w0.numel(), net.b0.numel(), net.w1.numel()])
+            net.w0.copy_(w0.view_as(net.w0))
+            net.b0.copy_(b0)
+            net.w1.copy_(w1)
+            b1.copy_(bias[place])
+
+    def start_from(self, other: Network, types: Sequence[int]) -> None:
+        """See the base; some of many types, and their order, can be chosen."""
+        if not isinstance(other, NEP):
+            super().start_from(other, types)
+            return
+        chosen = torch.tensor(types)
+        arrays = other.arrays()
+        arrays |= {name: arrays[name].detach()[chosen] for name in ("cutoff", "radial", "angular", "net")}
+        arrays |= {name: arrays[name][:, chosen] for name in ("radial", "angular")}
+        try:
+            self.take_arrays(arrays)
+        except ValueError as error:
+            raise ModelFileError(f"the start model has {error}, as the `model` section of the run file says") from error
+
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
         """See `Network.stored`."""
         with torch.no_grad():
-            return stored(self, geometry)
+            return stored(self.arrays(), geometry)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pwmlff.models.nep.config import NEPConfig, repulsion
 from pwmlff.models.nep.nep_in import read_nep_in
-from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
+from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
 
 _ALL_COUNT_THE_SAME = "the forces of all elements count the same"
 
@@ -52,6 +52,16 @@ class NEPRunFile(RunFileHooks):
             else:
                 notices.append("'nep_txt_file' is ignored: `model_load_file` is given")
         return notices
+
+    @classmethod
+    def continued(cls, config: NEPConfig, start: NEPConfig, types: Sequence[int]) -> NEPConfig:
+        """See the base; the start model may have cutoffs for each of its elements."""
+        cutoff = start.descriptor.cutoff
+        if len(cutoff) > 2:
+            chosen = tuple(value for place in types for value in cutoff[2 * place : 2 * place + 2])
+            descriptor = start.descriptor.model_copy(update={"cutoff": chosen})
+            start = start.model_copy(update={"descriptor": descriptor})
+        return with_unset_from(config, start)
 
     @classmethod
     def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:

@@ -17,25 +17,22 @@ Formula and order of the descriptor are in `ops/reference/nep.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 from pwmlff.ops import StoredModel
-
-if TYPE_CHECKING:
-    from pwmlff.models.nep.network import NEP
 
 FAMILY = "nep"
 
 
-def stored(network: NEP, geometry: torch.dtype) -> StoredModel:
-    """Return a network as arrays.
+def stored(arrays: Mapping[str, Tensor], geometry: torch.dtype) -> StoredModel:
+    """Return arrays as a stored model.
 
     Args:
-        network: The network.
+        arrays: All of them.
         geometry: float64, or float32 for geometry and sums in the precision of float32 weights.
     """
-    arrays = network.arrays()
-    arrays["double_geometry"] = torch.tensor(int(geometry == torch.float64))
-    return StoredModel(FAMILY, {name: array.detach() for name, array in arrays.items()})
+    own = {**arrays, "double_geometry": torch.tensor(int(geometry == torch.float64))}
+    return StoredModel(FAMILY, {name: array.detach() for name, array in own.items()})
