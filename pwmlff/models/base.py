@@ -44,6 +44,7 @@ class Network(nn.Module):
         config: What it was built of, set by `build_potential`; None where that is not known.
         untrainable: What a network is called that cannot be trained, such as "a compressed model"; empty for others.
         has_kernels: Whether they give energies and pair gradients in one pass, so that energies alone are no cheaper.
+        is_flat_at_cutoff: Whether second derivatives are continuous at the cutoff too, for checks of the model.
         holds_potential: Whether it is a whole potential, which counts near pairs itself; see `overflows`.
     """
 
@@ -54,12 +55,14 @@ class Network(nn.Module):
         config: Any
         untrainable: ClassVar[str]
         has_kernels: ClassVar[bool]
+        is_flat_at_cutoff: ClassVar[bool]
         holds_potential: bool
     else:
         RunFile = RunFileHooks
         config = None
         untrainable = ""
         has_kernels = False
+        is_flat_at_cutoff = True
         holds_potential = False
 
     @classmethod

@@ -21,6 +21,7 @@ _DP = {
 _NEP = {
     "descriptor": {"cutoff": [CUTOFF, 4.0], "n_max": [3, 2], "basis_size": [4, 3], "l_max": [4, 2, 1, 1, 1, 1, 1]},
     "fitting_net": {"network_size": 10},
+    "start": "gpumd",  # large weights, whose effects are seen
 }
 _REPULSION = ZBLConfig(inner=1.5, outer=3.0)  # reaches the neighbours in the suite's structures
 

@@ -38,7 +38,7 @@ class Net(nn.Module):
         dtype: Of the weights.
     """
 
-    b1: nn.Parameter | None
+    b1: Any
 
     def __init__(self, config: NEPConfig, dtype: torch.dtype) -> None:
         super().__init__()
@@ -93,6 +93,7 @@ class NEP(KernelNetwork):
 
     Config = NEPConfig
     RunFile = NEPRunFile
+    is_flat_at_cutoff = False  # the cutoff function is a cosine
     central: Any
     cutoffs: Tensor
     scaler: Tensor
