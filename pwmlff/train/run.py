@@ -142,6 +142,8 @@ def _completed(config: RunConfig, start: Potential) -> RunConfig:
         hooks = MODELS[config.model_key].RunFile
         update["model"] = hooks.continued(config.model, settings, types)
         raise_all([f"model.{line}" for line in hooks.element_problems(update["model"], elements)], "the run file")
+    if "zbl" not in config.model_fields_set and len(start.repulsion):
+        update["zbl"] = start.repulsion[0].config.for_types(types, len(start.elements))
     return config.model_copy(update=update)
 
 
