@@ -123,7 +123,7 @@ class _NepIn:
     def take_type(self, line: _Line) -> None:
         """`type N El1 El2 ...`."""
         count, *names = line.values or [""]
-        if not count.isdigit() or int(count) != len(names) or not names:
+        if count != str(len(names)) or not names:
             given = " ".join((line.keyword, *line.values))
             raise line.error(f"expected `type`, the number of elements, and their symbols, got `{given}`")
         try:
