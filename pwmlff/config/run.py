@@ -183,6 +183,8 @@ class RunConfig(TopLevelKeys):
             config = handler(values) if config_class is cls else config_class.model_validate(translation)
             hooks = MODELS.get(config.model_key, choice.network).RunFile
             problems += [f"model.{line}" for line in hooks.element_problems(config.model, config.elements)]
+            if config.zbl is not None and config.elements:  # otherwise a model file tells them
+                problems += [f"zbl.{line}" for line in config.zbl.element_problems(config.elements)]
         except ValidationError as error:
             problems += lines_of(error, config_class, (), places)
         raise_all(problems, where)

@@ -89,6 +89,10 @@ class NEP(KernelNetwork):
         config: The `model` section.
         n_types: Number of elements.
         dtype: Of the weights.
+
+    Attributes:
+        neighbors: [2] most neighbours of an atom in the training data, within radial and angular cutoff; 0 where
+            they are not known.
     """
 
     Config = NEPConfig
@@ -97,6 +101,7 @@ class NEP(KernelNetwork):
     central: Any
     cutoffs: Tensor
     scaler: Tensor
+    neighbors: Tensor
 
     def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
         super().__init__()
@@ -108,6 +113,7 @@ class NEP(KernelNetwork):
             raise ValueError(f"cutoffs of {len(cutoffs)} elements, expected those of {n_types} or one for all")
         self.register_buffer("cutoffs", cutoffs.expand(n_types, 2).clone(), persistent=False)
         self.register_buffer("scaler", torch.ones(descriptor.width, dtype=dtype))
+        self.register_buffer("neighbors", torch.zeros(2, dtype=torch.int64))
         self.shared_net = Net(config, dtype) if config.version == 3 else None
         self.central = nn.ModuleList(CentralType(config, n_types, dtype) for _ in range(n_types))
         self.shared_b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version < 5 else None
@@ -192,6 +198,7 @@ class NEP(KernelNetwork):
         arrays = other.arrays()
         arrays |= {name: arrays[name].detach()[chosen] for name in ("cutoff", "radial", "angular", "net")}
         arrays |= {name: arrays[name][:, chosen] for name in ("radial", "angular")}
+        self.neighbors.copy_(other.neighbors)
         try:
             self.take_arrays(arrays)
         except ValueError as error:
@@ -221,12 +228,15 @@ class NEP(KernelNetwork):
         lowest = torch.full((width,), torch.inf, dtype=torch.float64)
         highest, sums = -lowest, torch.zeros(n_types, width, dtype=torch.float64)
         counts = torch.zeros(n_types, dtype=torch.int64)
+        self.neighbors.zero_()
         for batch in batches:
             descriptors = nep.descriptors(arrays, *batch.pairs)  # [N, D]
             if len(descriptors) > 0:
                 lowest = torch.minimum(lowest, descriptors.amin(0))
                 highest = torch.maximum(highest, descriptors.amax(0))
             sums.index_add_(0, batch.atom_types, descriptors)
+            neighbors = nep.neighbor_counts(self.cutoffs, *batch.pairs)
+            self.neighbors.copy_(torch.cat([self.neighbors.unsqueeze(0), neighbors]).amax(0))
             counts += torch.bincount(batch.atom_types, minlength=n_types)
         ranges = highest - lowest
         self.scaler.copy_(torch.where(ranges > 0, 1 / ranges, 1.0))

@@ -88,8 +88,7 @@ def descriptors(
     wide = torch.float64 if int(arrays["double_geometry"]) else radial.dtype
     vectors, cutoffs = pair_vectors.to(wide), cutoffs.to(wide)
     centers = pair_centers(pair_start)  # [E]
-    kinds = atom_types.index_select(0, centers) * len(cutoffs) + pair_types  # [E]
-    pair_cutoffs = 0.5 * (cutoffs.unsqueeze(1) + cutoffs.unsqueeze(0)).flatten(0, 1)  # [T * T, 2]
+    kinds, pair_cutoffs = _kinds(cutoffs, centers, pair_types, atom_types)
     n_atoms = len(atom_types)
 
     places, distances, functions = _radial_functions(vectors, kinds, pair_cutoffs[:, 0], radial)
@@ -104,6 +103,30 @@ def descriptors(
     sums = sums.index_add(0, centers.index_select(0, places), products)
     angular_part = invariants(sums, l_max, arrays["extras"].tolist())  # [N, n, invariants]
     return torch.cat([radial_part, angular_part.transpose(1, 2).flatten(1)], dim=1)
+
+
+def neighbor_counts(
+    cutoffs: Tensor, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
+) -> Tensor:
+    """Return the number of neighbours of each atom within the radial and the angular cutoff, [N, 2] int64.
+
+    Args:
+        cutoffs: [T, 2] Å.
+        pair_vectors: As the others, see `atomic_energies`.
+        pair_start: See there.
+        pair_types: See there.
+        atom_types: See there.
+    """
+    centers = pair_centers(pair_start)
+    kinds, pair_cutoffs = _kinds(cutoffs, centers, pair_types, atom_types)
+    is_near = pair_vectors.square().sum(1, keepdim=True) < pair_cutoffs.square().index_select(0, kinds)
+    return torch.zeros(len(atom_types), 2, dtype=torch.int64).index_add(0, centers, is_near.to(torch.int64))
+
+
+def _kinds(cutoffs: Tensor, centers: Tensor, pair_types: Tensor, atom_types: Tensor) -> tuple[Tensor, Tensor]:
+    """Return central and neighbour type as one number, [E], and the cutoffs of each kind of pair, [T * T, 2] Å."""
+    kinds = atom_types.index_select(0, centers) * len(cutoffs) + pair_types
+    return kinds, 0.5 * (cutoffs.unsqueeze(1) + cutoffs.unsqueeze(0)).flatten(0, 1)
 
 
 def _radial_functions(
