@@ -160,7 +160,7 @@ def atomic_number_of(element: str | int) -> int:
         ConfigError: No such element.
     """
     text = str(element).strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) < 10:
         symbol_of(int(text))
         return int(text)
     number = _NUMBER_OF.get(text.capitalize())

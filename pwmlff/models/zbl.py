@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import torch
@@ -85,19 +86,13 @@ class ZBLConfig(BaseModel):
                     problems.append(f"typewise_factor: {error}")
         return problems
 
-    def for_types(self, types: Sequence[int], n_types: int) -> ZBLConfig:
-        """Return the settings for some of the elements, or in another order.
-
-        Args:
-            types: The place of each among those that these settings are for.
-            n_types: How many that are.
-        """
+    def of_types(self, types: Sequence[int], n_types: int) -> ZBLConfig:
+        """Return the settings for some of so many types, or for these in another order."""
         if self.flexible is None:
             return self
-        first, second = torch.triu_indices(n_types, n_types).tolist()
-        rows = dict(zip(zip(first, second, strict=True), self.flexible, strict=True))
-        pairs = ((i, j) for place, i in enumerate(types) for j in types[place:])
-        return self.model_copy(update={"flexible": tuple(rows[min(pair), max(pair)] for pair in pairs)})
+        rows = dict(zip(combinations_with_replacement(range(n_types), 2), self.flexible, strict=True))
+        chosen = tuple(rows[min(pair), max(pair)] for pair in combinations_with_replacement(types, 2))
+        return self.model_copy(update={"flexible": chosen})
 
     def pair_rows(self, elements: Sequence[str]) -> Tensor:
         """Return range and screening of all pairs of elements, as in `flexible`, [T, T, 10] float64.

@@ -259,7 +259,7 @@ def test_prediction(tmp_path: Path) -> None:
         ("use_typewise_cutoff_zbl 0.7", "`use_typewise_cutoff_zbl` needs a line `zbl` too"),
         ("prediction 2", "`prediction`: expected 0 or 1, got 2"),
         ("type 2 Te Pb", "`type` stands in line 1 already; keep one"),
-        ("seed -1", "`seed`: expected an integer from 0 on, got -1"),
+        ("seed -1", "`seed`: expected an integer from 0 to 2^63 - 1, got -1"),
         ("fine_tune", "expected `fine_tune`, a model and a restart file"),
     ],
 )

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dp/make_evaluator.hpp"
+#include "nep/make_evaluator.hpp"
 #include "shortest.hpp"
 #include "zbl.hpp"
 
@@ -21,6 +22,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"dp", dp::make_evaluator, dp::extent},
+    {"nep", nep::make_evaluator, nep::extent},
 };
 
 const Family *find(const std::string &name) {

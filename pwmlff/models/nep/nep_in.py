@@ -123,7 +123,7 @@ class _NepIn:
     def take_type(self, line: _Line) -> None:
         """`type N El1 El2 ...`."""
         count, *names = line.values or [""]
-        if not count.isdigit() or int(count) != len(names) or not names:
+        if count != str(len(names)) or not names:
             given = " ".join((line.keyword, *line.values))
             raise line.error(f"expected `type`, the number of elements, and their symbols, got `{given}`")
         try:
@@ -195,8 +195,8 @@ class _NepIn:
     def take_seed(self, line: _Line) -> None:
         """`seed N`."""
         (seed,) = line.numbers(int, "one integer")
-        if seed < 0:
-            raise line.error(f"`seed`: expected an integer from 0 on, got {seed}")
+        if not 0 <= seed < 2**63:
+            raise line.error(f"`seed`: expected an integer from 0 to 2^63 - 1, got {seed}")
         self.values["seed"] = seed
 
     def refuse_typewise(self, line: _Line) -> None:
