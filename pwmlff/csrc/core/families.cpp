@@ -95,7 +95,7 @@ std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &model) {
 
 Extent extent(const StoredModel &model) {
   Extent result = family_of(model).extent(model);
-  if (model.has("repulsion.range")) result.reach = std::max(result.reach, Zbl(model, result.n_types).range().outer);
+  if (model.has("repulsion.range")) result.reach = std::max(result.reach, Zbl(model, result.n_types).reach());
   return result;
 }
 
