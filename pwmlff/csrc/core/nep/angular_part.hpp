@@ -133,7 +133,7 @@ class AngularPart {
       x[p] = neighbors.x[from];
       y[p] = neighbors.y[from];
       z[p] = neighbors.z[from];
-      work.type[p] = neighbors.angular_type[pair];
+      work.type[p] = static_cast<std::int32_t>(neighbors.type_of(from));
       work.place[begin + p] = neighbors.place[from];
       slope[p] = static_cast<Wide>(1.0 / radii.angular[work.type[p]]);
     }

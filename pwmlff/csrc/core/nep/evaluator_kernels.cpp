@@ -62,7 +62,6 @@ class Nep final : public Evaluator {
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *, std::int64_t first,
                      std::int64_t last) const override {
     static thread_local Workspace<Real, Wide> work;
-    std::fill(gradients + 3 * pairs.start[first], gradients + 3 * pairs.start[last], 0.0);
     for (std::int64_t type = 0; type < n_types_; ++type) {
       work.atoms.clear();
       for (std::int64_t i = first; i < last; ++i) {
@@ -112,7 +111,9 @@ class Nep final : public Evaluator {
     find_energies(type, work, energies);
     for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
       const Real *by_q = work.by_descriptors.data() + slot * n_descriptors_;
-      double *to = gradients + 3 * pairs.start[work.atoms[slot]];
+      const std::int64_t first = pairs.start[work.atoms[slot]], end = pairs.start[work.atoms[slot] + 1];
+      double *to = gradients + 3 * first;
+      if (radial_.n_pairs(slot, work.radial) < end - first) std::fill(to, gradients + 3 * end, 0.0);
       radial_.differentiate(type, slot, by_q, work.radial, to);
       if constexpr (L > 0) angular.differentiate(slot, by_q + n_radial, work.angular, to);
     }

@@ -17,8 +17,13 @@ namespace {
 
 // Of one central type with each type of neighbour.
 struct CutoffRadii {
-  std::vector<double> radial, angular;                 // [T] Å
-  std::vector<double> reach_squared, angular_squared;  // [T] Å^2, of the longer of the two and of the second
+  // Å^2, of the longer of the two cutoffs and of the angular one
+  struct Squares {
+    double reach, angular;
+  };
+
+  std::vector<double> radial, angular;  // [T] Å
+  std::vector<Squares> squares;         // [T]
 };
 
 inline CutoffRadii cutoff_radii(const double *cutoff, std::int64_t n_types, std::int64_t central) {
@@ -28,11 +33,33 @@ inline CutoffRadii cutoff_radii(const double *cutoff, std::int64_t n_types, std:
     const double angular = 0.5 * (cutoff[2 * central + 1] + cutoff[2 * t + 1]);
     radii.radial.push_back(radial);
     radii.angular.push_back(angular);
-    radii.reach_squared.push_back(std::max(radial, angular) * std::max(radial, angular));
-    radii.angular_squared.push_back(angular * angular);
+    radii.squares.push_back({std::max(radial, angular) * std::max(radial, angular), angular * angular});
   }
   return radii;
 }
+
+// Counts of pairs by type in one register: in memory, each pair would wait for the store of the one before.
+class PackedCounts {
+ public:
+  static constexpr std::int64_t kTypes = 8, kLargest = 255;
+
+  explicit PackedCounts(std::int64_t) {}
+  std::int64_t of(std::int64_t type) const { return packed_ >> 8 * type & kLargest; }
+  void add(std::int64_t type, bool is_one) { packed_ += static_cast<std::uint64_t>(is_one) << 8 * type; }
+
+ private:
+  std::uint64_t packed_ = 0;
+};
+
+class ManyCounts {
+ public:
+  explicit ManyCounts(std::int64_t n_types) : counts_(n_types) {}
+  std::int64_t of(std::int64_t type) const { return counts_[type]; }
+  void add(std::int64_t type, bool is_one) { counts_[type] += is_one; }
+
+ private:
+  std::vector<std::int64_t> counts_;
+};
 
 template <typename Wide>
 struct Neighborhood {
@@ -42,31 +69,46 @@ struct Neighborhood {
   Buffer<std::int32_t> place;        // likewise, counted from the atom's first pair
   std::int64_t n_angular = 0;
   Buffer<std::int32_t> angular;  // places in the arrays above of those within the angular cutoff
-  Buffer<std::int32_t> angular_type;
 
   // A distance that is not a number counts as near: it must not vanish.
   void gather(const Pairs &pairs, std::int64_t atom, std::int64_t n_types, const CutoffRadii &radii) {
-    const std::int64_t first = pairs.start[atom], n = pairs.start[atom + 1] - first;
+    const std::int64_t n = pairs.start[atom + 1] - pairs.start[atom];
     capacity = padded<float>(n);
-    counts.assign(n_types, 0);
     for (Buffer<Wide> *buffer : {&x, &y, &z}) provide(*buffer, n_types * capacity);
     provide(place, n_types * capacity);
     provide(angular, n + 1);
-    provide(angular_type, n + 1);
-    n_angular = 0;
+    if (n_types <= PackedCounts::kTypes && n <= PackedCounts::kLargest)
+      sort<PackedCounts>(pairs, pairs.start[atom], n, n_types, radii);
+    else
+      sort<ManyCounts>(pairs, pairs.start[atom], n, n_types, radii);
+  }
+
+  std::int64_t type_of(std::int64_t at) const { return at / capacity; }
+
+ private:
+  template <typename Counts>
+  void sort(const Pairs &pairs, std::int64_t first, std::int64_t n, std::int64_t n_types, const CutoffRadii &radii) {
+    Counts found(n_types);
+    std::int64_t n_near = 0;
     const double *__restrict vector = pairs.vectors + 3 * first;
+    const CutoffRadii::Squares *squares = radii.squares.data();
+    const std::int64_t *__restrict types = pairs.pair_types + first;
+    Wide *__restrict to_x = x.data(), *__restrict to_y = y.data(), *__restrict to_z = z.data();
+    std::int32_t *__restrict to_place = place.data(), *__restrict near = angular.data();
     for (std::int64_t e = 0; e < n; ++e, vector += 3) {
-      const std::int64_t type = pairs.pair_types[first + e], to = type * capacity + counts[type];
+      const std::int64_t type = types[e], at = type * capacity + found.of(type);
       const double squared = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
-      x[to] = static_cast<Wide>(vector[0]);
-      y[to] = static_cast<Wide>(vector[1]);
-      z[to] = static_cast<Wide>(vector[2]);
-      place[to] = static_cast<std::int32_t>(e);
-      angular[n_angular] = static_cast<std::int32_t>(to);
-      angular_type[n_angular] = static_cast<std::int32_t>(type);
-      counts[type] += !(squared >= radii.reach_squared[type]);
-      n_angular += !(squared >= radii.angular_squared[type]);
+      to_x[at] = static_cast<Wide>(vector[0]);
+      to_y[at] = static_cast<Wide>(vector[1]);
+      to_z[at] = static_cast<Wide>(vector[2]);
+      to_place[at] = static_cast<std::int32_t>(e);
+      near[n_near] = static_cast<std::int32_t>(at);
+      found.add(type, !(squared >= squares[type].reach));
+      n_near += !(squared >= squares[type].angular);
     }
+    n_angular = n_near;
+    counts.resize(n_types);
+    for (std::int64_t type = 0; type < n_types; ++type) counts[type] = found.of(type);
   }
 };
 

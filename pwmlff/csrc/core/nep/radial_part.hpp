@@ -72,6 +72,13 @@ class RadialPart {
     work.run_start.push_back(static_cast<std::int64_t>(work.runs.size()));
   }
 
+  // Of an atom of the chunk, those within the cutoffs.
+  std::int64_t n_pairs(std::int64_t slot, const Workspace &work) const {
+    std::int64_t sum = 0;
+    for (std::int64_t r = work.run_start[slot]; r < work.run_start[slot + 1]; ++r) sum += work.runs[r].count;
+    return sum;
+  }
+
   // Writes the gradients of all pairs of an atom of the chunk within the cutoffs, from dE/dq_n.
   void differentiate(std::int64_t central, std::int64_t slot, const Real *by_q, Workspace &work,
                      double *gradients) const {
