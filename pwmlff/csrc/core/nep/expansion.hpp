@@ -19,6 +19,9 @@ namespace {
 // Functions n of an atom lie in blocks of one vector, of as many numbers for float as for double: there are few.
 constexpr std::int64_t kFew = kLanes<double>;
 
+template <typename Real>
+using FewVector = typename VectorOf<Real, kFew>::type;
+
 constexpr std::int64_t padded_few(std::int64_t n) {
   return (n + kFew - 1) / kFew * kFew;
 }
