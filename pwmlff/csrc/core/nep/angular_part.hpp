@@ -126,14 +126,14 @@ class AngularPart {
       x[p] = neighbors.x[from];
       y[p] = neighbors.y[from];
       z[p] = neighbors.z[from];
-      work.type[p] = static_cast<std::int32_t>(neighbors.type_of(from));
       work.place[begin + p] = neighbors.place[from];
-      slope[p] = static_cast<Wide>(1.0 / radii.angular[work.type[p]]);
+      work.type[p] = static_cast<std::int32_t>(neighbors.types[neighbors.place[from]]);
+      slope[p] = static_cast<Wide>(radii.inverse_angular[work.type[p]]);
     }
 #pragma omp simd
     for (std::int64_t p = 0; p < n; ++p) {
-      const Wide distance = std::sqrt(x[p] * x[p] + y[p] * y[p] + z[p] * z[p]), over = Wide(1) / distance;
-      const Wide inside = Wide(1) - distance * slope[p], v = inside < Wide(0) ? Wide(0) : inside;
+      const Wide squared = x[p] * x[p] + y[p] * y[p] + z[p] * z[p], over = inverse_root(squared);
+      const Wide inside = Wide(1) - squared * over * slope[p], v = inside < Wide(0) ? Wide(0) : inside;
       x[p] *= over;
       y[p] *= over;
       z[p] *= over;
@@ -173,7 +173,7 @@ class AngularPart {
     provide(work.rows, n * stride);
     provide(work.slope_rows, n * stride);
     for (std::int64_t p = 0; p < count; ++p) {
-      const Wide *c = expansion_.of_types(central, work.type[p]);
+      const Wide *c = expansion_.by_basis(central, work.type[p]);
       for (std::int64_t block = 0; block < stride; block += kFew) {
         Vector g = {}, slope = {};
         for (std::int64_t k = 0; k < n_basis; ++k) {
@@ -214,7 +214,7 @@ class AngularPart {
 
   using Vector = FewVector<Wide>;
 
-  Expansion<Wide> expansion_;
+  Expansion<Real, Wide> expansion_;
   std::int64_t n_harmonics_;
   AngularInvariants invariants_;
   HarmonicFunctions<Wide> wide_harmonics_;
