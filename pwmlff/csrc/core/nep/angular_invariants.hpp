@@ -11,13 +11,11 @@
 #include "gemm.hpp"
 #include "nep/expansion.hpp"
 #include "nep/invariants.hpp"
+#include "nep/model.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
-
-template <typename Real>
-using FewVector = typename VectorOf<Real, kFew>::type;
 
 // A sum of products of s_lm, for one block. Loops are unrolled, so that places and factors become constants.
 template <const auto &products>
@@ -66,33 +64,35 @@ struct ExtraInvariant {
   }
 };
 
-template <int L>
 class AngularInvariants {
  public:
-  static constexpr std::int64_t kHarmonics = nep::harmonics_up_to(L), kBlock = kHarmonics * kFew;
+  template <typename Real>
+  explicit AngularInvariants(const nep::Model<Real> &model)
+      : l_max_(model.l_max),
+        n_functions_(model.angular.n_functions),
+        n_blocks_(padded_few(n_functions_) / kFew),
+        block_(nep::harmonics_up_to(l_max_) * kFew),
+        extras_(model.extras) {}
 
-  AngularInvariants(std::int64_t n_functions, const std::array<bool, nep::kExtras> &extras)
-      : n_functions_(n_functions), n_blocks_(padded_few(n_functions) / kFew), extras_(extras) {}
+  // Numbers s of an atom.
+  std::int64_t sums_size() const { return n_blocks_ * block_; }
 
   // q_n of the first invariant over all n, then of the next. The room behind them is written to.
   template <typename Real>
   void describe(const Real *s, Real *q) const {
-#pragma GCC unroll 8
-    for (int l = 1; l <= L; ++l, q += n_functions_)
+    for (int l = 1; l <= l_max_; ++l, q += n_functions_)
       for (std::int64_t block = 0; block < n_blocks_; ++block) {
-        FewVector<Real> sum;
-#pragma GCC unroll 17
-        for (int i = 0; i < 17; ++i) {
-          if (i > 2 * l) continue;
-          const FewVector<Real> value = load<Real, kFew>(s + block * kBlock + (nep::place_of(l) + i) * kFew);
-          const FewVector<Real> term = Real(norm(l, i)) * value * value;
-          sum = i == 0 ? term : sum + term;
+        const Real *from = s + block * block_ + nep::place_of(l) * kFew;
+        FewVector<Real> sum = {};
+        for (int i = 0; i <= 2 * l; ++i) {
+          const FewVector<Real> value = load<Real, kFew>(from + i * kFew);
+          sum += norm<Real>(l, i) * value * value;
         }
         store<Real, kFew>(q + block * kFew, sum);
       }
     for_each_extra([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
-        store<Real, kFew>(q + block * kFew, extra.value(s + block * kBlock));
+        store<Real, kFew>(q + block * kFew, extra.value(s + block * block_));
       q += n_functions_;
     });
   }
@@ -100,44 +100,39 @@ class AngularInvariants {
   // dE/ds from dE/dq; numbers behind the last function mean nothing.
   template <typename Real>
   void differentiate(const Real *s, const Real *by_q, Real *by_s) const {
-#pragma GCC unroll 8
-    for (int l = 1; l <= L; ++l, by_q += n_functions_)
+    for (int l = 1; l <= l_max_; ++l, by_q += n_functions_)
       for (std::int64_t block = 0; block < n_blocks_; ++block) {
-        const FewVector<Real> factor = load<Real, kFew>(by_q + block * kFew);
-#pragma GCC unroll 17
-        for (int i = 0; i < 17; ++i) {
-          if (i > 2 * l) continue;
-          const std::int64_t at = block * kBlock + (nep::place_of(l) + i) * kFew;
-          store<Real, kFew>(by_s + at, Real(2 * norm(l, i)) * factor * load<Real, kFew>(s + at));
-        }
+        const std::int64_t at = block * block_ + nep::place_of(l) * kFew;
+        const FewVector<Real> twice = Real(2) * load<Real, kFew>(by_q + block * kFew);
+        for (int i = 0; i <= 2 * l; ++i)
+          store<Real, kFew>(by_s + at + i * kFew, norm<Real>(l, i) * twice * load<Real, kFew>(s + at + i * kFew));
       }
     for_each_extra([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
-        extra.differentiate(s + block * kBlock, load<Real, kFew>(by_q + block * kFew), by_s + block * kBlock);
+        extra.differentiate(s + block * block_, load<Real, kFew>(by_q + block * kFew), by_s + block * block_);
       by_q += n_functions_;
     });
   }
 
  private:
   // Of the i-th s_lm of an l; real and imaginary part of an m > 0 have the same.
-  static constexpr double norm(int l, int i) { return nep::kNorm.of[l][(i + 1) / 2]; }
+  template <typename Real>
+  static Real norm(int l, int i) {
+    return static_cast<Real>(nep::kNorm.of[l][(i + 1) / 2]);
+  }
 
   template <typename Function>
   void for_each_extra(Function function) const {
-    if constexpr (L >= nep::kExtraLeastL[0])
-      if (extras_[0]) function(ExtraInvariant<nep::k222>());
+    if (extras_[0]) function(ExtraInvariant<nep::k222>());
     if (extras_[1]) function(ExtraInvariant<nep::k1111>());
-    if constexpr (L >= nep::kExtraLeastL[2])
-      if (extras_[2]) function(ExtraInvariant<nep::k112>());
-    if constexpr (L >= nep::kExtraLeastL[3])
-      if (extras_[3]) function(ExtraInvariant<nep::k123>());
-    if constexpr (L >= nep::kExtraLeastL[4])
-      if (extras_[4]) function(ExtraInvariant<nep::k233>());
-    if constexpr (L >= nep::kExtraLeastL[5])
-      if (extras_[5]) function(ExtraInvariant<nep::k134>());
+    if (extras_[2]) function(ExtraInvariant<nep::k112>());
+    if (extras_[3]) function(ExtraInvariant<nep::k123>());
+    if (extras_[4]) function(ExtraInvariant<nep::k233>());
+    if (extras_[5]) function(ExtraInvariant<nep::k134>());
   }
 
-  std::int64_t n_functions_, n_blocks_;
+  int l_max_;
+  std::int64_t n_functions_, n_blocks_, block_;  // block_: numbers s of a block
   std::array<bool, nep::kExtras> extras_;
 };
 

@@ -48,13 +48,17 @@ struct AngularWorkspace {
   }
 };
 
-template <typename Real, typename Wide, int L>
+template <typename Real, typename Wide>
 class AngularPart {
  public:
   using Workspace = AngularWorkspace<Real, Wide>;
 
-  AngularPart(const Expansion<Wide> &expansion, const std::array<bool, nep::kExtras> &extras)
-      : expansion_(expansion), invariants_(expansion.n_functions(), extras) {}
+  explicit AngularPart(const nep::Model<Real> &model)
+      : expansion_(model.angular, model.n_types),
+        n_harmonics_(nep::harmonics_up_to(model.l_max)),
+        invariants_(model),
+        wide_harmonics_(harmonic_functions<Wide>(model.l_max)),
+        harmonics_(harmonic_functions<Real>(model.l_max)) {}
 
   // Adds an atom to the chunk; q gets its descriptors, and the room behind them is written to.
   void sum(std::int64_t central, const Neighborhood<Wide> &neighbors, const CutoffRadii &radii, Workspace &work,
@@ -63,22 +67,22 @@ class AngularPart {
     const std::int64_t atom = static_cast<std::int64_t>(work.pair_count.size());
     work.pair_start.push_back(begin + n);
     work.pair_count.push_back(count);
-    provide(work.sums, (atom + 1) * sums_size());
-    Real *sums = work.sums.data() + atom * sums_size();
+    provide(work.sums, (atom + 1) * invariants_.sums_size());
+    Real *sums = work.sums.data() + atom * invariants_.sums_size();
     if (count == 0) {
-      std::fill(sums, sums + sums_size(), Real(0));
+      std::fill(sums, sums + invariants_.sums_size(), Real(0));
     } else {
       place(neighbors, radii, n, work);
       fill_basis(n, work);
       fill_functions(central, count, n, work);
       fill_harmonics(n, work);
       keep(begin, n, work);
-      provide(work.wide_sums, sums_size());
+      provide(work.wide_sums, invariants_.sums_size());
       const std::int64_t stride = expansion_.stride();
       for (std::int64_t block = 0; block * kFew < stride; ++block)
-        multiply<Wide, kFew>(kHarmonics, kFew, count, work.harmonics.data(), n, 1, work.rows.data() + block * kFew,
-                             stride, work.wide_sums.data() + block * kHarmonics * kFew, kFew, false);
-      std::copy_n(work.wide_sums.data(), sums_size(), sums);
+        multiply<Wide, kFew>(n_harmonics_, kFew, count, work.harmonics.data(), n, 1, work.rows.data() + block * kFew,
+                             stride, work.wide_sums.data() + block * n_harmonics_ * kFew, kFew, false);
+      std::copy_n(work.wide_sums.data(), invariants_.sums_size(), sums);
     }
     invariants_.describe(sums, q);
   }
@@ -87,36 +91,25 @@ class AngularPart {
   void differentiate(std::int64_t atom, const Real *by_q, Workspace &work, double *gradients) const {
     const std::int64_t begin = work.pair_start[atom], end = begin + work.pair_count[atom];
     if (begin == end) return;
-    provide(work.by_sums, sums_size());
-    provide(work.by_harmonics, kHarmonics * 2 * kFew);
-    invariants_.differentiate(work.sums.data() + atom * sums_size(), by_q, work.by_sums.data());
+    provide(work.by_sums, invariants_.sums_size());
+    provide(work.by_harmonics, n_harmonics_ * 2 * kFew);
+    invariants_.differentiate(work.sums.data() + atom * invariants_.sums_size(), by_q, work.by_sums.data());
     const std::int64_t n_functions = expansion_.n_functions();
     for (std::int64_t p = begin; p < end; p += kFew) {
       const Real *functions = work.functions.data() + p * 2 * n_functions;
       for (std::int64_t n = 0; n < n_functions; n += kFew)
-        multiply<Real, kFew>(kHarmonics, 2 * kFew, std::min(kFew, n_functions - n),
-                             work.by_sums.data() + n * kHarmonics, kFew, 1, functions + n * 2 * kFew, 2 * kFew,
+        multiply<Real, kFew>(n_harmonics_, 2 * kFew, std::min(kFew, n_functions - n),
+                             work.by_sums.data() + n * n_harmonics_, kFew, 1, functions + n * 2 * kFew, 2 * kFew,
                              work.by_harmonics.data(), 2 * kFew, n > 0);
-      const auto number = [p](const Buffer<Real> &buffer) { return load<Real, kFew>(buffer.data() + p); };
-      const Harmonics<Real, kFew, L> harmonics(number(work.x), number(work.y), number(work.z));
-      const auto sum = harmonics.contract(work.by_harmonics.data());
-      const FewVector<Real> inverse = number(work.inverse);
-      const FewVector<Real> along = harmonics.x * sum.by_x + harmonics.y * sum.by_y + harmonics.z * sum.by_z;
-      const FewVector<Real> radial = sum.value - inverse * along;
       Real by_vector[3][kFew];
-      store<Real, kFew>(by_vector[0], radial * harmonics.x + inverse * sum.by_x);
-      store<Real, kFew>(by_vector[1], radial * harmonics.y + inverse * sum.by_y);
-      store<Real, kFew>(by_vector[2], radial * harmonics.z + inverse * sum.by_z);
+      harmonics_.differentiate({work.x.data() + p, work.y.data() + p, work.z.data() + p}, work.inverse.data() + p,
+                               work.by_harmonics.data(), by_vector[0]);
       for (std::int64_t lane = 0; lane < std::min(kFew, end - p); ++lane)
         for (int c = 0; c < 3; ++c) gradients[3 * work.place[p + lane] + c] += static_cast<double>(by_vector[c][lane]);
     }
   }
 
  private:
-  static constexpr std::int64_t kHarmonics = nep::harmonics_up_to(L);
-
-  std::int64_t sums_size() const { return kHarmonics * expansion_.stride(); }
-
   // Geometry of the atom's pairs, padded with copies of the last.
   void place(const Neighborhood<Wide> &neighbors, const CutoffRadii &radii, std::int64_t n, Workspace &work) const {
     for (Buffer<Wide> *buffer :
@@ -133,14 +126,14 @@ class AngularPart {
       x[p] = neighbors.x[from];
       y[p] = neighbors.y[from];
       z[p] = neighbors.z[from];
-      work.type[p] = static_cast<std::int32_t>(neighbors.type_of(from));
       work.place[begin + p] = neighbors.place[from];
-      slope[p] = static_cast<Wide>(1.0 / radii.angular[work.type[p]]);
+      work.type[p] = static_cast<std::int32_t>(neighbors.types[neighbors.place[from]]);
+      slope[p] = static_cast<Wide>(radii.inverse_angular[work.type[p]]);
     }
 #pragma omp simd
     for (std::int64_t p = 0; p < n; ++p) {
-      const Wide distance = std::sqrt(x[p] * x[p] + y[p] * y[p] + z[p] * z[p]), over = Wide(1) / distance;
-      const Wide inside = Wide(1) - distance * slope[p], v = inside < Wide(0) ? Wide(0) : inside;
+      const Wide squared = x[p] * x[p] + y[p] * y[p] + z[p] * z[p], over = inverse_root(squared);
+      const Wide inside = Wide(1) - squared * over * slope[p], v = inside < Wide(0) ? Wide(0) : inside;
       x[p] *= over;
       y[p] *= over;
       z[p] *= over;
@@ -180,7 +173,7 @@ class AngularPart {
     provide(work.rows, n * stride);
     provide(work.slope_rows, n * stride);
     for (std::int64_t p = 0; p < count; ++p) {
-      const Wide *c = expansion_.of_types(central, work.type[p]);
+      const Wide *c = expansion_.by_basis(central, work.type[p]);
       for (std::int64_t block = 0; block < stride; block += kFew) {
         Vector g = {}, slope = {};
         for (std::int64_t k = 0; k < n_basis; ++k) {
@@ -195,12 +188,8 @@ class AngularPart {
   }
 
   void fill_harmonics(std::int64_t n, Workspace &work) const {
-    provide(work.harmonics, kHarmonics * n);
-    for (std::int64_t p = 0; p < n; p += kFew) {
-      const auto number = [p](const Buffer<Wide> &buffer) { return load<Wide, kFew>(buffer.data() + p); };
-      const Harmonics<Wide, kFew, L> harmonics(number(work.unit[0]), number(work.unit[1]), number(work.unit[2]));
-      harmonics.write(work.harmonics.data() + p, n);
-    }
+    provide(work.harmonics, n_harmonics_ * n);
+    wide_harmonics_.write({work.unit[0].data(), work.unit[1].data(), work.unit[2].data()}, n, work.harmonics.data());
   }
 
   // What the way back needs of the pairs.
@@ -225,8 +214,11 @@ class AngularPart {
 
   using Vector = FewVector<Wide>;
 
-  const Expansion<Wide> &expansion_;
-  AngularInvariants<L> invariants_;
+  Expansion<Real, Wide> expansion_;
+  std::int64_t n_harmonics_;
+  AngularInvariants invariants_;
+  HarmonicFunctions<Wide> wide_harmonics_;
+  HarmonicFunctions<Real> harmonics_;
 };
 
 }  // namespace

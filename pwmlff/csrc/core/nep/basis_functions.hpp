@@ -4,6 +4,7 @@
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "gemm.hpp"
@@ -11,6 +12,16 @@
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
+
+// 1 / sqrt(x): dividers are slow in double, so Halley's iteration takes the result of float to full precision.
+inline double inverse_root(double x) {
+  const double y = 1.0f / std::sqrt(static_cast<float>(x));
+  const double error = 1.0 - x * y * y;
+  return y + y * error * (0.5 + 0.375 * error);
+}
+inline float inverse_root(float x) {
+  return 1.0f / std::sqrt(x);
+}
 
 // Polynomials in w for sin(pi/2 sqrt(w)) / sqrt(w) and pi/2 cos(pi/2 sqrt(w)) on [0, 1], of least largest error: 2e-16
 // and 6e-18 for double, 7e-9 and 4e-10 for float.

@@ -46,10 +46,9 @@ class Nep final : public Evaluator {
   explicit Nep(const nep::Model<Real> &model)
       : n_types_(model.n_types),
         n_descriptors_(model.n_descriptors),
-        l_max_(model.l_max),
-        extras_(model.extras),
+        has_angles_(model.l_max > 0),
         radial_(model.radial, model.n_types),
-        angular_(model.angular, model.n_types) {
+        angular_(model) {
     for (std::int64_t t = 0; t < n_types_; ++t) {
       radii_.push_back(cutoff_radii(model.cutoff, n_types_, t));
       nets_.push_back(packed(model, t));
@@ -78,24 +77,8 @@ class Nep final : public Evaluator {
   using Work = Workspace<Real, Wide>;
 
   void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
-    switch (l_max_) {
-      case 0: return flush<0>(pairs, type, work, energies, gradients);
-      case 1: return flush<1>(pairs, type, work, energies, gradients);
-      case 2: return flush<2>(pairs, type, work, energies, gradients);
-      case 3: return flush<3>(pairs, type, work, energies, gradients);
-      case 4: return flush<4>(pairs, type, work, energies, gradients);
-      case 5: return flush<5>(pairs, type, work, energies, gradients);
-      case 6: return flush<6>(pairs, type, work, energies, gradients);
-      case 7: return flush<7>(pairs, type, work, energies, gradients);
-      default: return flush<8>(pairs, type, work, energies, gradients);
-    }
-  }
-
-  template <int L>
-  void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
     const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
     const std::int64_t n_radial = radial_.n_functions();
-    const AngularPart<Real, Wide, L == 0 ? 1 : L> angular(angular_, extras_);
     work.radial.clear();
     work.angular.clear();
     provide(work.radial_sums, padded_few(n_radial));
@@ -106,7 +89,7 @@ class Nep final : public Evaluator {
       work.neighbors.gather(pairs, work.atoms[slot], n_types_, radii_[type]);
       radial_.sum(type, work.neighbors, radii_[type], work.radial, work.radial_sums.data());
       std::copy_n(work.radial_sums.data(), n_radial, q);
-      if constexpr (L > 0) angular.sum(type, work.neighbors, radii_[type], work.angular, q + n_radial);
+      if (has_angles_) angular_.sum(type, work.neighbors, radii_[type], work.angular, q + n_radial);
     }
     find_energies(type, work, energies);
     for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
@@ -115,7 +98,7 @@ class Nep final : public Evaluator {
       double *to = gradients + 3 * first;
       if (radial_.n_pairs(slot, work.radial) < end - first) std::fill(to, gradients + 3 * end, 0.0);
       radial_.differentiate(type, slot, by_q, work.radial, to);
-      if constexpr (L > 0) angular.differentiate(slot, by_q + n_radial, work.angular, to);
+      if (has_angles_) angular_.differentiate(slot, by_q + n_radial, work.angular, to);
     }
     work.atoms.clear();
   }
@@ -126,7 +109,7 @@ class Nep final : public Evaluator {
     const auto n = static_cast<std::int64_t>(work.atoms.size());
     work.net.prepare(packed.layers, kAtoms, 0);
     work.sweeps.prepare(packed.layers, kAtoms);
-    packed.template forward<0>(work.net, work.descriptors.data(), nullptr, n);
+    work.net.template forward<Tanh, 0>(work.descriptors.data(), nullptr, n);
     const std::int64_t width = work.net.width();
     for (std::int64_t slot = 0; slot < n; ++slot) {
       const Real *y = work.net.output().y.data() + slot * width;
@@ -136,16 +119,13 @@ class Nep final : public Evaluator {
       energies[work.atoms[slot]] = static_cast<double>(sum - biases_[type]);
     }
     std::fill_n(work.sweeps.by_values(), n * width, Real(1));
-    with_activation(packed.activation, [&](auto kind) {
-      work.sweeps.template sweep_values<decltype(kind)>(work.net, n, {}, work.by_descriptors.data());
-    });
+    work.sweeps.template sweep_values<Tanh>(work.net, n, {}, work.by_descriptors.data());
   }
 
   std::int64_t n_types_, n_descriptors_;
-  int l_max_;
-  std::array<bool, nep::kExtras> extras_;
+  bool has_angles_;
   RadialPart<Real, Wide> radial_;
-  Expansion<Wide> angular_;
+  AngularPart<Real, Wide> angular_;
   std::vector<CutoffRadii> radii_;  // by central type, as the rest
   std::vector<PackedNet<Real>> nets_;
   std::vector<Real> biases_;  // b1

@@ -1,4 +1,4 @@
-// The harmonics b_lm of invariants.hpp for a vector of pairs, and the derivative of a sum of them.
+// The harmonics b_lm of invariants.hpp for vectors of kFew pairs, and the derivative of a sum of them.
 //
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
@@ -6,29 +6,29 @@
 #include <cstdint>
 
 #include "gemm.hpp"
+#include "nep/expansion.hpp"
 #include "nep/invariants.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
-// Unit vectors (x, y, z). Loops are unrolled, so that arrays stay in registers and constants become such.
-template <typename Real, std::int64_t lanes, int L>
-struct Harmonics {
-  using Vector = typename VectorOf<Real, lanes>::type;
+// Loops are unrolled, so that arrays stay in registers and constants become such.
+template <typename Real, int L>
+class Harmonics {
+ public:
+  using Vector = FewVector<Real>;
 
-  Vector x, y, z;
-  Vector re[L + 1], im[L + 1];  // of (x + iy)^m
-
-  Harmonics(const Vector &x_in, const Vector &y_in, const Vector &z_in) : x(x_in), y(y_in), z(z_in) {
-    re[0] = Vector{} + Real(1);
-    im[0] = Vector{};
-    re[1] = x;
-    im[1] = y;
+  // At the unit vectors (x, y, z).
+  Harmonics(const Vector &x, const Vector &y, const Vector &z) : x_(x), y_(y), z_(z) {
+    re_[0] = Vector{} + Real(1);
+    im_[0] = Vector{};
+    re_[1] = x;
+    im_[1] = y;
 #pragma GCC unroll 8
     for (int m = 2; m <= L; ++m) {
-      re[m] = re[m - 1] * x - im[m - 1] * y;
-      im[m] = im[m - 1] * x + re[m - 1] * y;
+      re_[m] = re_[m - 1] * x - im_[m - 1] * y;
+      im_[m] = im_[m - 1] * x + re_[m - 1] * y;
     }
   }
 
@@ -43,17 +43,27 @@ struct Harmonics {
         if (l < m) continue;
         Real *to = b + place(l, m) * stride;
         if (m == 0) {
-          store<Real, lanes>(to, p[l]);
+          store<Real, kFew>(to, p[l]);
         } else {
-          store<Real, lanes>(to, p[l] * re[m]);
-          store<Real, lanes>(to + stride, p[l] * im[m]);
+          store<Real, kFew>(to, p[l] * re_[m]);
+          store<Real, kFew>(to + stride, p[l] * im_[m]);
         }
       }
     }
   }
 
-  // sum_lm h_lm b_lm with h' in place of h, and the derivatives of this sum with h by x, y and z. The h_lm and h'_lm
-  // follow each other, h' behind h.
+  // The derivative of sum_lm h_lm b_lm by the vectors of the pairs, which are 1 / inverse long, where h_lm depends on
+  // that length with the derivative h'_lm. The h [lm, 2, kFew] hold h_lm and h'_lm.
+  void differentiate(const Real *h, const Vector &inverse, Vector *by_vector) const {
+    const Sum sum = contract(h);
+    const Vector radial = sum.value - inverse * (x_ * sum.by_x + y_ * sum.by_y + z_ * sum.by_z);
+    by_vector[0] = radial * x_ + inverse * sum.by_x;
+    by_vector[1] = radial * y_ + inverse * sum.by_y;
+    by_vector[2] = radial * z_ + inverse * sum.by_z;
+  }
+
+ private:
+  // sum_lm h'_lm b_lm, and the derivatives of sum_lm h_lm b_lm by x, y and z
   struct Sum {
     Vector value, by_x, by_y, by_z;
   };
@@ -69,25 +79,25 @@ struct Harmonics {
       for (int l = 1; l <= L; ++l) {
         if (l < m) continue;
         const bool is_first = l == m || l == 1;
-        const Real *from = h + place(l, m) * 2 * lanes, *value_from = from + lanes;
-        add(is_first, p[l] * load<Real, lanes>(from), real);
-        add(is_first, p[l] * load<Real, lanes>(value_from), real_value);
-        if (m > 0) add(is_first, p[l] * load<Real, lanes>(from + 2 * lanes), imaginary);
-        if (m > 0) add(is_first, p[l] * load<Real, lanes>(value_from + 2 * lanes), imaginary_value);
+        const Real *from = h + place(l, m) * 2 * kFew, *value_from = from + kFew;
+        add(is_first, p[l] * load<Real, kFew>(from), real);
+        add(is_first, p[l] * load<Real, kFew>(value_from), real_value);
+        if (m > 0) add(is_first, p[l] * load<Real, kFew>(from + 2 * kFew), imaginary);
+        if (m > 0) add(is_first, p[l] * load<Real, kFew>(value_from + 2 * kFew), imaginary_value);
         if (l == m) continue;
         const Vector slope = Real(nep::kSlope.of[l][m]) * above[l];
-        add(l == m + 1, slope * load<Real, lanes>(from), real_slope);
-        if (m > 0) add(l == m + 1, slope * load<Real, lanes>(from + 2 * lanes), imaginary_slope);
+        add(l == m + 1, slope * load<Real, kFew>(from), real_slope);
+        if (m > 0) add(l == m + 1, slope * load<Real, kFew>(from + 2 * kFew), imaginary_slope);
       }
       if (m == 0) {
         sum.value += real_value;
         add(L == 1, real_slope, sum.by_z);
       } else {
         const bool is_first = m == L;
-        add(is_first, re[m] * real_value + im[m] * imaginary_value, sum.value);
-        if (m < L) add(m == L - 1, re[m] * real_slope + im[m] * imaginary_slope, sum.by_z);
-        add(is_first, Real(m) * (m == 1 ? real : re[m - 1] * real + im[m - 1] * imaginary), sum.by_x);
-        add(is_first, Real(m) * (m == 1 ? imaginary : re[m - 1] * imaginary - im[m - 1] * real), sum.by_y);
+        add(is_first, re_[m] * real_value + im_[m] * imaginary_value, sum.value);
+        if (m < L) add(m == L - 1, re_[m] * real_slope + im_[m] * imaginary_slope, sum.by_z);
+        add(is_first, Real(m) * (m == 1 ? real : re_[m - 1] * real + im_[m - 1] * imaginary), sum.by_x);
+        add(is_first, Real(m) * (m == 1 ? imaginary : re_[m - 1] * imaginary - im_[m - 1] * real), sum.by_y);
       }
 #pragma GCC unroll 9
       for (int l = 0; l <= L; ++l) above[l] = p[l];
@@ -95,7 +105,6 @@ struct Harmonics {
     return sum;
   }
 
- private:
   static void add(bool is_first, const Vector &term, Vector &sum) { sum = is_first ? term : sum + term; }
 
   static constexpr int place(int l, int m) { return nep::place_of(l) + (m == 0 ? 0 : 2 * m - 1); }
@@ -108,12 +117,54 @@ struct Harmonics {
       if (l == m)
         p[l] = Vector{} + Real(1);
       else if (l == m + 1)
-        p[l] = Real(nep::kRise.of[l][m]) * z;
+        p[l] = Real(nep::kRise.of[l][m]) * z_;
       else
-        p[l] = Real(nep::kRise.of[l][m]) * z * p[l - 1] - Real(nep::kFall.of[l][m]) * p[l - 2];
+        p[l] = Real(nep::kRise.of[l][m]) * z_ * p[l - 1] - Real(nep::kFall.of[l][m]) * p[l - 2];
     }
   }
+
+  Vector x_, y_, z_;
+  Vector re_[L + 1], im_[L + 1];  // of (x + iy)^m
 };
+
+// Unit vectors of pairs that fill whole vectors.
+template <typename Real>
+struct Directions {
+  const Real *x, *y, *z;
+};
+
+template <typename Real, int L>
+Harmonics<Real, L> harmonics_at(const Directions<Real> &directions, std::int64_t p) {
+  return {load<Real, kFew>(directions.x + p), load<Real, kFew>(directions.y + p), load<Real, kFew>(directions.z + p)};
+}
+
+// b [lm, n] of n pairs
+template <typename Real, int L>
+void write_harmonics(const Directions<Real> &directions, std::int64_t n, Real *b) {
+  for (std::int64_t p = 0; p < n; p += kFew) harmonics_at<Real, L>(directions, p).write(b + p, n);
+}
+
+// Of kFew pairs, see Harmonics::differentiate; by_vector [3, kFew]
+template <typename Real, int L>
+void differentiate_harmonics(const Directions<Real> &directions, const Real *inverse, const Real *h, Real *by_vector) {
+  FewVector<Real> result[3];
+  harmonics_at<Real, L>(directions, 0).differentiate(h, load<Real, kFew>(inverse), result);
+  for (int c = 0; c < 3; ++c) store<Real, kFew>(by_vector + c * kFew, result[c]);
+}
+
+// These functions for one l_max, chosen once for a model.
+template <typename Real>
+struct HarmonicFunctions {
+  void (*write)(const Directions<Real> &directions, std::int64_t n, Real *b);
+  void (*differentiate)(const Directions<Real> &directions, const Real *inverse, const Real *h, Real *by_vector);
+};
+
+template <typename Real, int L = nep::kLargestL>
+HarmonicFunctions<Real> harmonic_functions(int l_max) {
+  if constexpr (L > 1)
+    if (l_max < L) return harmonic_functions<Real, L - 1>(l_max);
+  return {write_harmonics<Real, L>, differentiate_harmonics<Real, L>};
+}
 
 }  // namespace
 

@@ -22,8 +22,8 @@ struct CutoffRadii {
     double reach, angular;
   };
 
-  std::vector<double> radial, angular;  // [T] Å
-  std::vector<Squares> squares;         // [T]
+  std::vector<double> inverse_radial, inverse_angular;  // [T] 1/Å
+  std::vector<Squares> squares;                         // [T]
 };
 
 inline CutoffRadii cutoff_radii(const double *cutoff, std::int64_t n_types, std::int64_t central) {
@@ -31,8 +31,8 @@ inline CutoffRadii cutoff_radii(const double *cutoff, std::int64_t n_types, std:
   for (std::int64_t t = 0; t < n_types; ++t) {
     const double radial = 0.5 * (cutoff[2 * central] + cutoff[2 * t]);
     const double angular = 0.5 * (cutoff[2 * central + 1] + cutoff[2 * t + 1]);
-    radii.radial.push_back(radial);
-    radii.angular.push_back(angular);
+    radii.inverse_radial.push_back(1 / radial);
+    radii.inverse_angular.push_back(1 / angular);
     radii.squares.push_back({std::max(radial, angular) * std::max(radial, angular), angular * angular});
   }
   return radii;
@@ -68,7 +68,8 @@ struct Neighborhood {
   Buffer<Wide> x, y, z;              // [T, capacity] Å
   Buffer<std::int32_t> place;        // likewise, counted from the atom's first pair
   std::int64_t n_angular = 0;
-  Buffer<std::int32_t> angular;  // places in the arrays above of those within the angular cutoff
+  Buffer<std::int32_t> angular;         // places in the arrays above of those within the angular cutoff
+  const std::int64_t *types = nullptr;  // of all pairs of the atom, in the order of the input
 
   // A distance that is not a number counts as near: it must not vanish.
   void gather(const Pairs &pairs, std::int64_t atom, std::int64_t n_types, const CutoffRadii &radii) {
@@ -77,26 +78,24 @@ struct Neighborhood {
     for (Buffer<Wide> *buffer : {&x, &y, &z}) provide(*buffer, n_types * capacity);
     provide(place, n_types * capacity);
     provide(angular, n + 1);
+    types = pairs.pair_types + pairs.start[atom];
     if (n_types <= PackedCounts::kTypes && n <= PackedCounts::kLargest)
-      sort<PackedCounts>(pairs, pairs.start[atom], n, n_types, radii);
+      sort<PackedCounts>(pairs.vectors + 3 * pairs.start[atom], n, n_types, radii);
     else
-      sort<ManyCounts>(pairs, pairs.start[atom], n, n_types, radii);
+      sort<ManyCounts>(pairs.vectors + 3 * pairs.start[atom], n, n_types, radii);
   }
-
-  std::int64_t type_of(std::int64_t at) const { return at / capacity; }
 
  private:
   template <typename Counts>
-  void sort(const Pairs &pairs, std::int64_t first, std::int64_t n, std::int64_t n_types, const CutoffRadii &radii) {
+  void sort(const double *__restrict vector, std::int64_t n, std::int64_t n_types, const CutoffRadii &radii) {
     Counts found(n_types);
     std::int64_t n_near = 0;
-    const double *__restrict vector = pairs.vectors + 3 * first;
     const CutoffRadii::Squares *squares = radii.squares.data();
-    const std::int64_t *__restrict types = pairs.pair_types + first;
+    const std::int64_t *__restrict type_of = types;
     Wide *__restrict to_x = x.data(), *__restrict to_y = y.data(), *__restrict to_z = z.data();
     std::int32_t *__restrict to_place = place.data(), *__restrict near = angular.data();
     for (std::int64_t e = 0; e < n; ++e, vector += 3) {
-      const std::int64_t type = types[e], at = type * capacity + found.of(type);
+      const std::int64_t type = type_of[e], at = type * capacity + found.of(type);
       const double squared = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
       to_x[at] = static_cast<Wide>(vector[0]);
       to_y[at] = static_cast<Wide>(vector[1]);

@@ -58,9 +58,9 @@ class RadialPart {
     std::fill(q, q + stride, Wide(0));
     for (std::int64_t type = 0; type < static_cast<std::int64_t>(neighbors.counts.size()); ++type) {
       if (neighbors.counts[type] == 0) continue;
-      const Run run = append(type, neighbors, radii.radial[type], work);
+      const Run run = append(type, neighbors, radii.inverse_radial[type], work);
       sum_basis(run, work);
-      const Wide *c = expansion_.of_types(central, type);
+      const Wide *c = expansion_.by_basis(central, type);
       for (std::int64_t k = 0; k < expansion_.n_basis(); ++k, c += stride) {
         Wide total = 0;
 #pragma omp simd reduction(+ : total)
@@ -84,7 +84,7 @@ class RadialPart {
                      double *gradients) const {
     for (std::int64_t r = work.run_start[slot]; r < work.run_start[slot + 1]; ++r) {
       const Run &run = work.runs[r];
-      combine(expansion_.of_types(central, run.type), by_q, work);
+      combine(expansion_.by_function(central, run.type), by_q, work);
       differentiate(run, work);
       for (std::int64_t p = run.first; p < run.first + run.count; ++p) {
         double *to = gradients + 3 * work.place[p];
@@ -99,7 +99,7 @@ class RadialPart {
   using Vector = typename VectorOf<Real>::type;
   static constexpr std::int64_t kAtOnce = 4;  // vectors of pairs, to hide the latency of the recursions
 
-  Run append(std::int64_t type, const Neighborhood<Wide> &neighbors, double radius, Workspace &work) const {
+  Run append(std::int64_t type, const Neighborhood<Wide> &neighbors, double inverse, Workspace &work) const {
     const std::int64_t begin = work.runs.empty() ? 0 : work.runs.back().first + padded<Real>(work.runs.back().count);
     const Run run{type, begin, neighbors.counts[type]};
     const std::int64_t n = padded<Real>(run.count), from = type * neighbors.capacity;
@@ -112,16 +112,17 @@ class RadialPart {
     Real *__restrict x = work.x.data() + begin, *__restrict y = work.y.data() + begin,
                      *__restrict z = work.z.data() + begin, *__restrict w = work.w.data() + begin,
                      *__restrict slope = work.slope.data() + begin;
-    const Wide inverse_radius = 1.0 / radius;
+    const Wide inverse_radius = inverse;
 #pragma omp simd
     for (std::int64_t p = 0; p < n; ++p) {
-      const Wide distance = std::sqrt(from_x[p] * from_x[p] + from_y[p] * from_y[p] + from_z[p] * from_z[p]);
-      const Wide inside = Wide(1) - distance * inverse_radius, v = inside < Wide(0) ? Wide(0) : inside;
+      const Wide squared = from_x[p] * from_x[p] + from_y[p] * from_y[p] + from_z[p] * from_z[p];
+      const Wide over = inverse_root(squared), inside = Wide(1) - squared * over * inverse_radius,
+                 v = inside < Wide(0) ? Wide(0) : inside;
       x[p] = static_cast<Real>(from_x[p]);
       y[p] = static_cast<Real>(from_y[p]);
       z[p] = static_cast<Real>(from_z[p]);
       w[p] = static_cast<Real>(v * v);
-      slope[p] = static_cast<Real>(Wide(-2) * v * inverse_radius / distance);
+      slope[p] = static_cast<Real>(Wide(-2) * v * inverse_radius * over);
     }
     for (std::int64_t p = run.count; p < n; ++p) w[p] = slope[p] = 0;
     work.runs.push_back(run);
@@ -184,16 +185,16 @@ class RadialPart {
   }
 
   // h_k and k h_k
-  void combine(const Wide *c, const Real *by_q, Workspace &work) const {
-    const std::int64_t n_basis = expansion_.n_basis(), n_functions = expansion_.n_functions();
-    provide(work.terms, n_basis);
-    provide(work.slope_terms, n_basis);
-    for (std::int64_t k = 0; k < n_basis; ++k, c += expansion_.stride()) {
-      Real sum = 0;
-      for (std::int64_t n = 0; n < n_functions; ++n) sum += by_q[n] * static_cast<Real>(c[n]);
-      work.terms[k] = sum;
-      work.slope_terms[k] = static_cast<Real>(k) * sum;
+  void combine(const Real *c, const Real *by_q, Workspace &work) const {
+    const std::int64_t stride = expansion_.basis_stride();
+    provide(work.terms, stride);
+    provide(work.slope_terms, stride);
+    for (std::int64_t k = 0; k < stride; k += kFew) {
+      FewVector<Real> sum = {};
+      for (std::int64_t n = 0; n < expansion_.n_functions(); ++n) sum += by_q[n] * load<Real, kFew>(c + n * stride + k);
+      store<Real, kFew>(work.terms.data() + k, sum);
     }
+    for (std::int64_t k = 0; k < stride; ++k) work.slope_terms[k] = static_cast<Real>(k) * work.terms[k];
   }
 
   void differentiate(const Run &run, Workspace &work) const {
@@ -237,7 +238,7 @@ class RadialPart {
     }
   }
 
-  Expansion<Wide> expansion_;
+  Expansion<Real, Wide> expansion_;
 };
 
 }  // namespace
