@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -58,6 +59,25 @@ std::string in_words(std::string message) {
 
 std::string refusal(const std::string &content) {
   return message_of([&] { parse_nep(content); });
+}
+
+constexpr const char *kFiles[] = {"nep3.txt", "nep4.txt", "nep5_zbl.txt", "nep4_zbl_flexible.txt"};
+
+// Of two atoms of the first and the last element.
+std::vector<double> gradients(const std::string &content) {
+  const ModelInput input = nep_input(parse_nep(content));
+  REQUIRE(input.stored());
+  const pwmlff::Extent extent = pwmlff::extent(*input.stored());
+  input.metadata.check_number_of_elements(extent.n_types);
+  input.metadata.check_reach(extent.reach);
+  const auto evaluator = pwmlff::make_evaluator(*input.stored());
+  const double vectors[] = {1.3, 0.5, 0, -1.3, -0.5, 0};
+  const std::int64_t start[] = {0, 1, 2}, types[] = {0, evaluator->n_types() - 1};
+  const std::int64_t pair_types[] = {types[1], types[0]};
+  double energies[2];
+  std::vector<double> result(6);
+  evaluator->evaluate({vectors, start, pair_types, types}, energies, result.data(), nullptr, 0, 2);
+  return result;
 }
 
 std::vector<double> numbers_of(const std::string &name, std::size_t n_header_lines) {
@@ -155,20 +175,35 @@ TEST_CASE("other ends of lines and digits") {
 }
 
 TEST_CASE("a nep.txt makes a model that the kernels take") {
-  for (const char *name : {"nep3.txt", "nep4.txt", "nep5_zbl.txt", "nep4_zbl_flexible.txt"}) {
-    const ModelInput input = nep_input(parse_nep(content_of(name)));
-    REQUIRE(input.stored());
-    const pwmlff::Extent extent = pwmlff::extent(*input.stored());
-    input.metadata.check_number_of_elements(extent.n_types);
-    input.metadata.check_reach(extent.reach);
-    const auto evaluator = pwmlff::make_evaluator(*input.stored());
-    const double vectors[] = {1.3, 0.5, 0, -1.3, -0.5, 0};
-    const std::int64_t start[] = {0, 1, 2}, types[] = {0, evaluator->n_types() - 1};
-    const std::int64_t pair_types[] = {types[1], types[0]};
-    double energies[2], gradients[6];
-    evaluator->evaluate({vectors, start, pair_types, types}, energies, gradients, nullptr, 0, 2);
-    for (const double number : gradients) CHECK(std::isfinite(number));
+  for (const char *name : kFiles)
+    for (const double number : gradients(content_of(name))) CHECK(std::isfinite(number));
+}
+
+TEST_CASE("nep.txt with random damage are refused, or evaluated") {
+  std::mt19937 generator(7);
+  const auto pick = [&](const auto &choices) { return choices[generator() % std::size(choices)]; };
+  const char *const words[] = {"0",   "1",   "2",  "5",  "60",    "0.7",  "-1",    "1e30", "nan", "x",
+                               "2.5", "3.5", "19", "20", "16384", "nep5", "l_max", "1e-9", "4",   "9999999999"};
+  int n_taken = 0;
+  for (int trial = 0; trial < 3000; ++trial) {
+    std::string text = content_of(pick(kFiles));
+    for (unsigned n = generator() % 3 + 1; n > 0 && !text.empty(); --n) {
+      const std::size_t reach = generator() % 2 ? std::min<std::size_t>(text.size(), 80) : text.size();
+      const std::size_t start = generator() % reach, end = text.find_first_of(" \n", start);
+      const std::size_t length = std::min(end, text.size()) - start;
+      switch (generator() % 4) {
+        case 0: text.replace(start, length, pick(words)); break;
+        case 1: text.replace(start, 1, 1, static_cast<char>(generator())); break;
+        case 2: text.erase(start, generator() % 40); break;
+        default: text.insert(start, std::string(pick(words)) + "\n"); break;
+      }
+    }
+    const std::string refused = message_of([&] { gradients(text); });
+    n_taken += refused.empty();
+    const bool names_a_line = refused.substr(0, 5) == "line ";
+    CHECK_MESSAGE((refused.empty() || names_a_line), refused);
   }
+  CHECK(n_taken > 30);
 }
 
 TEST_CASE("elements") {

@@ -12,6 +12,7 @@ import pytest
 import torch
 from ase import Atoms
 
+from pwmlff.export import export_model
 from pwmlff.models import ZBLConfig, build_potential
 from pwmlff.models.files.nep_txt import write_nep_txt
 from pwmlff.models.nep import NEP, NEPConfig
@@ -68,6 +69,18 @@ def test_ranks_and_backends(
     result = run_lammps(crystal, f"pwmlff {path} backend {backend}", ranks=ranks, newton=newton)
     np.testing.assert_allclose(result.forces, expected.forces, rtol=1e-10, atol=1e-11)
     np.testing.assert_allclose(result.virial, expected.virial, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed"])
+def test_exported_for_lammps(
+    dtype: str, crystal: Atoms, nep_txt: Callable[..., Path], run_lammps: Callable, tmp_path: Path
+) -> None:
+    path = nep_txt("nep4 typewise")
+    expected = run_lammps(crystal, f"pwmlff {path}")
+    result = run_lammps(crystal, f"pwmlff {export_model(path, tmp_path / 'nep.pt', dtype)}")
+    assert f"{dtype}, native kernels" in result.output
+    tolerance = 1e-11 if dtype == "float64" else 1e-4 * np.abs(expected.forces).max()
+    np.testing.assert_allclose(result.forces, expected.forces, rtol=1e-10, atol=tolerance)
 
 
 def test_deviation_of_several_files(
