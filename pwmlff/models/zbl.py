@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import torch
@@ -84,6 +85,14 @@ class ZBLConfig(BaseModel):
                 except ConfigError as error:
                     problems.append(f"typewise_factor: {error}")
         return problems
+
+    def of_types(self, types: Sequence[int], n_types: int) -> ZBLConfig:
+        """Return the settings for some of so many types, or for these in another order."""
+        if self.flexible is None:
+            return self
+        rows = dict(zip(combinations_with_replacement(range(n_types), 2), self.flexible, strict=True))
+        chosen = tuple(rows[min(pair), max(pair)] for pair in combinations_with_replacement(types, 2))
+        return self.model_copy(update={"flexible": chosen})
 
     def pair_rows(self, elements: Sequence[str]) -> Tensor:
         """Return range and screening of all pairs of elements, as in `flexible`, [T, T, 10] float64.

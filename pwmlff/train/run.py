@@ -134,7 +134,7 @@ def _start_model(path: Path) -> ModelFile:
 
 
 def _completed(config: RunConfig, start: Potential) -> RunConfig:
-    """Return the run file with what it does not say of the model as it is in the start model."""
+    """Return the run file with what it does not say of model and repulsion as it is in the start model."""
     elements = config.atom_type or tuple(start.elements)
     update: dict[str, Any] = {"atom_type": elements}
     types, settings = start.places_of(elements), start.network.config
@@ -142,6 +142,9 @@ def _completed(config: RunConfig, start: Potential) -> RunConfig:
         hooks = MODELS[config.model_key].RunFile
         update["model"] = hooks.continued(config.model, settings, types)
         raise_all([f"model.{line}" for line in hooks.element_problems(update["model"], elements)], "the run file")
+    if "zbl" not in config.model_fields_set:
+        for repulsion in start.repulsion:
+            update["zbl"] = repulsion.config.of_types(types, len(start.elements))
     return config.model_copy(update=update)
 
 

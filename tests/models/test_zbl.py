@@ -126,3 +126,12 @@ def test_settings_for_other_elements() -> None:
 def test_covalent_radii() -> None:
     assert len(COVALENT_RADII) == 94
     assert (covalent_radius("H"), covalent_radius(29), covalent_radius("Pu")) == (0.426667, 1.34667, 2.06667)
+
+
+def test_some_types_of_many() -> None:
+    rows = [[0.1 * row, 1.0 + row, *[0.01] * 8] for row in range(6)]
+    zbl = ZBLConfig.model_validate({"flexible": rows})
+    chosen = zbl.of_types([2, 0], 3).pair_rows(["Cu", "H"])
+    whole = zbl.pair_rows(["H", "O", "Cu"])
+    assert torch.equal(chosen, whole[[2, 0]][:, [2, 0]])
+    assert ZBLConfig(inner=0.5, outer=1.0).of_types([1], 3) == ZBLConfig(inner=0.5, outer=1.0)

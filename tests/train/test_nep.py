@@ -62,7 +62,8 @@ def test_nep_in(tmp_path: Path, frames_file: Path) -> None:
 def test_on_from_a_trained_model(make_run: RunFactory) -> None:
     """What the run file does not say of the model is as in the start model."""
     short = {"optimizer": "LKF", "epochs": 1, "learning_rate": None}
-    first = make_run("first", model_type="nep", model={**MODEL, "version": 4}, optimizer=short)
+    zbl = {"inner": 0.5, "outer": 1.0, "typewise_factor": None, "flexible": None}
+    first = make_run("first", model_type="nep", model={**MODEL, "version": 4}, zbl=zbl, optimizer=short)
     train(first)
     start = str(first.model_store_dir / first.model_name)
     fixed = {"fitting_net": {"fix_cij": True}}
@@ -73,9 +74,13 @@ def test_on_from_a_trained_model(make_run: RunFactory) -> None:
         **old.config["model"],
         "fitting_net": {**old.config["model"]["fitting_net"], "fix_cij": True},
     }
+    assert new.config["zbl"] == zbl
+    without = make_run("without", model_type="nep", model_load_file=start, zbl=None, optimizer=short)
+    train(without)
+    assert load_checkpoint(without.model_store_dir / without.model_name).config["zbl"] is None
     for name, value in old.potential.network.state_dict().items():
         is_same = bool((value == new.potential.network.state_dict()[name]).all())
-        assert is_same == any(part in name for part in ("coefficients", "scaler"))
+        assert is_same == any(part in name for part in ("coefficients", "scaler", "neighbors")), name
     larger = {"descriptor": {"n_max": [3, 3]}}
     with pytest.raises(ModelFileError, match=r"the start model has radial of the shape \[1, 1, 3, 5\], expected \["):
         train(make_run("third", model_type="nep", model_load_file=start, model=larger, optimizer=short))

@@ -87,22 +87,22 @@ class _Parser:
         blocks |= {"angular c_nk": n_angular * k_angular * n_types**2, "q_scaler": width}
         if is_flexible:
             blocks["the repulsion"] = _ROW * n_types * (n_types + 1) // 2
+        first = self._number + 1
         numbers = self._numbers(blocks)
-
         nets = np.array([next(numbers) for _ in range(n_nets)])
         common_bias = float(next(numbers)[0])
         radial, angular = (
             next(numbers).reshape(n, k, n_types, n_types).transpose(2, 3, 0, 1)
             for n, k in ((n_radial, k_radial), (n_angular, k_angular))
         )
-        scaler = next(numbers)
+        scaler, rows = next(numbers), next(numbers, np.empty(0)).reshape(-1, _ROW)
+        self._expect_end()
+        first += nets.size + 1 + radial.size + angular.size
         if (scaler < 0).any():
             place = int(np.argmax(scaler < 0))
-            line = self._number - width + 1 + place
-            raise NepTextError(line, f"expected a q_scaler from 0 on, got {scaler[place]:g}")
+            raise NepTextError(first + place, f"expected a q_scaler from 0 on, got {scaler[place]:g}")
         if is_flexible:
-            zbl = self._flexible(next(numbers).reshape(-1, _ROW))
-        self._expect_end()
+            zbl = _flexible(rows, first + width)
         if zbl is not None:
             self._check_reach(zbl, cutoffs, zbl_line)
         return NepFile(
@@ -229,25 +229,14 @@ class _Parser:
             raise self._error(expected)
         return first
 
-    def _flexible(self, rows: NDArray[np.float64]) -> ZBLConfig:
-        """Return the repulsion of the rows that were read last."""
-        for index, (inner, outer) in enumerate(rows[:, :2].tolist()):
-            if not (0 <= inner < outer or inner == outer == 0):
-                line = self._number - rows.size + 1 + index * _ROW
-                reason = f"expected a repulsion from an inner to a larger outer radius, got {inner:g} and {outer:g}"
-                raise NepTextError(line, reason)
-        return ZBLConfig(flexible=tuple(tuple(row) for row in rows.tolist()))
-
     def _check_reach(self, zbl: ZBLConfig, cutoffs: NDArray[np.float64], line: int) -> None:
         """GPUMD takes the neighbours within the angular cutoff, where a farther repulsion would end in a step."""
         reaches = zbl.pair_rows(self._elements)[:, :, 1].numpy()
         angular = (cutoffs[:, None, 1] + cutoffs[:, 1]) / 2
         for i, j in np.argwhere(reaches > angular * (1 + 1e-9))[:1]:
-            pair, reach, limit = f"{self._elements[i]} and {self._elements[j]}", reaches[i, j], angular[i, j]
-            raise NepTextError(
-                line,
-                f"the repulsion of {pair} reaches to {reach:g} Å, expected at most their angular cutoff, {limit:g} Å",
-            )
+            pair, limit = f"{self._elements[i]} and {self._elements[j]}", f"their angular cutoff {angular[i, j]:g} Å"
+            reason = f"the repulsion of {pair} reaches to {reaches[i, j]:g} Å, expected at most {limit}"
+            raise NepTextError(line, reason)
 
     def _covalent_radii(self) -> NDArray[np.float64]:
         for element in self._elements:
@@ -309,6 +298,15 @@ class _Parser:
         """Say that the line that was read last is something else."""
         text = _text(self._line.strip())
         return NepTextError(self._number, f"expected {expected}, got " + (f"`{text}`" if text else "an empty line"))
+
+
+def _flexible(rows: NDArray[np.float64], first: int) -> ZBLConfig:
+    """Return the repulsion of the rows of pairs of elements, the first of which begins in this line."""
+    for index, (inner, outer) in enumerate(rows[:, :2].tolist()):
+        if not (0 <= inner < outer or inner == outer == 0):
+            reason = f"expected a repulsion from an inner to a larger outer radius, got {inner:g} and {outer:g}"
+            raise NepTextError(first + index * _ROW, reason)
+    return ZBLConfig(flexible=tuple(tuple(row) for row in rows.tolist()))
 
 
 def _is_foreign(kind: str, mark: str) -> bool:

@@ -59,9 +59,11 @@ def load_nep_txt(path: Path) -> ModelFile:
     network = potential.network
     assert isinstance(network, NEP)
     n_types = len(file.elements)
+    has_own = file.version == 5  # biases; then the common one stays apart, to be written as it is
     rows = np.empty((n_types, file.nets.shape[1] + 1))
     rows[:, :-1] = file.nets
-    rows[:, -1] = file.common_bias + (file.biases if file.version == 5 else 0.0)
+    rows[:, -1] = file.biases if has_own else file.common_bias
+    potential.energy_shift.fill_(0.0 - file.common_bias if has_own else 0.0)
     values = {"radial": file.radial, "angular": file.angular, "net": rows, "scaler": file.scaler}
     network.take_arrays({**network.arrays(), **{name: torch.from_numpy(value) for name, value in values.items()}})
     network.neighbors.copy_(torch.tensor(file.neighbors or (0, 0)))
@@ -103,24 +105,27 @@ def _nep_file(potential: Potential, network: NEP) -> NepFile:
     """Return the numbers of a file, of the network's own version unless elements have energies of their own."""
     config = network.config
     arrays = {name: array.detach().cpu().numpy() for name, array in network.arrays().items()}
-    rows = arrays["net"].astype(np.float64)
-    biases = rows[:, -1] - potential.energy_shift.cpu().numpy()
-    version = config.version if (biases == biases[0]).all() else 5
-    descriptor = config.descriptor
+    rows, shift = arrays["net"].astype(np.float64), potential.energy_shift.cpu().numpy()
+    has_one_shift = bool((shift == shift[0]).all())
+    version = config.version if has_one_shift else 5
+    biases = rows[:, -1] if has_one_shift else rows[:, -1] - shift
+    common_bias = 0.0 - float(shift[0]) if has_one_shift else 0.0
+    if version < 5:
+        biases, common_bias = biases[:0], biases[0] + common_bias
     return NepFile(
         version=version,
         elements=tuple(potential.elements),
         zbl=potential.repulsion[0].config if len(potential.repulsion) else None,
         cutoffs=arrays["cutoff"],
         neighbors=_neighbors(network),
-        n_max=descriptor.n_max,
-        basis_size=descriptor.basis_size,
-        l_max=descriptor.l_max[0],
-        extras=tuple(descriptor.extras),
+        n_max=config.descriptor.n_max,
+        basis_size=config.descriptor.basis_size,
+        l_max=config.descriptor.l_max[0],
+        extras=tuple(config.descriptor.extras),
         neurons=config.fitting_net.neurons,
         nets=rows[: 1 if version == 3 else None, :-1],
-        biases=biases if version == 5 else np.zeros(0),
-        common_bias=0.0 if version == 5 else float(biases[0]),
+        biases=biases,
+        common_bias=common_bias,
         radial=arrays["radial"].astype(np.float64),
         angular=arrays["angular"].astype(np.float64),
         scaler=arrays["scaler"].astype(np.float64),
