@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
 from pwmlff.models.base import Network
+from pwmlff.models.evaluation import trained_weights
 from pwmlff.models.native import KernelNetwork
 from pwmlff.models.nep.config import NEPConfig
 from pwmlff.models.nep.run_file import NEPRunFile
@@ -98,6 +99,7 @@ class NEP(KernelNetwork):
     Config = NEPConfig
     RunFile = NEPRunFile
     is_flat_at_cutoff = False  # the cutoff function is a cosine
+    is_trained_by_kernels = True
     central: Any
     cutoffs: Tensor
     scaler: Tensor
@@ -208,6 +210,20 @@ class NEP(KernelNetwork):
         """See `Network.stored`."""
         with torch.no_grad():
             return stored(self.arrays(), geometry)
+
+    def by_parameters(self, by_weights: Tensor) -> Tensor:
+        """See `KernelNetwork.by_parameters`; the kernels order them as the arrays radial, angular and net."""
+        arrays = self.arrays()
+        sizes = [arrays[name].numel() for name in ("radial", "angular", "net")]
+        parts = (part.unflatten(-1, (len(self.central), -1)).unbind(-2) for part in by_weights.split(sizes, -1))
+        gradients: dict[Tensor, Tensor] = {}
+        for central, net, b1, radial, angular, row in zip(self.central, self.nets, self.b1, *parts, strict=True):
+            weights = (net.w0, net.b0, net.w1, b1)
+            of_net = zip(weights, row.split([weight.numel() for weight in weights], -1), strict=True)
+            own = ((central.coefficients.radial, radial), (central.coefficients.angular, angular), *of_net)
+            for weight, gradient in own:  # several types may share one
+                gradients[weight] = gradients[weight] + gradient if weight in gradients else gradient
+        return torch.cat([gradients[weight] for weight in trained_weights(self)], -1)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""

@@ -30,6 +30,21 @@ struct ExtraInvariant {
     return sum;
   }
 
+  // Its change where s changes by s1.
+  template <typename Real>
+  static FewVector<Real> change(const Real *s, const Real *s1) {
+    FewVector<Real> sum = {};
+#pragma GCC unroll 32
+    for (int i = 0; i < kProducts; ++i)
+#pragma GCC unroll 4
+      for (int own = 0; own < kFactors; ++own) {
+        if (products[i].places[own] < 0) continue;
+        const FewVector<Real> factor = Real(products[i].factor) * load<Real, kFew>(s1 + products[i].places[own] * kFew);
+        sum += factor * without(products[i], own, s);
+      }
+    return sum;
+  }
+
   // Adds to dE/ds what it gets through this invariant.
   template <typename Real>
   static void differentiate(const Real *s, const FewVector<Real> &by_q, Real *by_s) {
@@ -45,17 +60,35 @@ struct ExtraInvariant {
     }
   }
 
+  // Adds the change of what `differentiate` adds.
+  template <typename Real>
+  static void differentiate_change(const Real *s, const Real *s1, const FewVector<Real> &by_q, Real *by_s) {
+    for (int i = 0; i < kProducts; ++i) {
+      const FewVector<Real> factor = Real(products[i].factor) * by_q;
+      for (int own = 0; own < kFactors; ++own) {
+        if (products[i].places[own] < 0) continue;
+        FewVector<Real> sum = {};
+        for (int other = 0; other < kFactors; ++other) {
+          if (other == own || products[i].places[other] < 0) continue;
+          sum += load<Real, kFew>(s1 + products[i].places[other] * kFew) * without(products[i], own, s, other);
+        }
+        Real *to = by_s + products[i].places[own] * kFew;
+        store<Real, kFew>(to, load<Real, kFew>(to) + factor * sum);
+      }
+    }
+  }
+
  private:
   static constexpr int kFactors = 4;
 
-  // The product of the s but one of them.
+  // The product of the s but one or two of them; 1 is never left.
   template <typename Real>
-  static FewVector<Real> without(const nep::Product &product, int own, const Real *s) {
+  static FewVector<Real> without(const nep::Product &product, int own, const Real *s, int other = -1) {
     FewVector<Real> result = {};
     bool is_first = true;
 #pragma GCC unroll 4
     for (int k = 0; k < kFactors; ++k) {
-      if (k == own || product.places[k] < 0) continue;
+      if (k == own || k == other || product.places[k] < 0) continue;
       const FewVector<Real> factor = load<Real, kFew>(s + product.places[k] * kFew);
       result = is_first ? factor : result * factor;
       is_first = false;
@@ -97,6 +130,25 @@ class AngularInvariants {
     });
   }
 
+  // The changes of q_n where s changes by s1, likewise.
+  template <typename Real>
+  void describe_change(const Real *s, const Real *s1, Real *q) const {
+    for (int l = 1; l <= l_max_; ++l, q += n_functions_)
+      for (std::int64_t block = 0; block < n_blocks_; ++block) {
+        const std::int64_t at = block * block_ + nep::place_of(l) * kFew;
+        FewVector<Real> sum = {};
+        for (int i = 0; i <= 2 * l; ++i)
+          sum +=
+              Real(2) * norm<Real>(l, i) * load<Real, kFew>(s + at + i * kFew) * load<Real, kFew>(s1 + at + i * kFew);
+        store<Real, kFew>(q + block * kFew, sum);
+      }
+    for_each_extra([&](auto extra) {
+      for (std::int64_t block = 0; block < n_blocks_; ++block)
+        store<Real, kFew>(q + block * kFew, extra.change(s + block * block_, s1 + block * block_));
+      q += n_functions_;
+    });
+  }
+
   // dE/ds from dE/dq; numbers behind the last function mean nothing.
   template <typename Real>
   void differentiate(const Real *s, const Real *by_q, Real *by_s) const {
@@ -110,6 +162,26 @@ class AngularInvariants {
     for_each_extra([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
         extra.differentiate(s + block * block_, load<Real, kFew>(by_q + block * kFew), by_s + block * block_);
+      by_q += n_functions_;
+    });
+  }
+
+  // Adds the change of dE/ds, at constant dE/dq, where s changes by s1.
+  template <typename Real>
+  void differentiate_change(const Real *s, const Real *s1, const Real *by_q, Real *by_s) const {
+    for (int l = 1; l <= l_max_; ++l, by_q += n_functions_)
+      for (std::int64_t block = 0; block < n_blocks_; ++block) {
+        const std::int64_t at = block * block_ + nep::place_of(l) * kFew;
+        const FewVector<Real> twice = Real(2) * load<Real, kFew>(by_q + block * kFew);
+        for (int i = 0; i <= 2 * l; ++i) {
+          Real *to = by_s + at + i * kFew;
+          store<Real, kFew>(to, load<Real, kFew>(to) + norm<Real>(l, i) * twice * load<Real, kFew>(s1 + at + i * kFew));
+        }
+      }
+    for_each_extra([&](auto extra) {
+      for (std::int64_t block = 0; block < n_blocks_; ++block)
+        extra.differentiate_change(s + block * block_, s1 + block * block_, load<Real, kFew>(by_q + block * kFew),
+                                   by_s + block * block_);
       by_q += n_functions_;
     });
   }

@@ -8,14 +8,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
 #include "buffer.hpp"
 #include "gemm.hpp"
 #include "nep/angular_invariants.hpp"
-#include "nep/basis_functions.hpp"
+#include "nep/angular_pairs.hpp"
 #include "nep/expansion.hpp"
 #include "nep/harmonics.hpp"
 #include "nep/neighborhood.hpp"
@@ -35,12 +34,9 @@ struct AngularWorkspace {
   Buffer<Real> sums;                     // s of atoms
 
   // of one atom
-  Buffer<std::int32_t> type;
-  Buffer<Wide> unit[3], inverse_distance, w, slope;  // (1 - r / r_c)^2 and its derivative by r
-  Buffer<Wide> basis, basis_slope;                   // f_c T_k and its derivative by r, [n_basis, pairs]
-  Buffer<Wide> rows, slope_rows;                     // g and g' [pairs, stride]
-  Buffer<Wide> harmonics, wide_sums;                 // b [lm, pairs], s as it is summed
-  Buffer<Real> by_sums, by_harmonics;                // dE/ds, and that times g and g' [lm, 2, kFew]
+  AngularPairs<Wide> pairs;
+  Buffer<Wide> wide_sums;              // s as it is summed
+  Buffer<Real> by_sums, by_harmonics;  // dE/ds, and that times g and g' [lm, 2, kFew]
 
   void clear() {
     pair_start.assign(1, 0);
@@ -55,10 +51,13 @@ class AngularPart {
 
   explicit AngularPart(const nep::Model<Real> &model)
       : expansion_(model.angular, model.n_types),
-        n_harmonics_(nep::harmonics_up_to(model.l_max)),
         invariants_(model),
         wide_harmonics_(harmonic_functions<Wide>(model.l_max)),
         harmonics_(harmonic_functions<Real>(model.l_max)) {}
+
+  const Expansion<Real, Wide> &expansion() const { return expansion_; }
+  const AngularInvariants &invariants() const { return invariants_; }
+  const HarmonicFunctions<Wide> &harmonics() const { return wide_harmonics_; }
 
   // Adds an atom to the chunk; q gets its descriptors, and the room behind them is written to.
   void sum(std::int64_t central, const Neighborhood<Wide> &neighbors, const CutoffRadii &radii, Workspace &work,
@@ -72,16 +71,15 @@ class AngularPart {
     if (count == 0) {
       std::fill(sums, sums + invariants_.sums_size(), Real(0));
     } else {
-      place(neighbors, radii, n, work);
-      fill_basis(n, work);
-      fill_functions(central, count, n, work);
-      fill_harmonics(n, work);
-      keep(begin, n, work);
+      AngularPairs<Wide> &pairs = work.pairs;
+      pairs.fill(central, neighbors, radii, expansion_, wide_harmonics_);
+      keep(begin, work);
       provide(work.wide_sums, invariants_.sums_size());
-      const std::int64_t stride = expansion_.stride();
+      const std::int64_t stride = expansion_.stride(), n_harmonics = harmonics_.count;
       for (std::int64_t block = 0; block * kFew < stride; ++block)
-        multiply<Wide, kFew>(n_harmonics_, kFew, count, work.harmonics.data(), n, 1, work.rows.data() + block * kFew,
-                             stride, work.wide_sums.data() + block * n_harmonics_ * kFew, kFew, false);
+        multiply<Wide, kFew>(n_harmonics, kFew, count, pairs.harmonics.data(), n, 1,
+                             pairs.functions.data() + block * kFew, stride,
+                             work.wide_sums.data() + block * n_harmonics * kFew, kFew, false);
       std::copy_n(work.wide_sums.data(), invariants_.sums_size(), sums);
     }
     invariants_.describe(sums, q);
@@ -92,14 +90,14 @@ class AngularPart {
     const std::int64_t begin = work.pair_start[atom], end = begin + work.pair_count[atom];
     if (begin == end) return;
     provide(work.by_sums, invariants_.sums_size());
-    provide(work.by_harmonics, n_harmonics_ * 2 * kFew);
+    provide(work.by_harmonics, harmonics_.count * 2 * kFew);
     invariants_.differentiate(work.sums.data() + atom * invariants_.sums_size(), by_q, work.by_sums.data());
     const std::int64_t n_functions = expansion_.n_functions();
     for (std::int64_t p = begin; p < end; p += kFew) {
       const Real *functions = work.functions.data() + p * 2 * n_functions;
       for (std::int64_t n = 0; n < n_functions; n += kFew)
-        multiply<Real, kFew>(n_harmonics_, 2 * kFew, std::min(kFew, n_functions - n),
-                             work.by_sums.data() + n * n_harmonics_, kFew, 1, functions + n * 2 * kFew, 2 * kFew,
+        multiply<Real, kFew>(harmonics_.count, 2 * kFew, std::min(kFew, n_functions - n),
+                             work.by_sums.data() + n * harmonics_.count, kFew, 1, functions + n * 2 * kFew, 2 * kFew,
                              work.by_harmonics.data(), 2 * kFew, n > 0);
       Real by_vector[3][kFew];
       harmonics_.differentiate({work.x.data() + p, work.y.data() + p, work.z.data() + p}, work.inverse.data() + p,
@@ -110,101 +108,23 @@ class AngularPart {
   }
 
  private:
-  // Geometry of the atom's pairs, padded with copies of the last.
-  void place(const Neighborhood<Wide> &neighbors, const CutoffRadii &radii, std::int64_t n, Workspace &work) const {
-    for (Buffer<Wide> *buffer :
-         {&work.unit[0], &work.unit[1], &work.unit[2], &work.inverse_distance, &work.w, &work.slope})
-      provide(*buffer, n);
-    provide(work.type, n);
-    const std::int64_t begin = work.pair_start[work.pair_start.size() - 2];
-    provide(work.place, begin + n);
-    Wide *__restrict x = work.unit[0].data(), *__restrict y = work.unit[1].data(), *__restrict z = work.unit[2].data();
-    Wide *__restrict inverse = work.inverse_distance.data(), *__restrict w = work.w.data(),
-                     *__restrict slope = work.slope.data();
-    for (std::int64_t p = 0; p < n; ++p) {
-      const std::int64_t pair = std::min(p, neighbors.n_angular - 1), from = neighbors.angular[pair];
-      x[p] = neighbors.x[from];
-      y[p] = neighbors.y[from];
-      z[p] = neighbors.z[from];
-      work.place[begin + p] = neighbors.place[from];
-      work.type[p] = static_cast<std::int32_t>(neighbors.types[neighbors.place[from]]);
-      slope[p] = static_cast<Wide>(radii.inverse_angular[work.type[p]]);
-    }
-#pragma omp simd
-    for (std::int64_t p = 0; p < n; ++p) {
-      const Wide squared = x[p] * x[p] + y[p] * y[p] + z[p] * z[p], over = inverse_root(squared);
-      const Wide inside = Wide(1) - squared * over * slope[p], v = inside < Wide(0) ? Wide(0) : inside;
-      x[p] *= over;
-      y[p] *= over;
-      z[p] *= over;
-      inverse[p] = over;
-      w[p] = v * v;
-      slope[p] *= Wide(-2) * v;
-    }
-  }
-
-  void fill_basis(std::int64_t n, Workspace &work) const {
-    const std::int64_t n_basis = expansion_.n_basis();
-    provide(work.basis, n_basis * n);
-    provide(work.basis_slope, n_basis * n);
-    for (std::int64_t p = 0; p < n; p += kFew) {
-      const Vector w = load<Wide, kFew>(work.w.data() + p), by_distance = load<Wide, kFew>(work.slope.data() + p);
-      const CosineCutoff<Wide, kFew> cutoff(w);
-      const Vector twice_x = Wide(4) * w - Wide(2);
-      const Vector slope = cutoff.slope * by_distance, twice_value = Wide(2) * cutoff.value * by_distance;
-      Vector t = Vector{} + Wide(1), t_last = Wide(0.5) * twice_x;  // T_k and T_(k - 1); T_(-1) = T_1
-      Vector u_last = Vector{}, u_older = Vector{} - Wide(1);       // U_(k - 1) and U_(k - 2)
-      for (std::int64_t k = 0; k < n_basis; ++k) {
-        store<Wide, kFew>(work.basis.data() + k * n + p, cutoff.value * t);
-        store<Wide, kFew>(work.basis_slope.data() + k * n + p,
-                          slope * t + twice_value * (static_cast<Wide>(k) * u_last));
-        const Vector t_next = twice_x * t - t_last, u = twice_x * u_last - u_older;
-        t_last = t;
-        t = t_next;
-        u_older = u_last;
-        u_last = u;
-      }
-    }
-  }
-
-  // g and g'
-  void fill_functions(std::int64_t central, std::int64_t count, std::int64_t n, Workspace &work) const {
-    const std::int64_t stride = expansion_.stride(), n_basis = expansion_.n_basis();
-    provide(work.rows, n * stride);
-    provide(work.slope_rows, n * stride);
-    for (std::int64_t p = 0; p < count; ++p) {
-      const Wide *c = expansion_.by_basis(central, work.type[p]);
-      for (std::int64_t block = 0; block < stride; block += kFew) {
-        Vector g = {}, slope = {};
-        for (std::int64_t k = 0; k < n_basis; ++k) {
-          const Vector factor = load<Wide, kFew>(c + k * stride + block);
-          g += work.basis[k * n + p] * factor;
-          slope += work.basis_slope[k * n + p] * factor;
-        }
-        store<Wide, kFew>(work.rows.data() + p * stride + block, g);
-        store<Wide, kFew>(work.slope_rows.data() + p * stride + block, slope);
-      }
-    }
-  }
-
-  void fill_harmonics(std::int64_t n, Workspace &work) const {
-    provide(work.harmonics, n_harmonics_ * n);
-    wide_harmonics_.write({work.unit[0].data(), work.unit[1].data(), work.unit[2].data()}, n, work.harmonics.data());
-  }
-
   // What the way back needs of the pairs.
-  void keep(std::int64_t begin, std::int64_t n, Workspace &work) const {
-    const std::int64_t n_functions = expansion_.n_functions(), stride = expansion_.stride();
+  void keep(std::int64_t begin, Workspace &work) const {
+    const AngularPairs<Wide> &pairs = work.pairs;
+    const std::int64_t n = pairs.size, n_functions = expansion_.n_functions(), stride = expansion_.stride();
+    provide(work.place, begin + n);
     for (Buffer<Real> *buffer : {&work.x, &work.y, &work.z, &work.inverse}) provide(*buffer, begin + n);
-    std::copy_n(work.unit[0].data(), n, work.x.data() + begin);
-    std::copy_n(work.unit[1].data(), n, work.y.data() + begin);
-    std::copy_n(work.unit[2].data(), n, work.z.data() + begin);
-    std::copy_n(work.inverse_distance.data(), n, work.inverse.data() + begin);
+    std::copy_n(pairs.place.data(), n, work.place.data() + begin);
+    std::copy_n(pairs.x.data(), n, work.x.data() + begin);
+    std::copy_n(pairs.y.data(), n, work.y.data() + begin);
+    std::copy_n(pairs.z.data(), n, work.z.data() + begin);
+    std::copy_n(pairs.inverse.data(), n, work.inverse.data() + begin);
     provide(work.functions, (begin + n) * 2 * n_functions);
     Real *to = work.functions.data() + begin * 2 * n_functions;
-    for (std::int64_t p0 = 0; p0 < n; p0 += kFew, to += 2 * kFew * n_functions)
+    for (std::int64_t p = 0; p < n; p += kFew, to += 2 * kFew * n_functions)
       for (std::int64_t lane = 0; lane < kFew; ++lane) {
-        const Wide *g = work.rows.data() + (p0 + lane) * stride, *slope = work.slope_rows.data() + (p0 + lane) * stride;
+        const Wide *g = pairs.functions.data() + (p + lane) * stride;
+        const Wide *slope = pairs.derivative.data() + (p + lane) * stride;
         for (std::int64_t k = 0; k < n_functions; ++k) {
           to[k * 2 * kFew + lane] = static_cast<Real>(g[k]);
           to[k * 2 * kFew + kFew + lane] = static_cast<Real>(slope[k]);
@@ -212,10 +132,7 @@ class AngularPart {
       }
   }
 
-  using Vector = FewVector<Wide>;
-
   Expansion<Real, Wide> expansion_;
-  std::int64_t n_harmonics_;
   AngularInvariants invariants_;
   HarmonicFunctions<Wide> wide_harmonics_;
   HarmonicFunctions<Real> harmonics_;

@@ -4,6 +4,7 @@
 #include "nep/model.hpp"
 #include "nep/neighborhood.hpp"
 #include "nep/radial_part.hpp"
+#include "nep/weight_gradients.hpp"
 #include "packed_net.hpp"
 #include "reverse_sweeps.hpp"
 
@@ -48,7 +49,8 @@ class Nep final : public Evaluator {
         n_descriptors_(model.n_descriptors),
         has_angles_(model.l_max > 0),
         radial_(model.radial, model.n_types),
-        angular_(model) {
+        angular_(model),
+        scaler_(model.scaler, model.scaler + model.n_descriptors) {
     for (std::int64_t t = 0; t < n_types_; ++t) {
       radii_.push_back(cutoff_radii(model.cutoff, n_types_, t));
       nets_.push_back(packed(model, t));
@@ -73,8 +75,34 @@ class Nep final : public Evaluator {
     return {};
   }
 
+  std::int64_t n_weights() const override {
+    if constexpr (kIsTrained) return trained().n_weights();
+    return 0;
+  }
+
+  // Distances and radial functions are cheap to find again: nothing is kept of the evaluation.
+  void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *, double *rows,
+                     std::int64_t first, std::int64_t last) const override {
+    if constexpr (kIsTrained) {
+      static thread_local WeightGradients<Real> gradients;
+      gradients.run(trained(), pairs, cotangents, rows, first, last);
+    }
+  }
+
  private:
   using Work = Workspace<Real, Wide>;
+  static constexpr bool kIsTrained = std::is_same_v<Wide, double>;  // the geometry of training
+
+  TrainedNep<Real> trained() const {
+    return {radii_,
+            nets_,
+            scaler_,
+            radial_.expansion(),
+            angular_.expansion(),
+            angular_.invariants(),
+            angular_.harmonics(),
+            has_angles_};
+  }
 
   void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
     const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
@@ -129,6 +157,7 @@ class Nep final : public Evaluator {
   std::vector<CutoffRadii> radii_;  // by central type, as the rest
   std::vector<PackedNet<Real>> nets_;
   std::vector<Real> biases_;  // b1
+  std::vector<Real> scaler_;  // [D]
 };
 
 template <typename Real>

@@ -52,6 +52,31 @@ class Harmonics {
     }
   }
 
+  // Their changes where x, y and z change by dx, dy and dz, likewise.
+  void write_changes(const Vector &dx, const Vector &dy, const Vector &dz, Real *b, std::int64_t stride) const {
+    Vector p[L + 1], above[L + 1];  // p_lm and p_l(m + 1)
+#pragma GCC unroll 9
+    for (int m = L; m >= 0; --m) {
+      fill_column(m, p);
+      const Vector re_change = m == 0 ? Vector{} : Real(m) * (re_[m - 1] * dx - im_[m - 1] * dy);
+      const Vector im_change = m == 0 ? Vector{} : Real(m) * (im_[m - 1] * dx + re_[m - 1] * dy);
+#pragma GCC unroll 8
+      for (int l = 1; l <= L; ++l) {
+        if (l < m) continue;
+        const Vector slope = l == m ? Vector{} : Real(nep::kSlope.of[l][m]) * above[l] * dz;
+        Real *to = b + place(l, m) * stride;
+        if (m == 0) {
+          store<Real, kFew>(to, slope);
+        } else {
+          store<Real, kFew>(to, p[l] * re_change + slope * re_[m]);
+          store<Real, kFew>(to + stride, p[l] * im_change + slope * im_[m]);
+        }
+      }
+#pragma GCC unroll 9
+      for (int l = 0; l <= L; ++l) above[l] = p[l];
+    }
+  }
+
   // The derivative of sum_lm h_lm b_lm by the vectors of the pairs, which are 1 / inverse long, where h_lm depends on
   // that length with the derivative h'_lm. The h [lm, 2, kFew] hold h_lm and h'_lm.
   void differentiate(const Real *h, const Vector &inverse, Vector *by_vector) const {
@@ -127,7 +152,7 @@ class Harmonics {
   Vector re_[L + 1], im_[L + 1];  // of (x + iy)^m
 };
 
-// Unit vectors of pairs that fill whole vectors.
+// Unit vectors of pairs that fill whole vectors, or their changes.
 template <typename Real>
 struct Directions {
   const Real *x, *y, *z;
@@ -144,6 +169,16 @@ void write_harmonics(const Directions<Real> &directions, std::int64_t n, Real *b
   for (std::int64_t p = 0; p < n; p += kFew) harmonics_at<Real, L>(directions, p).write(b + p, n);
 }
 
+// Their changes with those of the unit vectors, likewise
+template <typename Real, int L>
+void write_harmonic_changes(const Directions<Real> &directions, const Directions<Real> &changes, std::int64_t n,
+                            Real *b) {
+  for (std::int64_t p = 0; p < n; p += kFew)
+    harmonics_at<Real, L>(directions, p)
+        .write_changes(load<Real, kFew>(changes.x + p), load<Real, kFew>(changes.y + p),
+                       load<Real, kFew>(changes.z + p), b + p, n);
+}
+
 // Of kFew pairs, see Harmonics::differentiate; by_vector [3, kFew]
 template <typename Real, int L>
 void differentiate_harmonics(const Directions<Real> &directions, const Real *inverse, const Real *h, Real *by_vector) {
@@ -155,7 +190,9 @@ void differentiate_harmonics(const Directions<Real> &directions, const Real *inv
 // These functions for one l_max, chosen once for a model.
 template <typename Real>
 struct HarmonicFunctions {
+  std::int64_t count;  // of harmonics
   void (*write)(const Directions<Real> &directions, std::int64_t n, Real *b);
+  void (*write_changes)(const Directions<Real> &directions, const Directions<Real> &changes, std::int64_t n, Real *b);
   void (*differentiate)(const Directions<Real> &directions, const Real *inverse, const Real *h, Real *by_vector);
 };
 
@@ -163,7 +200,8 @@ template <typename Real, int L = nep::kLargestL>
 HarmonicFunctions<Real> harmonic_functions(int l_max) {
   if constexpr (L > 1)
     if (l_max < L) return harmonic_functions<Real, L - 1>(l_max);
-  return {write_harmonics<Real, L>, differentiate_harmonics<Real, L>};
+  return {nep::harmonics_up_to(L), write_harmonics<Real, L>, write_harmonic_changes<Real, L>,
+          differentiate_harmonics<Real, L>};
 }
 
 }  // namespace

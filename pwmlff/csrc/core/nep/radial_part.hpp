@@ -49,6 +49,7 @@ class RadialPart {
     }
   };
 
+  const Expansion<Real, Wide> &expansion() const { return expansion_; }
   std::int64_t n_functions() const { return expansion_.n_functions(); }
 
   // Adds an atom to the chunk; q [stride] gets its descriptors, q_n in the first n_functions.
