@@ -1,4 +1,4 @@
-"""`pwmlff export`: a trained model as one file for LAMMPS."""
+"""`pwmlff export`: a trained model as one file for LAMMPS, or for another program."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from typing import Annotated
 
 import typer
 
-from pwmlff.errors import printable
+from pwmlff.errors import ConfigError, printable
 
 
 def export(
     model: Annotated[
-        Path, typer.Argument(help="Checkpoint that training or `pwmlff compress` wrote.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            help="Checkpoint that training or `pwmlff compress` wrote, or nep.txt.", exists=True, dir_okay=False
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; without it, MODEL with the suffix .pt.", dir_okay=False),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write; without it, MODEL with the suffix .pt, or that of the format.",
+            dir_okay=False,
+        ),
     ] = None,
     dtype: Annotated[
         str | None,
@@ -25,11 +33,21 @@ def export(
             "after a float64 training and mixed after a float32 one."
         ),
     ] = None,
+    format: Annotated[
+        str,
+        typer.Option(help="pt, which LAMMPS and the ASE calculator run, or nep for the nep.txt of GPUMD (NEP models)."),
+    ] = "pt",
 ) -> None:
-    """Write a model as TorchScript, which LAMMPS and the ASE calculator run."""
-    from pwmlff.export import export_model
+    """Write a model as TorchScript, which LAMMPS and the ASE calculator run, or in the format of another program."""
+    from pwmlff.export import export_as, export_model
     from pwmlff.models.files.exported import read_metadata
 
+    if format.lower() != "pt":
+        if dtype is not None:
+            raise ConfigError(f"--dtype is for the format pt; {format} has numbers of one kind")
+        path, words = export_as(model, format, output)
+        typer.echo(printable(f"{path}: {words}, checked"))
+        return
     path = export_model(model, output, dtype)
     metadata = read_metadata(path)
     typer.echo(printable(f"{path}: {metadata.model_type}, {metadata.dtype}, cutoff {metadata.cutoff:g} Å, checked"))

@@ -30,7 +30,10 @@ class _Request:
 
 def test(
     model: Annotated[
-        Path, typer.Argument(help="Checkpoint, exported model, or a PWMLFF test.json.", metavar="MODEL|test.json")
+        Path,
+        typer.Argument(
+            help="Checkpoint, exported model, or a run file such as PWMLFF's test.json.", metavar="MODEL|test.json"
+        ),
     ],
     data: Annotated[list[Path] | None, typer.Argument(help="Labelled data files or folders.")] = None,
     format: Annotated[
@@ -88,10 +91,11 @@ def test(
 
 
 def _read_request(model: Path, data: list[Path], format: str | None, output: Path | None) -> _Request:
-    if model.suffix not in (".json", ".jsonc"):
-        return _Request(model, data, format, output or Path("test_result"))
-    from pwmlff.config import load_config
+    from pwmlff.config import is_run_file, load_config
     from pwmlff.errors import ConfigError
+
+    if not is_run_file(model):
+        return _Request(model, data, format, output or Path("test_result"))
 
     config = load_config(model)
     for notice in config.notices:

@@ -10,7 +10,10 @@ import typer
 
 def train(
     config: Annotated[
-        Path, typer.Argument(help="Run file, JSON with the keys of PWMLFF.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            help="Run file: JSON with the keys of PWMLFF, or a nep.in of GPUMD.", exists=True, dir_okay=False
+        ),
     ],
     epochs: Annotated[
         int | None, typer.Option(min=1, max=2**63 - 1, help="Instead of the file's optimizer.epochs.")

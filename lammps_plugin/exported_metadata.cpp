@@ -2,13 +2,13 @@
 
 #include "exported_metadata.h"
 
+#include "elements.h"
 #include "json.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
-#include <string_view>
 
 using namespace LAMMPS_NS;
 
@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::size_t LONGEST_NAME = 100;
 constexpr double LARGEST_CUTOFF = 20.0;    // Angstrom; as in run files
-constexpr std::string_view SYMBOLS =
-    " H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
-    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
-    "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf "
-    "Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og ";
 
 void expect(bool condition, const std::string &message)
 {
@@ -44,12 +39,6 @@ std::string text(const json &metadata, const std::string &name)
          "its " + name + " is not a name of up to " + std::to_string(LONGEST_NAME) +
              " printable characters");
   return result;
-}
-
-bool is_element(const std::string &name)
-{
-  return !name.empty() && name.find(' ') == std::string::npos &&
-         SYMBOLS.find(" " + name + " ") != std::string_view::npos;
 }
 
 std::int64_t whole_number(const json &size)
@@ -93,7 +82,7 @@ ModelMetadata model_of(const json &metadata)
   for (const json &element : elements) {
     expect(element.is_string(), "its element list holds something that is not a name");
     const std::string name = element.get<std::string>();
-    expect(is_element(name), "its element list holds '" + name + "', which is no element");
+    expect(atomic_number(name) > 0, "its element list holds '" + name + "', which is no element");
     expect(std::find(model.elements.begin(), model.elements.end(), name) == model.elements.end(),
            "its element list holds '" + name + "' twice");
     model.elements.push_back(name);

@@ -3,6 +3,7 @@
 #include "model_kinds.h"
 
 #include "exported_model.h"
+#include "nep_model.h"
 
 #include <stdexcept>
 
@@ -31,6 +32,7 @@ struct ModelKind {
 constexpr ModelKind KINDS[] = {
     {".pt", is_exported_model, read_exported_model},
     {".ckpt", is_checkpoint, refuse_checkpoint},
+    {".txt", is_nep_model, read_nep_model},
 };
 
 }    // namespace
@@ -52,5 +54,5 @@ ModelInput LAMMPS_NS::read_model(const ModelSource &source)
     if (kind.recognise(source)) return kind.read(source);
   if (source.content()->empty())
     throw std::runtime_error("it is empty; export the model again with `pwmlff export`");
-  throw std::runtime_error("it is not a model that `pwmlff export` wrote");
+  throw std::runtime_error("it is not a model that `pwmlff export` wrote, and no nep.txt");
 }

@@ -12,7 +12,7 @@
 namespace LAMMPS_NS {
 
 // N atoms and E directed pairs i -> j, sorted by i. The vectors keep their memory from step to
-// step.
+// step, and those of pairs have room for more than there are.
 struct PairBlock {
   std::vector<double> pair_vectors;        // [E, 3] Angstrom, r_j - r_i
   std::vector<std::int64_t> pair_start;    // [N + 1]
@@ -22,16 +22,23 @@ struct PairBlock {
   std::vector<int> neighbors;              // [E] index j in LAMMPS, local or ghost
 
   std::size_t n_atoms() const { return centers.size(); }
-  std::size_t n_pairs() const { return neighbors.size(); }
+  std::size_t n_pairs() const { return static_cast<std::size_t>(pair_start.back()); }
 
   void clear()
   {
-    pair_vectors.clear();
     pair_start.assign(1, 0);
-    pair_types.clear();
     atom_types.clear();
     centers.clear();
-    neighbors.clear();
+  }
+
+  // makes room for so many pairs more
+  void provide(std::size_t n_more)
+  {
+    const std::size_t n = n_pairs() + n_more;
+    if (n <= neighbors.size()) return;
+    pair_vectors.resize(3 * n);
+    pair_types.resize(n);
+    neighbors.resize(n);
   }
 
   double bytes() const

@@ -26,24 +26,34 @@ bool SystemAdaptor::next(PairBlock &block)
   return block.n_atoms() > 0;
 }
 
+// LAMMPS lists neighbours up to cutoff + skin. A pair is written wherever it lies, and stays if it
+// is near: whether it is cannot be foretold, so a branch would cost more.
 void SystemAdaptor::append_atom(PairBlock &block, int center) const
 {
-  const double *const origin = atom_.x[center];
-  const int *const neighbors = list_.firstneigh[center];
-  for (int k = 0; k < list_.numneigh[center]; k++) {
-    const int j = neighbors[k] & NEIGHMASK;
-    const int type = type_map_[atom_.type[j]];
-    if (type < 0) continue;
-    const double dx = atom_.x[j][0] - origin[0];
-    const double dy = atom_.x[j][1] - origin[1];
-    const double dz = atom_.x[j][2] - origin[2];
-    // LAMMPS lists neighbours up to cutoff + skin
-    if (dx * dx + dy * dy + dz * dz >= cutoff_squared_) continue;
-    block.pair_vectors.insert(block.pair_vectors.end(), {dx, dy, dz});
-    block.pair_types.push_back(type);
-    block.neighbors.push_back(j);
+  const int n_listed = list_.numneigh[center];
+  const std::size_t first = block.n_pairs();
+  block.provide(n_listed);
+  const double *const x = atom_.x[0], *const origin = x + 3 * static_cast<std::size_t>(center);
+  const int *const listed = list_.firstneigh[center], *const types = atom_.type;
+  const int *const type_map = type_map_.data();
+  double *const vectors = block.pair_vectors.data() + 3 * first;
+  std::int64_t *const pair_types = block.pair_types.data() + first;
+  int *const neighbors = block.neighbors.data() + first;
+  const double x0 = origin[0], y0 = origin[1], z0 = origin[2];
+  std::size_t n = 0;
+  for (int k = 0; k < n_listed; k++) {
+    const int j = listed[k] & NEIGHMASK, type = type_map[types[j]];
+    const double *const place = x + 3 * static_cast<std::size_t>(j);
+    const double dx = place[0] - x0, dy = place[1] - y0, dz = place[2] - z0;
+    vectors[3 * n] = dx;
+    vectors[3 * n + 1] = dy;
+    vectors[3 * n + 2] = dz;
+    pair_types[n] = type;
+    neighbors[n] = j;
+    n += static_cast<int>(type >= 0) &
+         static_cast<int>(!(dx * dx + dy * dy + dz * dz >= cutoff_squared_));
   }
   block.centers.push_back(center);
-  block.atom_types.push_back(type_map_[atom_.type[center]]);
-  block.pair_start.push_back(static_cast<std::int64_t>(block.n_pairs()));
+  block.atom_types.push_back(type_map[types[center]]);
+  block.pair_start.push_back(static_cast<std::int64_t>(first + n));
 }

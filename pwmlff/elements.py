@@ -126,6 +126,19 @@ SYMBOLS = tuple(
         "Og",
     ]
 )
+# of Z = 1 to 94 in Å, by which the typewise repulsion of GPUMD is cut off
+# fmt: off
+COVALENT_RADII = (
+    0.426667, 0.613333, 1.6, 1.25333, 1.02667, 1.0, 0.946667, 0.84, 0.853333, 0.893333, 1.86667, 1.66667,
+    1.50667, 1.38667, 1.46667, 1.36, 1.32, 1.28, 2.34667, 2.05333, 1.77333, 1.62667, 1.61333, 1.46667,
+    1.42667, 1.38667, 1.33333, 1.32, 1.34667, 1.45333, 1.49333, 1.45333, 1.53333, 1.46667, 1.52, 1.56, 2.52,
+    2.22667, 1.96, 1.85333, 1.76, 1.65333, 1.53333, 1.50667, 1.50667, 1.44, 1.53333, 1.64, 1.70667, 1.68,
+    1.68, 1.64, 1.76, 1.74667, 2.78667, 2.34667, 2.16, 1.96, 2.10667, 2.09333, 2.08, 2.06667, 2.01333,
+    2.02667, 2.01333, 2.0, 1.98667, 1.98667, 1.97333, 2.04, 1.94667, 1.82667, 1.74667, 1.64, 1.57333,
+    1.54667, 1.48, 1.49333, 1.50667, 1.76, 1.73333, 1.73333, 1.81333, 1.74667, 1.84, 1.89333, 2.68, 2.41333,
+    2.22667, 2.10667, 2.02667, 2.04, 2.05333, 2.06667,
+)
+# fmt: on
 _NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS, start=1)}
 
 
@@ -147,10 +160,23 @@ def atomic_number_of(element: str | int) -> int:
         ConfigError: No such element.
     """
     text = str(element).strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) < 10:
         symbol_of(int(text))
         return int(text)
     number = _NUMBER_OF.get(text.capitalize())
     if number is None:
         raise ConfigError(f"unknown element '{element}'; {did_you_mean(text, _NUMBER_OF)}")
     return number
+
+
+def covalent_radius(element: str | int) -> float:
+    """Return the covalent radius of an element in Å, as GPUMD has it.
+
+    Raises:
+        ConfigError: No such element, or none is tabulated.
+    """
+    number = atomic_number_of(element)
+    if number > len(COVALENT_RADII):
+        last = SYMBOLS[len(COVALENT_RADII) - 1]
+        raise ConfigError(f"no covalent radius of {symbol_of(number)} is known; they are up to {last}")
+    return COVALENT_RADII[number - 1]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pwmlff.config.run import RunConfig, load_config
+from pwmlff.config.run import RunConfig, is_run_file, load_config
 
-__all__ = ["RunConfig", "load_config"]
+__all__ = ["RunConfig", "is_run_file", "load_config"]

@@ -39,7 +39,6 @@ IGNORED_KEYS = {
     "chunk_size": _NO_FEATURE_FILES,
     "work_dir": _WORK_DIR,
     "reserve_work_dir": _WORK_DIR,
-    "nep_txt_file": "it is the start of a NEP model",
     "profiling": "there is no built-in profiler run",
     "save_p_matrix": "checkpoints always hold the whole state of the optimizer",
     "forcefield_dir": _TEXT_FORCE_FIELD,
@@ -59,7 +58,6 @@ RENAMED_KEYS = {
     "model_load_path": "model_load_file",
 }
 
-_OF_NEP = "it is a setting of NEP"
 _OF_FEATURES = "it is a setting of the NN and LINEAR models"
 _OF_KALMAN = "it is a setting of the Kalman filters LKF and GKF"
 _OF_GRADIENT = "it is a setting of the gradient optimizers"
@@ -68,7 +66,6 @@ _OF_GRADIENT = "it is a setting of the gradient optimizers"
 IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
     ("model", "descriptor"): {
         "E_tolerance": "frames are not sorted out by their energy; `pwmlff data info` lists outliers",
-        **dict.fromkeys(("cutoff", "n_max", "basis_size", "l_max", "type_weight", "train_2b"), _OF_NEP),
         **dict.fromkeys(("feature_type", "1", "2", "3", "4", "5", "6", "7", "8"), _OF_FEATURES),
         **dict.fromkeys(("cheby_order", "radial_num1", "radial_num2"), _OF_FEATURES),
     },
@@ -86,6 +83,7 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
         **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),
         "weight_decay": "it is a setting of SGD; the weight decay of ADAM and ADAMW is `lambda_2`",
         **dict.fromkeys(("momentum", "gamma", "step", "scheduler"), "it is a setting of SGD"),
+        "scaling_method": "`scale_lr` multiplies the learning rate by the square root of the batch size",
         "save_step": "a checkpoint is written after an epoch",
         "best_loss": "the best checkpoint is chosen from this run's own losses",
         "reset_epoch": "a resumed run goes on where it stopped; a new `model_store_dir` starts anew",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -57,8 +58,10 @@ def type_words(annotation: Any) -> str:
     if section_class(annotation) is not None:
         return "section or null" if type(None) in get_args(annotation) else "section"
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_words(arguments[0])
     if origin is Literal:
-        return " or ".join(f'"{choice}"' for choice in arguments)
+        return " or ".join(json.dumps(choice) for choice in arguments)
     if origin in (tuple, list):
         return f"list of {type_words(arguments[0])}"
     if origin is Union or str(origin) == "<class 'types.UnionType'>":

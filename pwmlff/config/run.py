@@ -33,7 +33,7 @@ from pwmlff.config.jsonc import read_json
 from pwmlff.config.problems import known_places, lines_of, raise_all
 from pwmlff.errors import ConfigError
 from pwmlff.models import MODELS, Network, NetworkConfig, ZBLConfig
-from pwmlff.models.run_file import Reasons, TopLevelKeys
+from pwmlff.models.run_file import ForeignReader, Reasons, TopLevelKeys
 from pwmlff.optim import OptimizerConfig
 
 # what a run writes beside its checkpoints; those are derived from `model_name`
@@ -183,6 +183,8 @@ class RunConfig(TopLevelKeys):
             config = handler(values) if config_class is cls else config_class.model_validate(translation)
             hooks = MODELS.get(config.model_key, choice.network).RunFile
             problems += [f"model.{line}" for line in hooks.element_problems(config.model, config.elements)]
+            if config.zbl is not None and config.elements:  # otherwise a model file tells them
+                problems += [f"zbl.{line}" for line in config.zbl.element_problems(config.elements)]
         except ValidationError as error:
             problems += lines_of(error, config_class, (), places)
         raise_all(problems, where)
@@ -191,13 +193,26 @@ class RunConfig(TopLevelKeys):
 
 
 def load_config(path: Path | str) -> RunConfig:
-    """Read a run file: JSON, in which `//` begins a comment.
+    """Read a run file: JSON, in which `//` begins a comment, or one of another program that a model has a reader for.
 
     Raises:
         ConfigError: The file cannot be read, or lists every problem with its keys.
     """
     path = Path(path)
-    return RunConfig.model_validate(read_json(path), context={"where": f"'{path}'"})
+    reader = _foreign_readers().get(path.suffix)
+    values, notices = reader(path) if reader else (read_json(path), [])
+    config = RunConfig.model_validate(values, context={"where": f"'{path}'"})
+    config._notices = (*notices, *config._notices)
+    return config
+
+
+def is_run_file(path: Path) -> bool:
+    """Whether a file is a run file, by the suffix of its name."""
+    return path.suffix in (".json", ".jsonc", *_foreign_readers())
+
+
+def _foreign_readers() -> dict[str, ForeignReader]:
+    return {suffix: reader for row in MODELS.values() for suffix, reader in row.RunFile.readers.items()}
 
 
 def run_class(*networks: type[Network]) -> type[RunConfig]:

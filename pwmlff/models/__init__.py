@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pwmlff.models.base import DTYPES, Network, NetworkConfig
 from pwmlff.models.derivatives import Prediction, predict
 from pwmlff.models.dp import CompressedDeepPotential, DeepPotential, TypeEmbeddingDeepPotential
+from pwmlff.models.nep import NEP
 from pwmlff.models.potential import Potential
 from pwmlff.models.zbl import ZBLConfig
 
 MODELS: dict[str, type[Network]] = {
     "DP": DeepPotential,
     "DP_TYPE_EMBEDDING": TypeEmbeddingDeepPotential,
+    "NEP": NEP,
 }
 # made from a trained model, for inference
 DERIVED_MODELS: dict[str, type[Network]] = {"DP_COMPRESSED": CompressedDeepPotential}

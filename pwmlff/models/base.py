@@ -44,6 +44,7 @@ class Network(nn.Module):
         config: What it was built of, set by `build_potential`; None where that is not known.
         untrainable: What a network is called that cannot be trained, such as "a compressed model"; empty for others.
         has_kernels: Whether they give energies and pair gradients in one pass, so that energies alone are no cheaper.
+        is_flat_at_cutoff: Whether second derivatives are continuous at the cutoff too, for checks of the model.
         holds_potential: Whether it is a whole potential, which counts near pairs itself; see `overflows`.
     """
 
@@ -54,12 +55,14 @@ class Network(nn.Module):
         config: Any
         untrainable: ClassVar[str]
         has_kernels: ClassVar[bool]
+        is_flat_at_cutoff: ClassVar[bool]
         holds_potential: bool
     else:
         RunFile = RunFileHooks
         config = None
         untrainable = ""
         has_kernels = False
+        is_flat_at_cutoff = True
         holds_potential = False
 
     @classmethod
@@ -132,6 +135,28 @@ class Network(nn.Module):
             [T] eV that the potential adds to the energies of the network; here all of it.
         """
         return shift
+
+    def start_from(self, other: Network, types: Sequence[int]) -> None:
+        """Take weights and constants of a trained network, to go on from there.
+
+        Args:
+            other: Of any family.
+            types: The place of each type of this network among those of the other, which may have more. A family that
+                can take some of them, or in another order, overrides this.
+
+        Raises:
+            ModelFileError: The network does not fit this one.
+        """
+        if list(types) != sorted(types):
+            raise ModelFileError(
+                "the start model has its elements in another order; list them in `atom_type` as it does"
+            )
+        try:
+            self.load_state_dict(other.state_dict())
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"the start model does not fit the `model` section of the run file: {error}"
+            ) from error
 
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
         """Return the network as arrays for the kernels of its family; None where the family has no kernels.

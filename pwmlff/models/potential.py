@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pwmlff.elements import atomic_number_of
+from pwmlff.errors import ModelFileError
 from pwmlff.models.base import Network, differentiate
 from pwmlff.models.distances import watch_shortest
 from pwmlff.models.evaluation import Evaluation
@@ -71,6 +72,28 @@ class Potential(nn.Module):
     def device(self) -> torch.device:
         """Where batches have to be."""
         return self.energy_shift.device
+
+    def places_of(self, elements: Sequence[str]) -> list[int]:
+        """Return the type index of each of these elements.
+
+        Raises:
+            ModelFileError: The potential does not know one of them.
+        """
+        unknown = [symbol for symbol in elements if symbol not in self.elements]
+        if unknown:
+            raise ModelFileError(f"the start model knows {', '.join(self.elements)}, but not {', '.join(unknown)}")
+        return [self.elements.index(symbol) for symbol in elements]
+
+    def start_from(self, start: Potential) -> None:
+        """Take weights, constants and energies of a trained potential, which may know more elements than this one.
+
+        Raises:
+            ModelFileError: It does not fit.
+        """
+        types = start.places_of(self.elements)
+        self.network.start_from(start.network, types)
+        self.energy_shift.copy_(start.energy_shift[types])
+        self.shortest.copy_(start.shortest[types][:, types])
 
     def set_energy_shift(self, shift: NDArray[np.float64]) -> None:
         """Set the energy per atom of each element, [T] eV; the network may keep some of it."""

@@ -6,7 +6,8 @@ without keys, translations or checks of its own needs none of this.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -16,6 +17,10 @@ from pwmlff.elements import atomic_number_of, symbol_of
 from pwmlff.errors import ConfigError
 
 Reasons = Mapping[str, str]
+
+# path of another program's run file -> the file in our keys, and one line for the user per key without meaning; raises
+# ConfigError with file and line
+ForeignReader = Callable[[Path], tuple[dict[str, Any], list[str]]]
 
 
 class TopLevelKeys(BaseModel):
@@ -66,6 +71,7 @@ class RunFileHooks:
         sections: Classes of sections that may stand at the top level under one of its keys as well, from where
             `translate` moves them; for the JSON schema.
         unused: Dotted paths below `model` that `Config` has and this row does not use; `pwmlff init` leaves them out.
+        readers: Of run files of other programs for such a model that are no JSON, by the suffix of their names.
     """
 
     TopLevel: ClassVar[type[TopLevelKeys]] = TopLevelKeys
@@ -73,6 +79,7 @@ class RunFileHooks:
     ignored: ClassVar[Mapping[tuple[str, ...], Reasons]] = MappingProxyType({})
     sections: ClassVar[Mapping[str, type[BaseModel]]] = MappingProxyType({})
     unused: ClassVar[Collection[str]] = ()
+    readers: ClassVar[Mapping[str, ForeignReader]] = MappingProxyType({})
 
     @classmethod
     def translate(cls, values: dict[str, Any]) -> list[str]:
@@ -85,6 +92,17 @@ class RunFileHooks:
             One line for the user per key that was changed.
         """
         return []
+
+    @classmethod
+    def continued(cls, config: Any, start: Any, types: Sequence[int]) -> Any:
+        """Return the `model` section of a run that goes on from a trained model: what it does not say is as there.
+
+        Args:
+            config: The section, an instance of the model's `Config`.
+            start: The same of the trained model.
+            types: The place of each element of the run among those of the trained model.
+        """
+        return with_unset_from(config, start)
 
     @classmethod
     def element_problems(cls, config: Any, elements: Sequence[str]) -> list[str]:
@@ -107,3 +125,15 @@ def section_at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(values, dict):
             return {}
     return values
+
+
+def with_unset_from(section: Any, other: Any) -> Any:
+    """Return a section in which what was not given, at any depth, is as in another of the same class."""
+    update = {}
+    for name in type(section).model_fields:
+        own, others = getattr(section, name), getattr(other, name)
+        if name not in section.model_fields_set:
+            update[name] = others
+        elif isinstance(own, BaseModel) and type(own) is type(others):
+            update[name] = with_unset_from(own, others)
+    return section.model_copy(update=update)

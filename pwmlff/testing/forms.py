@@ -137,6 +137,7 @@ def subject_of(
         "cutoff": potential.cutoff,
         "tolerance": TOLERANCES[dtype],
         "reference": None if form == "eager" else eager(potential),
+        "is_flat_at_cutoff": potential.network.is_flat_at_cutoff,
         **known,
     }
     if form == "eager":

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
 
 from pwmlff import distributed
 from pwmlff.config import RunConfig
+from pwmlff.config.problems import raise_all
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
@@ -24,7 +25,7 @@ from pwmlff.data.suspects import SuspectFrames
 from pwmlff.device import choose_device
 from pwmlff.errors import ConfigError, ModelFileError, printable
 from pwmlff.launch import is_restart
-from pwmlff.models import Potential, build_potential
+from pwmlff.models import MODELS, Potential, build_potential
 from pwmlff.models.files import ModelFile, read_model, refuse_exported
 from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
@@ -85,8 +86,8 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     device = _device(config, console)
     torch.manual_seed(config.seed)
     start = None if config.model_load_file is None else _start_model(config.model_load_file)
-    if not config.elements and start is not None:
-        config = config.model_copy(update={"atom_type": tuple(start.potential.elements)})
+    if start is not None:
+        config = _completed(config, start.potential)
     files = RunFiles(config.model_store_dir, config.model_name)
     frames = _read(config, console)
     config = _for_frames(config, frames.train_counts, console)
@@ -131,6 +132,21 @@ def _start_model(path: Path) -> ModelFile:
         source = model.config.get("compression", {}).get("source", "the checkpoint it was made from")
         raise ModelFileError(f"'{path}' is {kind}, which cannot be trained; start from {source}")
     return model
+
+
+def _completed(config: RunConfig, start: Potential) -> RunConfig:
+    """Return the run file with what it does not say of model and repulsion as it is in the start model."""
+    elements = config.atom_type or tuple(start.elements)
+    update: dict[str, Any] = {"atom_type": elements}
+    types, settings = start.places_of(elements), start.network.config
+    if isinstance(settings, type(config.model)):
+        hooks = MODELS[config.model_key].RunFile
+        update["model"] = hooks.continued(config.model, settings, types)
+        raise_all([f"model.{line}" for line in hooks.element_problems(update["model"], elements)], "the run file")
+    if "zbl" not in config.model_fields_set:
+        for repulsion in start.repulsion:
+            update["zbl"] = repulsion.config.of_types(types, len(start.elements))
+    return config.model_copy(update=update)
 
 
 def _device(config: RunConfig, console: Console) -> torch.device:
@@ -230,12 +246,7 @@ def _prepare(
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
     _say(console, f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters")
     if start is not None:
-        try:
-            potential.load_state_dict(start.potential.state_dict())
-        except RuntimeError as error:
-            raise ModelFileError(
-                f"the start model does not fit the `model` section of the run file: {error}"
-            ) from error
+        potential.start_from(start.potential)
         if distributed.is_first():
             potential.extend_shortest(iterate_batches(train_data, config.optimizer.batch_size))
         distributed.broadcast_(potential.shortest)

@@ -178,6 +178,8 @@ def test_unknown_and_misplaced_keys(section: dict[str, Any], problem: str) -> No
         ({"model": {"fitting_net": {"network_size": 5}}}, f"{SIZES}: expected a list: [ ... ], got 5"),
         ({"model": {"fitting_net": {"network_size": []}}}, f"{SIZES}: expected 1 entry or more, got []"),
         ({"zbl": 2.0}, "zbl: expected a section: { ... }, got 2.0"),
+        ({"zbl": {"flexible": [[0] * 10] * 2}},
+         "zbl.flexible: 2 rows, expected 1, one for each pair of Cu"),
         ({"seed": -1}, "seed: expected a number >= 0, got -1"),
         ({"seed": 10**30}, f"seed: expected a number <= 9223372036854775807, got {10**30}"),
         ({"optimizer": {"epochs": 10**30}}, f"optimizer.epochs: expected a number <= {2**63 - 1}, got {10**30}"),

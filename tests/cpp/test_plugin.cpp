@@ -246,7 +246,8 @@ Stored small_model(bool has_tables) {
   stored.set("scale", {2, 4}, std::vector<double>(8, 0.7));
   stored.set("n_neighbors", {}, {12});
   stored.set("energy_shift", {2}, {-1, -2});
-  stored.set("repulsion.range", {2}, {0.7, 1.4});
+  stored.set("repulsion.range", {2, 2, 2}, {0, 1.4, 0.7, 1.3, 0.7, 1.3, 0, 0});
+  stored.set("repulsion.screening", {2, 2, 8}, random_numbers<double>(32, 4));
   stored.set("repulsion.charges", {2}, {29, 8});
   stored.set("repulsion.strength", {}, {14.4});
   stored.set_integers("n_axis", {}, {2});
@@ -311,6 +312,7 @@ TEST_CASE("stored models that cannot be say why") {
     CHECK_MESSAGE_HAS(with("n_neighbors", 0, 0), "a number of neighbours above 0");
     CHECK_MESSAGE_HAS(with("switch", 0, 4), "a switch from an inner to an outer radius");
     CHECK_MESSAGE_HAS(with("repulsion.charges", 0, -1), "nuclear charges above 0");
+    CHECK_MESSAGE_HAS(with("repulsion.range", 3, 0.7), "ranges from an inner to an outer radius");
     if (!has_tables) continue;
     for (const double count : {-1.0, 2.5, 4.0, 1e300})
       CHECK_MESSAGE_HAS(with("tables.grids", 1, count), "the dp model");

@@ -60,7 +60,31 @@ VALID: list[dict[str, Any]] = [
         "optimizer": {"optimizer": "LKF", "epochs": 3, "block_size": 512, "p0_weight": 0.5, "nselect": 12},
     },
     {"model_type": "DP", "model_load_file": "dp_model.ckpt", "test_data": "x", "optimizer": {"epochs": 1}},
+    {
+        "model_type": "NEP",
+        "atom_type": ["H", "O"],
+        "model": {
+            "version": 4,
+            "descriptor": {"cutoff": [6, 5, 4, 4], "n_max": [4, 3], "basis_size": [8, 7], "l_max": [4, 2, 1], "zbl": 2},
+            "fitting_net": {"network_size": [40, 1], "fix_cij": True},
+        },
+        "nep_txt_file": "nep.txt",
+    },
 ]
+NEP_IN = """type       2 Te Pb # elements
+version    4
+cutoff     8 4 7 3.5
+n_max      6 6
+basis_size 6 8
+l_max      4 2 1 0 1
+neuron     50
+lambda_1   0.05
+lambda_e   1.0
+lambda_v   0.1
+zbl        2
+population 50
+seed       3
+"""
 
 
 class Raw(str):
@@ -214,6 +238,36 @@ def test_valid_files_are_read(tmp_path: Path) -> None:
 
 def test_some_random_files(check: Callable[[range], float]) -> None:
     assert 0.02 < check(range(N_SMOKE)) < 0.9  # both kinds are met
+
+
+def _damaged_lines(rng: random.Random) -> bytes:
+    """Return a nep.in with other words, or lines missing or twice."""
+    lines = [line.split() for line in NEP_IN.splitlines()]
+    for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        line, action = rng.choice(lines), rng.randrange(6)
+        if action < 3:
+            line[rng.randrange(len(line))] = rng.choice([*NUMBERS, *TEXTS[1:]])
+        elif action == 3:
+            line.append(rng.choice(NUMBERS))
+        elif action == 4:
+            lines.remove(line)
+        else:
+            lines.append(list(line))
+    data = "\n".join(map(" ".join, lines)).encode("utf-8", "surrogatepass")
+    return _damage(rng, data) if rng.random() < 0.15 else data
+
+
+def test_faults_of_a_nep_in(tmp_path: Path) -> None:
+    path, messages = tmp_path / "nep.in", []
+    for seed in range(N_SMOKE):
+        path.write_bytes(_damaged_lines(random.Random(seed)))
+        try:
+            load_config(path)
+        except ConfigError as error:
+            messages.append(str(error))
+    assert all(message == printable(message) and "\n" not in message for message in messages)
+    assert max(map(len, messages)) < _LONGEST_LINE
+    assert 0.1 < len(messages) / N_SMOKE < 0.98
 
 
 @pytest.mark.slow

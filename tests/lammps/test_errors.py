@@ -47,7 +47,7 @@ def error_of(tmp_path: Path, crystal: Atoms, start_lammps: Callable) -> ErrorOf:
     [
         (lambda content: content[: len(content) // 2], "truncated or altered"),
         (lambda content: b"", "it is empty"),
-        (lambda content: b"0.1 0.2 0.3", "not a model that `pwmlff export` wrote"),
+        (lambda content: b"0.1 0.2 0.3", "not a model that `pwmlff export` wrote, and no nep.txt"),
         (lambda content: CHECKPOINT, "it is a checkpoint"),
         (lambda content: _flipped(content, b"\x00\x00\x00\x00\x00\x00\xf0?\x33\x33\x33\x33\x33\x33\xe3?"), "SHA-256"),
         (

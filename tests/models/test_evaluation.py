@@ -18,19 +18,35 @@ PARTS = torch.tensor([0, 20, 20, 100, 150])  # one without atoms
 WITHOUT_PAIRS = (3, 4, 119, 149)
 
 
+# the names in MODELS, and keys of their sections that change what is differentiated
+CASES: list[tuple[str, dict[str, Any]]] = [
+    *((name, keys) for name in ("DP", "DP_TYPE_EMBEDDING") for keys in ({}, {"resnet_dt": True}, {"bias": False})),
+    *((name, {"activation": "sigmoid"}) for name in ("DP", "DP_TYPE_EMBEDDING")),
+    *(("NEP", {"version": version}) for version in (3, 4, 5)),
+    ("NEP", {"descriptor": {"cutoff": [4.5, 4.0], "n_max": [8, 9], "basis_size": [9, 0], "l_max": [8, 0, 0]}}),
+]
+
+
 def make_potential(name: str, n_types: int, dtype: str = "float64", **keys: Any) -> Potential:
-    settings = {
-        "descriptor": {"Rmax": 4.5, "Rmin": 1.0, "M2": 4, "network_size": [6, 12, 12], **keys},
-        "fitting_net": {"network_size": [10, 10, 1], **keys},
-    }
+    if name == "NEP":
+        descriptor = {"cutoff": [4.5, 4.0], "n_max": [3, 2], "basis_size": [4, 3], "l_max": [4, 2, 1, 1, 1, 1, 1]}
+        settings = {"descriptor": descriptor, "fitting_net": {"network_size": 10}, "start": "gpumd", **keys}
+    else:
+        settings = {
+            "descriptor": {"Rmax": 4.5, "Rmin": 1.0, "M2": 4, "network_size": [6, 12, 12], **keys},
+            "fitting_net": {"network_size": [10, 10, 1], **keys},
+        }
     torch.manual_seed(0)
     config = MODELS[name].Config.model_validate(settings)
     elements = ["Cu", "Au", "O"][:n_types]
     potential = build_potential(name, config, elements, dtype, ZBLConfig(inner=1.2, outer=2.0))
-    environment = potential.network.environment
-    environment.mean.uniform_(0.1, 0.3)
-    environment.scale.uniform_(0.3, 0.6)
-    environment.n_neighbors.fill_(30.0)
+    if name == "NEP":
+        potential.network.scaler.uniform_(0.02, 0.05)
+    else:
+        environment = potential.network.environment
+        environment.mean.uniform_(0.1, 0.3)
+        environment.scale.uniform_(0.3, 0.6)
+        environment.n_neighbors.fill_(30.0)
     return potential
 
 
@@ -60,9 +76,8 @@ def difference(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max() / b.abs().max())
 
 
-@pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING"])
+@pytest.mark.parametrize(("name", "keys"), CASES)
 @pytest.mark.parametrize("n_types", [1, 3])
-@pytest.mark.parametrize("keys", [{}, {"resnet_dt": True}, {"bias": False}, {"activation": "sigmoid"}])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-11), ("float32", 2e-5)])
 def test_equals_twin(
     name: str, n_types: int, keys: dict[str, Any], dtype: str, tolerance: float, monkeypatch: pytest.MonkeyPatch
@@ -83,7 +98,7 @@ def test_equals_twin(
         assert difference(row, other) < tolerance
 
 
-@pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING"])
+@pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING", "NEP"])
 @pytest.mark.parametrize("n_directed", [0, 1])
 def test_energies_or_gradients_alone(name: str, n_directed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = make_pairs(2)
@@ -93,16 +108,18 @@ def test_energies_or_gradients_alone(name: str, n_directed: int, monkeypatch: py
     assert difference(*(e.weight_gradients(by_energies, by_gradients) for e in (native, twin))) < 1e-11
 
 
-def test_only_trained_weights_are_differentiated_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs, potential = make_pairs(2), make_potential("DP", 2)
-    potential.network.fitting[0].requires_grad_(False)
+@pytest.mark.parametrize(("name", "part"), [("DP", "fitting.0"), ("NEP", "central.1.coefficients")])
+def test_only_trained_weights_are_differentiated_by(name: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, potential = make_pairs(2), make_potential(name, 2)
+    potential.network.get_submodule(part).requires_grad_(False)
     native, twin = evaluate(potential, pairs, monkeypatch)
     factors = torch.randn(1, 150, dtype=torch.float64), torch.randn(1, *pairs[0].shape, dtype=torch.float64)
     assert difference(*(e.weight_gradients(*factors) for e in (native, twin))) < 1e-11
 
 
-def test_any_number_of_threads_agrees() -> None:
-    pairs, potential = make_pairs(2), make_potential("DP", 2)
+@pytest.mark.parametrize("name", ["DP", "NEP"])
+def test_any_number_of_threads_agrees(name: str) -> None:
+    pairs, potential = make_pairs(2), make_potential(name, 2)
     factors = torch.randn(2, 150, dtype=torch.float64), torch.randn(1, *pairs[0].shape, dtype=torch.float64)
     before, rows = torch.get_num_threads(), []
     try:
@@ -115,8 +132,9 @@ def test_any_number_of_threads_agrees() -> None:
     assert difference(rows[2], rows[0]) < 1e-13
 
 
-def test_no_pairs_and_no_atoms() -> None:
-    potential = make_potential("DP", 2)
+@pytest.mark.parametrize("name", ["DP", "NEP"])
+def test_no_pairs_and_no_atoms(name: str) -> None:
+    potential = make_potential(name, 2)
     nothing = torch.zeros(0, 3, dtype=torch.float64)
     none = torch.zeros(0, dtype=torch.int64)
     for n_atoms in (0, 2):
@@ -127,9 +145,10 @@ def test_no_pairs_and_no_atoms() -> None:
         assert rows.isfinite().all()
 
 
+@pytest.mark.parametrize("name", ["DP_TYPE_EMBEDDING", "NEP"])
 @pytest.mark.parametrize("trained", ["energies", "gradients"])
-def test_a_loss_sees_the_same_weights(trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs, potential, results = make_pairs(2), make_potential("DP_TYPE_EMBEDDING", 2), []
+def test_a_loss_sees_the_same_weights(name: str, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, potential, results = make_pairs(2), make_potential(name, 2), []
     for by_kernels in (True, False):
         monkeypatch.setattr(type(potential.network), "is_trained_by_kernels", by_kernels)
         energies, gradients = potential.energies_and_gradients(*pairs, differentiable=True)

@@ -69,7 +69,8 @@ def make(
     stored = potential.network.stored(torch.float32 if precision == "float32" else torch.float64)
     more = {
         "energy_shift": torch.tensor([-3.0, 5.0], dtype=torch.float64),
-        "repulsion.range": torch.tensor([1.5, 2.9], dtype=torch.float64),
+        "repulsion.range": torch.tensor([[[0, 2.8], [1.5, 2.9]], [[1.5, 2.9], [0, 0]]], dtype=torch.float64),
+        "repulsion.screening": torch.linspace(0.1, 1.0, 32, dtype=torch.float64).view(2, 2, 8),
         "repulsion.strength": torch.tensor(14.4, dtype=torch.float64),
         "repulsion.charges": torch.tensor([79.0, 29.0], dtype=torch.float64),
     }

@@ -100,14 +100,24 @@ def test_a_model_has_weights_of_its_own(cu_frames: list[Frame]) -> None:
         assert_close(changed, by_twin(StoredModel(stored.family, arrays), *arguments(batch))[:2], 1e-12)
 
 
+REPULSIONS = {
+    "of older versions": {"repulsion.range": torch.tensor([2.0, 3.2], dtype=torch.float64)},
+    "of each pair": {
+        "repulsion.range": torch.tensor([[[0, 3.0], [2, 3.2]], [[2, 3.2], [0, 0]]], dtype=torch.float64),
+        "repulsion.screening": torch.linspace(0.1, 1.0, 32, dtype=torch.float64).view(2, 2, 8),
+    },
+}
+
+
 @pytest.mark.parametrize("order", [None, 3])
-def test_shift_and_repulsion(order: int | None, two_element_frames: list[Frame]) -> None:
+@pytest.mark.parametrize("repulsion", list(REPULSIONS))
+def test_shift_and_repulsion(order: int | None, repulsion: str, two_element_frames: list[Frame]) -> None:
     """What every family may have, added by the kernels and by the twin."""
     potential, batch = make("DP", "float64", two_element_frames)
     stored = (potential if order is None else tabulate(potential, 0.05, order)).network.stored()
     more = {
         "energy_shift": torch.tensor([-3.0, 5.0], dtype=torch.float64),
-        "repulsion.range": torch.tensor([2.0, 3.2], dtype=torch.float64),
+        **REPULSIONS[repulsion],
         "repulsion.strength": torch.tensor(14.4, dtype=torch.float64),
         "repulsion.charges": torch.tensor([79.0, 29.0], dtype=torch.float64),
     }

@@ -18,6 +18,11 @@ _DP = {
     "descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "M2": 4, "network_size": [6, 12, 12]},
     "fitting_net": {"network_size": [10, 10, 1]},
 }
+_NEP = {
+    "descriptor": {"cutoff": [CUTOFF, 4.0], "n_max": [3, 2], "basis_size": [4, 3], "l_max": [4, 2, 1, 1, 1, 1, 1]},
+    "fitting_net": {"network_size": 10},
+    "start": "gpumd",  # large weights, whose effects are seen
+}
 _REPULSION = ZBLConfig(inner=1.5, outer=3.0)  # reaches the neighbours in the suite's structures
 
 
@@ -37,6 +42,8 @@ CASES: dict[str, Case] = {
     "DP+ZBL+tables": Case(MODELS["DP"], _DP, _REPULSION, (0.02, 3)),
     "DP_TYPE_EMBEDDING": Case(MODELS["DP_TYPE_EMBEDDING"], _DP),
     "DP_TYPE_EMBEDDING+tables": Case(MODELS["DP_TYPE_EMBEDDING"], _DP, table=(0.05, 5)),
+    "NEP": Case(MODELS["NEP"], _NEP),
+    "NEP+ZBL": Case(MODELS["NEP"], {"version": 3, "descriptor": {"cutoff": [CUTOFF, 4.2, 4.0, 3.5]}}, _REPULSION),
     "TOY": Case(ToyModel, {"cutoff": CUTOFF}),  # a model without kernels
     "TOY+ZBL": Case(ToyModel, {"cutoff": CUTOFF}, _REPULSION),
 }

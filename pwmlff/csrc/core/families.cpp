@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dp/make_evaluator.hpp"
+#include "nep/make_evaluator.hpp"
 #include "shortest.hpp"
 #include "zbl.hpp"
 
@@ -21,6 +22,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"dp", dp::make_evaluator, dp::extent},
+    {"nep", nep::make_evaluator, nep::extent},
 };
 
 const Family *find(const std::string &name) {
@@ -93,7 +95,7 @@ std::unique_ptr<const Evaluator> make_evaluator(const StoredModel &model) {
 
 Extent extent(const StoredModel &model) {
   Extent result = family_of(model).extent(model);
-  if (model.has("repulsion.range")) result.reach = std::max(result.reach, Zbl(model, result.n_types).range().outer);
+  if (model.has("repulsion.range")) result.reach = std::max(result.reach, Zbl(model, result.n_types).reach());
   return result;
 }
 

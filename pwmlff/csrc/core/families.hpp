@@ -2,12 +2,16 @@
 //
 // Arrays that every family may have, added to what the family makes of its own:
 //
-//   energy_shift        float64 [T]     eV, added to the energy of each atom of a type
-//   repulsion.range     float64 [2]     Å, where the repulsion of zbl.hpp begins to fall, and where it has ended
-//   repulsion.strength  float64 []      of two unit charges, eV Å
-//   repulsion.charges   float64 [T]     nuclear charges
-//   shortest            float64 [T, T]  Å, shortest distance of each pair of elements in the training data, the cutoff
-//                                       where they did not meet, 0 where it is unknown; overflows are counted by it
+//   energy_shift        float64 [T]        eV, added to the energy of each atom of a type
+//   repulsion.range     float64 [T, T, 2]  Å, where the repulsion of zbl.hpp begins to fall for a pair of types, and
+//                                          where it has ended, 0 and 0 for none; [2] in models of older versions
+//   repulsion.screening float64 [T, T, 8]  amplitude and decay of each of its four terms; absent in such models, which
+//                                          have the universal ones
+//   repulsion.strength  float64 []         of two unit charges, eV Å
+//   repulsion.charges   float64 [T]        nuclear charges
+//   shortest            float64 [T, T]     Å, shortest distance of each pair of elements in the training data, the
+//                                          cutoff where they did not meet, 0 where it is unknown; overflows are
+//                                          counted by it
 #pragma once
 
 #include <memory>

@@ -40,8 +40,8 @@ class Potential final : public DeviceEvaluator {
     if (model.has("repulsion.range")) {
       n_types_ = model.array("repulsion.charges").size();
       const Zbl zbl(model, n_types_);
-      range_ = zbl.range();
-      constants_ = tensor_of({DType::float64, {n_types_, n_types_, 2}, zbl.constants().data()}).to(device);
+      constexpr std::int64_t n_numbers = sizeof(ZblConstants) / sizeof(double);
+      constants_ = tensor_of({DType::float64, {n_types_, n_types_, n_numbers}, zbl.constants().data()}).to(device);
     }
     if (model.has("energy_shift")) energy_shift_ = tensor_of(model.array("energy_shift")).to(device);
     if (model.has("shortest")) {
@@ -68,7 +68,7 @@ class Potential final : public DeviceEvaluator {
     const Pairs pointers{pairs.vectors.const_data_ptr<double>(), pairs.start.const_data_ptr<std::int64_t>(),
                          pairs.pair_types.const_data_ptr<std::int64_t>(),
                          pairs.atom_types.const_data_ptr<std::int64_t>()};
-    const DeviceZbl zbl{range_, reinterpret_cast<const ZblConstants *>(constants_.const_data_ptr<double>()), n_types_};
+    const DeviceZbl zbl{reinterpret_cast<const ZblConstants *>(constants_.const_data_ptr<double>()), n_types_};
     const cudaError_t status = add_zbl(zbl, pointers, pairs.n_atoms(), energies.data_ptr<double>(),
                                        gradients.data_ptr<double>(), current_stream());
     TORCH_CHECK(status == cudaSuccess, "evaluate on CUDA: ", cudaGetErrorString(status));
@@ -82,9 +82,8 @@ class Potential final : public DeviceEvaluator {
   }
 
   std::unique_ptr<const DeviceEvaluator> network_;
-  ZblRange range_ = {};
   std::int64_t n_types_ = 0;
-  Tensor constants_;         // [T, T, 2], undefined where there is no repulsion
+  Tensor constants_;         // [T, T, n] of ZblConstants, undefined where there is no repulsion
   Tensor energy_shift_;      // [T] eV, likewise
   Tensor shortest_squares_;  // [T, T] Å^2, likewise
 };

@@ -11,7 +11,6 @@
 namespace pwmlff::cuda {
 
 struct DeviceZbl {
-  ZblRange range;
   const ZblConstants *constants;  // [T, T]
   std::int64_t n_types;
 };

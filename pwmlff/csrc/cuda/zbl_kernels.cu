@@ -15,14 +15,15 @@ __global__ void zbl_kernel(DeviceZbl zbl, Pairs pairs, std::int64_t n_atoms, dou
   const std::int64_t atom = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp;
   if (atom >= n_atoms) return;  // the whole warp
   const int lane = threadIdx.x % kWarp;
-  const ZblConstants *constants = zbl.constants + pairs.atom_types[atom] * zbl.n_types;
+  const ZblConstants *of_neighbor = zbl.constants + pairs.atom_types[atom] * zbl.n_types;
   double energy = 0;
   for (std::int64_t e = pairs.start[atom] + lane; e < pairs.start[atom + 1]; e += kWarp) {
     const double *vector = pairs.vectors + 3 * e;
     const double squared = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
-    if (!(squared < zbl.range.outer * zbl.range.outer)) continue;
+    const ZblConstants &constants = of_neighbor[pairs.pair_types[e]];
+    if (!(squared < constants.outer * constants.outer)) continue;
     const double r = std::sqrt(squared);
-    const ZblPair pair(zbl.range, constants[pairs.pair_types[e]], r);
+    const ZblPair pair(constants, r);
     energy += pair.energy;
     for (int c = 0; c < 3; ++c) gradients[3 * e + c] += pair.slope / r * vector[c];
   }

@@ -12,6 +12,7 @@ from pwmlff.errors import ConfigError
 from pwmlff.models.dp.config import DPConfig, TypeEmbeddingConfig
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
 
+_KEYS_OF_NEP = ("cutoff", "n_max", "basis_size", "l_max", "type_weight", "train_2b")  # in MatPL's descriptor too
 _NO_TYPE_NET = "element properties enter the embedding net directly, there is no separate type net"
 
 
@@ -30,9 +31,10 @@ class DeepPotentialRunFile(RunFileHooks):
     TopLevel = DeepPotentialKeys
     chosen_by = {"model_type": "DP", "type_embedding": False}
     ignored = {
+        ("model", "descriptor"): dict.fromkeys(_KEYS_OF_NEP, "it is a setting of NEP"),
         ("model", "descriptor", "type_embedding"): dict.fromkeys(
             ("network_size", "bias", "resnet_dt", "activation"), _NO_TYPE_NET
-        )
+        ),
     }
     sections = {"type_embedding": TypeEmbeddingConfig}
     unused: ClassVar[Collection[str]] = ("descriptor.type_embedding",)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.files import checkpoint, exported
+from pwmlff.models import Potential
+from pwmlff.models.files import checkpoint, exported, nep_txt
 from pwmlff.models.files.model_file import ModelFile
 
 
@@ -22,11 +23,20 @@ class Format:
         name: In messages, without an article.
         recognise: Whether a path that exists is of this kind, whole or damaged; looks at the first bytes.
         read: Reads such a path, told whether its code may be run; raises ModelFileError.
+        write: Writes a potential at a path, and says in words what the file is; raises ModelFileError where such a file
+            cannot hold it, OSError where it cannot be written. None where another function does it.
+        key: Of such a format in `pwmlff export --format`.
+        suffix: Of its files.
+        tolerance: By which what is read differs from what was written, in eV and eV/Å relative to the largest.
     """
 
     name: str
     recognise: Callable[[Path], bool]
     read: Callable[[Path, bool], ModelFile]
+    write: Callable[[Path, Potential], str] | None = None
+    key: str = ""
+    suffix: str = ""
+    tolerance: float = 0.0
 
 
 def _load_checkpoint(path: Path, trust: bool) -> ModelFile:
@@ -34,9 +44,15 @@ def _load_checkpoint(path: Path, trust: bool) -> ModelFile:
     return checkpoint.load_checkpoint(path)
 
 
+def _load_nep_txt(path: Path, trust: bool) -> ModelFile:
+    del trust  # nor in this
+    return nep_txt.load_nep_txt(path)
+
+
 FORMATS = (
     Format("model of pwmlff export", exported.is_exported, exported.load_exported),
     Format("checkpoint", checkpoint.is_checkpoint, _load_checkpoint),
+    Format("nep.txt", nep_txt.is_nep_txt, _load_nep_txt, nep_txt.write_nep_txt, "nep", ".txt", 1e-5),
 )
 
 

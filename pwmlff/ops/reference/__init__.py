@@ -11,11 +11,12 @@ from pwmlff.ops.reference.families import FAMILIES, evaluate
 from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
 from pwmlff.ops.reference.nets import fitting_net, residual_net
 from pwmlff.ops.reference.shortest import count_nearer
-from pwmlff.ops.reference.zbl import repulsion_energies
+from pwmlff.ops.reference.zbl import UNIVERSAL_SCREENING, repulsion_energies, stored_repulsion_energies
 
 __all__ = [
     "FAMILIES",
     "KALMAN_TILE",
+    "UNIVERSAL_SCREENING",
     "count_nearer",
     "embedding_contraction",
     "environment_matrix",
@@ -26,5 +27,6 @@ __all__ = [
     "quintic_switch",
     "repulsion_energies",
     "residual_net",
+    "stored_repulsion_energies",
     "table_features",
 ]

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from pwmlff.ops.reference import dp
+from pwmlff.ops.reference import dp, nep
 from pwmlff.ops.reference.shortest import count_nearer
-from pwmlff.ops.reference.zbl import repulsion_energies
+from pwmlff.ops.reference.zbl import stored_repulsion_energies
 
 # arrays, pair vectors, pair start, pair types, atom types, overflows -> atomic energies
 AtomicEnergies = Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 FAMILIES: dict[str, AtomicEnergies] = {
     "dp": dp.atomic_energies,
+    "nep": nep.atomic_energies,
 }
 
 
@@ -48,11 +49,7 @@ def evaluate(
         counts = torch.zeros_like(overflows)
         energies = FAMILIES[family](arrays, vectors, pair_start, pair_types, atom_types, counts)
         if "repulsion.range" in arrays:
-            inner, outer = arrays["repulsion.range"].tolist()
-            charges, strength = arrays["repulsion.charges"], float(arrays["repulsion.strength"])
-            energies = energies + repulsion_energies(
-                vectors, pair_start, pair_types, atom_types, charges, strength, inner, outer
-            )
+            energies = energies + stored_repulsion_energies(arrays, vectors, pair_start, pair_types, atom_types)
         gradients = torch.zeros_like(pair_vectors)
         if energies.requires_grad:  # not so when no atom has a neighbour
             (by_vectors,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)

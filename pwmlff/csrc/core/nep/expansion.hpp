@@ -1,0 +1,77 @@
+// Coefficients of radial functions in the form in which they are used, g_n = f_c sum_k C_nk T_k(x):
+//
+//   C_n0 = c_n0 + sum_{k > 0} c_nk / 2,  C_nk = c_nk / 2
+//
+// Included only by files compiled once per instruction set; local to the file that includes it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "gemm.hpp"
+#include "nep/model.hpp"
+
+namespace pwmlff::PWMLFF_ISA {
+
+namespace {
+
+// Functions n of an atom lie in blocks of one vector, of as many numbers for float as for double: there are few.
+constexpr std::int64_t kFew = kLanes<double>;
+
+template <typename Real>
+using FewVector = typename VectorOf<Real, kFew>::type;
+
+constexpr std::int64_t padded_few(std::int64_t n) {
+  return (n + kFew - 1) / kFew * kFew;
+}
+
+template <typename Real, typename Wide>
+class Expansion {
+ public:
+  Expansion(const nep::Coefficients<Real> &c, std::int64_t n_types)
+      : n_functions_(c.n_functions),
+        n_basis_(c.n_basis),
+        n_types_(n_types),
+        stride_(padded_few(c.n_functions)),
+        basis_stride_(padded_few(c.n_basis)),
+        by_basis_(n_types * n_types * n_basis_ * stride_),
+        by_function_(n_types * n_types * n_functions_ * basis_stride_) {
+    Wide *by_basis = by_basis_.data();
+    Real *by_function = by_function_.data();
+    for (const Real *from = c.values; from < c.values + n_types * n_types * n_functions_ * n_basis_;
+         by_basis += n_basis_ * stride_)
+      for (std::int64_t n = 0; n < n_functions_; ++n, from += n_basis_, by_function += basis_stride_) {
+        double constant = from[0];
+        for (std::int64_t k = 1; k < n_basis_; ++k) {
+          constant += 0.5 * from[k];
+          by_function[k] = Real(0.5) * from[k];
+          by_basis[k * stride_ + n] = by_function[k];
+        }
+        by_function[0] = static_cast<Real>(constant);
+        by_basis[n] = static_cast<Wide>(constant);
+      }
+  }
+
+  std::int64_t n_functions() const { return n_functions_; }
+  std::int64_t n_basis() const { return n_basis_; }
+  std::int64_t stride() const { return stride_; }  // functions padded
+  std::int64_t basis_stride() const { return basis_stride_; }
+
+  // C_nk as [n_basis, stride] for sums over k and as [n_functions, basis_stride] for sums over n; the padding is 0
+  const Wide *by_basis(std::int64_t central, std::int64_t neighbor) const {
+    return by_basis_.data() + (central * n_types_ + neighbor) * n_basis_ * stride_;
+  }
+  const Real *by_function(std::int64_t central, std::int64_t neighbor) const {
+    return by_function_.data() + (central * n_types_ + neighbor) * n_functions_ * basis_stride_;
+  }
+
+ private:
+  std::int64_t n_functions_, n_basis_, n_types_, stride_, basis_stride_;
+  Buffer<Wide> by_basis_;
+  Buffer<Real> by_function_;
+};
+
+}  // namespace
+
+}  // namespace pwmlff::PWMLFF_ISA

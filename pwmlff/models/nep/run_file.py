@@ -1,0 +1,73 @@
+"""Run files of NEP: keys of PWMLFF and MatPL, and GPUMD's `nep.in`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pwmlff.models.nep.config import NEPConfig, repulsion
+from pwmlff.models.nep.nep_in import read_nep_in
+from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
+
+_ALL_COUNT_THE_SAME = "the forces of all elements count the same"
+
+
+class NEPKeys(TopLevelKeys):
+    """Top-level keys of a NEP."""
+
+    nep_txt_file: Path | None = Field(
+        default=None, description="`nep.txt` to start training from; the same as `model_load_file`"
+    )
+
+
+class NEPRunFile(RunFileHooks):
+    """Run files of NEP."""
+
+    TopLevel = NEPKeys
+    ignored = {
+        ("model", "descriptor"): {
+            "type_weight": _ALL_COUNT_THE_SAME,
+            "train_2b": "a NEP always has its radial functions; `fix_cij` keeps them as they are",
+        }
+    }
+    readers = {".in": read_nep_in}
+
+    @classmethod
+    def translate(cls, values: dict[str, Any]) -> list[str]:
+        """Move `zbl` out of the descriptor, where it is an outer distance, and `nep_txt_file` to `model_load_file`."""
+        notices = []
+        descriptor = section_at(values, ("model", "descriptor"))
+        outer, factor = (descriptor.pop(key, None) for key in ("zbl", "use_typewise_cutoff_zbl"))
+        if outer is not None and values.get("zbl") is None:
+            values["zbl"] = repulsion(outer, factor)
+            notices.append(f"'model.descriptor.zbl' is taken as 'zbl': {values['zbl']}")
+        if values.get("nep_txt_file") is not None:
+            file = values.pop("nep_txt_file")
+            if values.get("model_load_file") is None:
+                values["model_load_file"] = file
+                notices.append("'nep_txt_file' is taken as 'model_load_file'")
+            else:
+                notices.append("'nep_txt_file' is ignored: `model_load_file` is given")
+        return notices
+
+    @classmethod
+    def continued(cls, config: NEPConfig, start: NEPConfig, types: Sequence[int]) -> NEPConfig:
+        """See the base; the start model may have cutoffs for each of its elements."""
+        cutoff = start.descriptor.cutoff
+        if len(cutoff) > 2:
+            chosen = tuple(value for place in types for value in cutoff[2 * place : 2 * place + 2])
+            descriptor = start.descriptor.model_copy(update={"cutoff": chosen})
+            start = start.model_copy(update={"descriptor": descriptor})
+        return with_unset_from(config, start)
+
+    @classmethod
+    def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:
+        """Return what is wrong with the number of cutoffs."""
+        given = len(config.descriptor.cutoff)
+        if not elements or given in (2, 2 * len(elements)):
+            return []
+        expected = "2" if len(elements) == 1 else f"2, or {2 * len(elements)} for {' '.join(elements)}"
+        return [f"descriptor.cutoff: expected {expected} numbers, got {given}"]
