@@ -113,6 +113,9 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
   const double unit = impl_->energy_unit;
   const bool newton = force->newton_pair;
   const int width = impl_->off_rows.width();
+  // with newton off rows of our own buffer, otherwise LAMMPS's arrays
+  double *const forces = newton ? atom->f[0] : impl_->off_rows.row(0);
+  const std::size_t force_stride = newton ? 3 : width;
   for (std::size_t n = 0; n < block.n_atoms(); n++) {
     const int i = block.centers[n];
     const double energy = unit * result.atomic_energies[n];
@@ -122,9 +125,7 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
       const double g[3] = {unit * result.pair_gradients[3 * k],
                            unit * result.pair_gradients[3 * k + 1],
                            unit * result.pair_gradients[3 * k + 2]};
-      // with newton off the row of j in our own buffer, otherwise LAMMPS's arrays
-      double *const row = newton ? nullptr : impl_->off_rows.row(j);
-      double *const f_j = newton ? atom->f[j] : row;
+      double *const f_j = forces + force_stride * j;
       for (int d = 0; d < 3; d++) {
         center_force[d] += g[d];
         f_j[d] -= g[d];
@@ -138,11 +139,11 @@ void PairPWMLFF::tally(const PairBlock &block, const BlockResult &result)
       if (vflag_global)
         for (int d = 0; d < Impl::N_VIRIAL; d++) virial[d] += s[d];
       if (vflag_atom) {
-        double *const target = newton ? vatom[j] : row + Impl::N_FORCE;
+        double *const target = newton ? vatom[j] : f_j + Impl::N_FORCE;
         for (int d = 0; d < Impl::N_VIRIAL; d++) target[d] += s[d];
       }
       if (cvflag_atom) {
-        double *const target = newton ? cvatom[j] : row + width - Impl::N_CENTROID;
+        double *const target = newton ? cvatom[j] : f_j + width - Impl::N_CENTROID;
         for (int d = 0; d < Impl::N_CENTROID; d++) target[d] += v[d];
       }
     }

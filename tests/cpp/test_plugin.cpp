@@ -134,7 +134,7 @@ TEST_CASE("zip archives with damaged bytes are never read beyond their end") {
       read(damaged);
     }
   std::mt19937 generator(12);
-  for (int trial = 0; trial < 20000; ++trial) {
+  for (int trial = 0; trial < 30000; ++trial) {
     std::string damaged = kZip;
     for (int change = 0; change < 4; ++change)
       damaged[generator() % damaged.size()] = static_cast<char>(generator() % 3 == 0 ? 255 : generator());
@@ -214,14 +214,15 @@ TEST_CASE("metadata of other kinds of values end in a message, never in another 
 
 namespace {
 
-// A small Deep Potential of two types as a file has it: names, and shapes in the order of the JSON text.
+// A stored model as a file has it: names, and shapes in the order of the JSON text.
 struct Stored {
+  std::string family;
   std::map<std::string, std::vector<double>> numbers;
   std::map<std::string, std::vector<std::int64_t>> integers;
   std::map<std::string, pwmlff::Shape> shapes;
 
   pwmlff::StoredModel model() const {
-    pwmlff::StoredModel result{"dp", {}};
+    pwmlff::StoredModel result{family, {}};
     for (const auto &[name, values] : numbers)
       result.arrays[name] = {pwmlff::DType::float64, shapes.at(name), values.data()};
     for (const auto &[name, values] : integers)
@@ -239,8 +240,9 @@ struct Stored {
   }
 };
 
+// A small Deep Potential of two types.
 Stored small_model(bool has_tables) {
-  Stored stored;
+  Stored stored{"dp", {}, {}, {}};
   stored.set("switch", {2}, {0.5, 4.0});
   stored.set("mean", {2}, {0.1, 0.2});
   stored.set("scale", {2, 4}, std::vector<double>(8, 0.7));
@@ -264,6 +266,20 @@ Stored small_model(bool has_tables) {
     stored.set_integers("embedding.widths", {2}, {2, 4});
     stored.set_integers("embedding.activation", {}, {1});
   }
+  return stored;
+}
+
+// A small NEP of two types.
+Stored small_nep() {
+  Stored stored{"nep", {}, {}, {}};
+  stored.set("cutoff", {2, 2}, {4.0, 3.0, 4.0, 3.5});
+  stored.set_integers("l_max", {}, {4});
+  stored.set_integers("extras", {6}, {1, 1, 0, 0, 1, 0});
+  stored.set("radial", {2, 2, 3, 4}, random_numbers<double>(48, 5));
+  stored.set("angular", {2, 2, 2, 3}, random_numbers<double>(24, 6));
+  stored.set("net", {2, 3 * (17 + 2) + 1}, random_numbers<double>(2 * 58, 7));
+  stored.set("scaler", {17}, random_numbers<double>(17, 8));
+  stored.set_integers("double_geometry", {}, {1});
   return stored;
 }
 
@@ -320,6 +336,31 @@ TEST_CASE("stored models that cannot be say why") {
   }
 }
 
+TEST_CASE("stored NEPs that cannot be say why") {
+  const Stored good = small_nep();
+  CHECK(evaluate(good) == "");
+  CHECK(pwmlff::extent(good.model()).reach == 4.0);
+  const auto with_integer = [&](const std::string &name, std::size_t index, std::int64_t value) {
+    Stored bad = good;
+    bad.integers[name][index] = value;
+    return evaluate(bad);
+  };
+  for (const std::int64_t l_max : {std::int64_t{-1}, std::int64_t{9}, std::numeric_limits<std::int64_t>::max()})
+    CHECK_MESSAGE_HAS(with_integer("l_max", 0, l_max), "0 to 8 as l_max");
+  CHECK_MESSAGE_HAS(with_integer("l_max", 0, 2), "an l_max of 3 or more for the invariant 233, got 2");
+  CHECK_MESSAGE_HAS(with_integer("extras", 2, -1), "6 extras of 0 or 1");
+  CHECK_MESSAGE_HAS(with_integer("extras", 2, 1), "the array 'scaler'");
+  CHECK_MESSAGE_HAS(with_integer("double_geometry", 0, 2), "'double_geometry' to be 0 or 1");
+  for (const auto &[name, values] : good.numbers) {
+    Stored bad = good;
+    bad.numbers[name].back() = NAN;
+    CHECK_MESSAGE_HAS(evaluate(bad), "'" + name + "' of the nep model holds a number");
+  }
+  Stored bad = good;
+  bad.numbers["cutoff"][1] = 0;
+  CHECK_MESSAGE_HAS(evaluate(bad), "cutoffs above 0");
+}
+
 TEST_CASE("stored models with any numbers and shapes are refused, or evaluated within their arrays") {
   std::mt19937 generator(3);
   const auto pick = [&](auto &map) {
@@ -329,8 +370,8 @@ TEST_CASE("stored models with any numbers and shapes are refused, or evaluated w
   };
   const double odd[] = {0, -1, 1e-300, 1e300, 1e18, 2.5, 3, 1};
   const std::int64_t odd_integers[] = {0, -1, 1, 2, 3, 5, 1 << 14, std::int64_t{1} << 62, -(std::int64_t{1} << 62)};
-  for (int trial = 0; trial < 20000; ++trial) {
-    Stored stored = small_model(trial % 2 == 0);
+  for (int trial = 0; trial < 30000; ++trial) {
+    Stored stored = trial % 3 == 0 ? small_nep() : small_model(trial % 3 == 1);
     for (unsigned change = 0; change <= generator() % 3; ++change) {
       switch (generator() % 5) {
         case 0: {

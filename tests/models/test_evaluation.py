@@ -23,7 +23,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *((name, keys) for name in ("DP", "DP_TYPE_EMBEDDING") for keys in ({}, {"resnet_dt": True}, {"bias": False})),
     *((name, {"activation": "sigmoid"}) for name in ("DP", "DP_TYPE_EMBEDDING")),
     *(("NEP", {"version": version}) for version in (3, 4, 5)),
-    ("NEP", {"descriptor": {"cutoff": [4.5, 4.0], "n_max": [8, 9], "basis_size": [9, 0], "l_max": [8, 0, 0]}}),
+    ("NEP", {"descriptor": {"cutoff": [4.5, 4.0], "n_max": [15, 9], "basis_size": [9, 0], "l_max": [8, 0, 0]}}),
 ]
 
 

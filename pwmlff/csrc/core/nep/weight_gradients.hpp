@@ -70,7 +70,7 @@ class WeightGradients {
       for (std::int64_t i = first; i < last; ++i) {
         if (pairs.atom_types[i] != type) continue;
         atoms_.push_back(i);
-        if (static_cast<std::int64_t>(atoms_.size()) == kAtoms) flush_atoms();
+        if (n_atoms() == largest_chunk()) flush_atoms();
       }
       flush_atoms();
       if (is_begun) finish_type(type, rows);
@@ -78,7 +78,11 @@ class WeightGradients {
   }
 
  private:
-  static constexpr std::int64_t kAtoms = 16;  // of a chunk
+  static constexpr std::int64_t kAtoms = 16;  // of a chunk, at most
+
+  // What a chunk leaves for the way back should stay in the outer cache; each direction adds about as much as the pairs
+  // themselves.
+  std::int64_t largest_chunk() const { return std::max<std::int64_t>(4, std::min(kAtoms, 32 / (1 + n_directed()))); }
 
   std::int64_t n_sums() const { return cotangents_->n_sums; }
   std::int64_t n_directed() const { return cotangents_->n_directed; }
@@ -141,13 +145,13 @@ class WeightGradients {
     }
   }
 
-  // One set of descriptors as the net takes it, [atoms, D].
-  const Real *inputs(std::int64_t set) {
+  // One set of descriptors as the net takes it, [atoms, D]; the net goes on to read from it.
+  const Real *inputs(std::int64_t set, Buffer<Real> &to) {
     const std::int64_t n = model_->n_descriptors(), n_sets = 1 + n_directed();
-    provide(inputs_, kAtoms * n);
+    provide(to, kAtoms * n);
     for (std::int64_t slot = 0; slot < n_atoms(); ++slot)
-      std::copy_n(descriptors_.data() + (slot * n_sets + set) * row_size(), n, inputs_.data() + slot * n);
-    return inputs_.data();
+      std::copy_n(descriptors_.data() + (slot * n_sets + set) * row_size(), n, to.data() + slot * n);
+    return to.data();
   }
 
   // dE/dq, then dS/dq of each sum, [1 + n_sums, kAtoms, row_size]
@@ -159,7 +163,7 @@ class WeightGradients {
     provide(factors_, n_energies * n);
     net_.prepare(packed.layers, kAtoms, 1);
     sweeps_.prepare(packed.layers, kAtoms);
-    net_.template forward<Tanh, 0>(inputs(0), nullptr, n);
+    net_.template forward<Tanh, 0>(inputs(0, inputs_), nullptr, n);
     const std::int64_t width = net_.width();
     std::fill_n(sweeps_.by_values(), n * width, Real(1));
     weighted_.resize(n_energies);
@@ -174,7 +178,7 @@ class WeightGradients {
     for (std::int64_t k = n_directed(); k < n_sums(); ++k)
       take_by_inputs(1 + k, [&](std::int64_t slot) { return by_energy(k, slot); });
     for (std::int64_t k = 0; k < n_directed(); ++k) {
-      net_.template forward_tangents<Tanh>(inputs(1 + k), n);
+      net_.template forward_tangents<Tanh>(inputs(1 + k, input_changes_), n);
       for (std::int64_t slot = 0; slot < n; ++slot)
         std::fill_n(sweeps_.by_tangents() + slot * width, width, static_cast<Real>(by_energy(k, slot)));
       sweeps_.template sweep_tangents<Tanh>(net_, n, nullptr, net_gradients_[k], by_inputs_.data());
@@ -241,7 +245,7 @@ class WeightGradients {
   std::vector<NetGradient<Real>> net_gradients_;
   std::vector<Weighted> weighted_;
   Buffer<double> descriptors_, by_descriptors_;
-  Buffer<Real> inputs_, by_inputs_, factors_;
+  Buffer<Real> inputs_, input_changes_, by_inputs_, factors_;
   Buffer<double> by_radial_, by_angular_;  // of each sum, see padded_size
   Buffer<Real> by_net_;
 };
