@@ -42,6 +42,8 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
 PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
+MOST_IN_ONE_BLOCK = 5120  # weights, where the run file gives no `block_size`
+USUAL_BLOCK = 2048  # of more of them
 _PRIOR_INTERVAL = 10  # steps from one measurement of the prior to the next
 MOST_FORCE_GROUPS = 1000  # each takes as much memory as the weights
 
@@ -53,8 +55,12 @@ class KalmanConfig(OptimizerConfig):
     batch_size: int = Field(8, ge=1, le=MAX_COUNT, description="Frames per optimizer step, over all processes together")
     kalman_lambda: float = Field(0.98, gt=0, le=1, description="Memory lambda of the first step")
     kalman_nue: float = Field(0.9987, gt=0, le=1, description="nu: each step leaves this part of 1 - lambda")
-    block_size: int = Field(
-        2048, ge=1, le=MAX_COUNT, description="Most weights of one block of P; memory grows with its square"
+    block_size: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_COUNT,
+        description="Most weights of one block of P; memory grows with its square. If not given, all weights are one "
+        f"block where they are at most {MOST_IN_ONE_BLOCK}, otherwise {USUAL_BLOCK}",
     )
     p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
     p_max: float = Field(100.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
@@ -142,6 +148,8 @@ class KalmanUpdate(UpdateStrategy):
     @classmethod
     def longest_block(cls, config: KalmanConfig, n_weights: int) -> int:
         """Return the weights of the largest block of P, at most."""
+        if config.block_size is None:
+            return n_weights if n_weights <= MOST_IN_ONE_BLOCK else USUAL_BLOCK
         return min(config.block_size, n_weights)
 
     def __init__(self, potential: Potential, config: KalmanConfig, *, steps_per_epoch: int) -> None:
@@ -162,7 +170,7 @@ class KalmanUpdate(UpdateStrategy):
         self._guard = Guard(self._vector.read())
 
     def _blocks(self) -> list[tuple[int, int]]:
-        return split_blocks(self._vector.sizes, self.config.block_size)
+        return split_blocks(self._vector.sizes, self.longest_block(self.config, len(self._vector)))
 
     def step(self, batch: Batch) -> ErrorSums:
         """See `UpdateStrategy.step`."""
@@ -331,6 +339,3 @@ class GlobalKalmanUpdate(KalmanUpdate):
     def longest_block(cls, config: KalmanConfig, n_weights: int) -> int:
         """Return the number of weights: there is one block."""
         return n_weights
-
-    def _blocks(self) -> list[tuple[int, int]]:
-        return [(0, len(self._vector))]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from pwmlff.optim.kalman import GlobalKalmanUpdate, KalmanConfig, KalmanUpdate
 from pwmlff.optim.kalman_blocks import WeightVector, split_blocks
 
 
@@ -45,3 +46,12 @@ def test_gradients_of_one_graph() -> None:
     torch.testing.assert_close(first, torch.tensor([2.0, 3.0, 1.0], dtype=torch.float64))
     torch.testing.assert_close(second, 2 * float(out.detach()) * first)
     assert not third.any()
+
+
+@pytest.mark.parametrize(
+    ("given", "n_weights", "longest"), [(None, 5120, 5120), (None, 5121, 2048), (512, 3000, 512), (5120, 300, 300)]
+)
+def test_small_models_are_one_block(given: int | None, n_weights: int, longest: int) -> None:
+    config = KalmanConfig(block_size=given)
+    assert KalmanUpdate.longest_block(config, n_weights) == longest
+    assert GlobalKalmanUpdate.longest_block(config, n_weights) == n_weights
