@@ -62,7 +62,8 @@ class Nep final : public Evaluator {
 
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *, std::int64_t first,
                      std::int64_t last) const override {
-    static thread_local Workspace<Real, Wide> work;
+    static thread_local Work of_thread;
+    Work &work = of_thread;
     for (std::int64_t type = 0; type < n_types_; ++type) {
       work.atoms.clear();
       for (std::int64_t i = first; i < last; ++i) {

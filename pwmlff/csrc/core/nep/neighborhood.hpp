@@ -38,29 +38,6 @@ inline CutoffRadii cutoff_radii(const double *cutoff, std::int64_t n_types, std:
   return radii;
 }
 
-// Counts of pairs by type in one register: in memory, each pair would wait for the store of the one before.
-class PackedCounts {
- public:
-  static constexpr std::int64_t kTypes = 8, kLargest = 255;
-
-  explicit PackedCounts(std::int64_t) {}
-  std::int64_t of(std::int64_t type) const { return packed_ >> 8 * type & kLargest; }
-  void add(std::int64_t type, bool is_one) { packed_ += static_cast<std::uint64_t>(is_one) << 8 * type; }
-
- private:
-  std::uint64_t packed_ = 0;
-};
-
-class ManyCounts {
- public:
-  explicit ManyCounts(std::int64_t n_types) : counts_(n_types) {}
-  std::int64_t of(std::int64_t type) const { return counts_[type]; }
-  void add(std::int64_t type, bool is_one) { counts_[type] += is_one; }
-
- private:
-  std::vector<std::int64_t> counts_;
-};
-
 template <typename Wide>
 struct Neighborhood {
   std::int64_t capacity = 0;         // of a type: its pairs begin at capacity times the type
@@ -71,43 +48,34 @@ struct Neighborhood {
   Buffer<std::int32_t> angular;         // places in the arrays above of those within the angular cutoff
   const std::int64_t *types = nullptr;  // of all pairs of the atom, in the order of the input
 
-  // A distance that is not a number counts as near: it must not vanish.
+  // A distance that is not a number counts as near: it must not vanish. Pairs are written wherever they lie, and stay
+  // if they are near: whether they are cannot be foretold.
   void gather(const Pairs &pairs, std::int64_t atom, std::int64_t n_types, const CutoffRadii &radii) {
-    const std::int64_t n = pairs.start[atom + 1] - pairs.start[atom];
+    const std::int64_t first = pairs.start[atom], n = pairs.start[atom + 1] - first;
     capacity = padded<float>(n);
     for (Buffer<Wide> *buffer : {&x, &y, &z}) provide(*buffer, n_types * capacity);
     provide(place, n_types * capacity);
     provide(angular, n + 1);
-    types = pairs.pair_types + pairs.start[atom];
-    if (n_types <= PackedCounts::kTypes && n <= PackedCounts::kLargest)
-      sort<PackedCounts>(pairs.vectors + 3 * pairs.start[atom], n, n_types, radii);
-    else
-      sort<ManyCounts>(pairs.vectors + 3 * pairs.start[atom], n, n_types, radii);
-  }
-
- private:
-  template <typename Counts>
-  void sort(const double *__restrict vector, std::int64_t n, std::int64_t n_types, const CutoffRadii &radii) {
-    Counts found(n_types);
+    counts.assign(n_types, 0);
+    types = pairs.pair_types + first;
     std::int64_t n_near = 0;
+    const double *__restrict vector = pairs.vectors + 3 * first;
     const CutoffRadii::Squares *squares = radii.squares.data();
-    const std::int64_t *__restrict type_of = types;
     Wide *__restrict to_x = x.data(), *__restrict to_y = y.data(), *__restrict to_z = z.data();
     std::int32_t *__restrict to_place = place.data(), *__restrict near = angular.data();
+    std::int64_t *count = counts.data();
     for (std::int64_t e = 0; e < n; ++e, vector += 3) {
-      const std::int64_t type = type_of[e], at = type * capacity + found.of(type);
+      const std::int64_t type = types[e], at = type * capacity + count[type];
       const double squared = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
       to_x[at] = static_cast<Wide>(vector[0]);
       to_y[at] = static_cast<Wide>(vector[1]);
       to_z[at] = static_cast<Wide>(vector[2]);
       to_place[at] = static_cast<std::int32_t>(e);
       near[n_near] = static_cast<std::int32_t>(at);
-      found.add(type, !(squared >= squares[type].reach));
+      count[type] += !(squared >= squares[type].reach);
       n_near += !(squared >= squares[type].angular);
     }
     n_angular = n_near;
-    counts.resize(n_types);
-    for (std::int64_t type = 0; type < n_types; ++type) counts[type] = found.of(type);
   }
 };
 
