@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pwmlff.errors import ModelFileError, did_you_mean
 from pwmlff.export.check import write_checked
+from pwmlff.export.precision import in_precision
 from pwmlff.models.files import FORMATS, read_model, refuse_exported
 
 WRITABLE = {row.key: row for row in FORMATS if row.write is not None}
@@ -35,7 +36,7 @@ def export_as(model_path: Path | str, format: str, output: Path | str | None = N
     output = Path(output) if output else model_path.with_suffix(row.suffix)
     if output.exists() and output.samefile(model_path):
         raise ModelFileError(f"'{output}' is the model itself; name another file with --output")
-    source = read_model(model_path).potential.cpu().frozen()
+    source = in_precision(read_model(model_path).potential, "float64").frozen()
     words: list[str] = []
     write = row.write
     write_checked(

@@ -307,6 +307,25 @@ def test_wherever_a_model_is(two_element_frames: list[Frame], tmp_path: Path, mo
     assert atoms.get_potential_energy() == pytest.approx(expected, abs=1e-5)
 
 
+def test_export_of_a_checkpoint(tmp_path: Path, two_element_frames: list[Frame]) -> None:
+    """Of a float32 training, with energies of elements."""
+    potential = make(version=4, dtype="float32", zbl=ZBLConfig(inner=1.0, outer=2.0))
+    potential.energy_shift.copy_(torch.tensor([-1500.25, -2200.5]))
+    section = {"model": network_of(potential).config.model_dump(mode="json"), "zbl": {"inner": 1.0, "outer": 2.0}}
+    save_checkpoint(tmp_path / "nep_model.ckpt", potential, config=section)
+    path, words = export_as(tmp_path / "nep_model.ckpt", "NEP")
+    assert path == tmp_path / "nep_model.txt"
+    assert words == "nep5, since a nep4 has no energies of elements"
+    read, pairs = read_model(path).potential, pairs_of(two_element_frames)
+    torch.testing.assert_close(read(*pairs), potential(*pairs), rtol=0, atol=1e-4)
+    settings = MODELS["DP"].Config()
+    deep = build_potential("DP", settings, ["Cu"])
+    save_checkpoint(tmp_path / "dp.ckpt", deep, config={"model": settings.model_dump(mode="json")})
+    with pytest.raises(ModelFileError, match="holds a NEP, not a model of the type DP"):
+        export_as(tmp_path / "dp.ckpt", "nep")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dp.ckpt", "nep_model.ckpt", "nep_model.txt"]
+
+
 def test_export_refuses(tmp_path: Path) -> None:
     path, _ = write(tmp_path, make())
     for arguments, message in (
