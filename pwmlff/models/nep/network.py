@@ -30,6 +30,8 @@ from pwmlff.ops.reference import nep
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
+_RADIAL_RANGE, _ANGULAR_RANGE = 5.0, 0.3  # of the scaled descriptor over the training data, at a start for gradients
+
 
 class Net(nn.Module):
     """Weights of one net.
@@ -44,11 +46,10 @@ class Net(nn.Module):
     def __init__(self, config: NEPConfig, dtype: torch.dtype) -> None:
         super().__init__()
         neurons, width = config.fitting_net.neurons, config.descriptor.width
-        is_scaled = config.start == "scaled"
-        spread = ((3 / width) ** 0.5, (3 / neurons) ** 0.5) if is_scaled else (1.0, 1.0)
-        self.w0 = nn.Parameter(torch.empty(neurons, width, dtype=dtype).uniform_(-spread[0], spread[0]))
+        spread = (3 / width) ** 0.5 if config.start == "scaled" else 1.0
+        self.w0 = nn.Parameter(torch.empty(neurons, width, dtype=dtype).uniform_(-spread, spread))
         self.b0 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-1.0, 1.0))
-        self.w1 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-spread[1], spread[1]))
+        self.w1 = nn.Parameter(torch.empty(neurons, dtype=dtype).uniform_(-1.0, 1.0))
         self.b1 = nn.Parameter(torch.zeros(1, dtype=dtype)) if config.version == 5 else None
 
 
@@ -234,8 +235,9 @@ class NEP(KernelNetwork):
     def collect_statistics(self, batches: Iterable[Batch]) -> None:
         """Scale each number of the descriptor by its range over all atoms, at the start of training.
 
-        GPUMD takes the range with all coefficients 1. Otherwise it is that with the coefficients as they are, and the
-        biases b0 move so that the neurons see the descriptors of their element around zero.
+        GPUMD takes the range with all coefficients 1. Otherwise it is that with the coefficients as they are, radial
+        numbers are made larger than angular ones, so that what two-body terms explain is learned first, and the biases
+        b0 move so that the neurons see the descriptors of their element around zero.
         """
         arrays, is_scaled = self.arrays(), self.config.start == "scaled"
         if not is_scaled:
@@ -257,6 +259,9 @@ class NEP(KernelNetwork):
         ranges = highest - lowest
         self.scaler.copy_(torch.where(ranges > 0, 1 / ranges, 1.0))
         if is_scaled:
+            n_radial = self.config.descriptor.n_max[0] + 1
+            self.scaler[:n_radial] *= _RADIAL_RANGE
+            self.scaler[n_radial:] *= _ANGULAR_RANGE
             self._center(sums, counts)
 
     def _center(self, sums: Tensor, counts: Tensor) -> None:
