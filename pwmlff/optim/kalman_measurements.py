@@ -6,10 +6,11 @@ with N the atoms of a frame, <> the mean over what the measurement takes of the 
 
     h = sum_frames s pref E / N            r = sum_frames pref |E* - E| / N
     h = sum_frames <s pref F> / N          r = sum_frames <pref |F* - F|> / N        some atoms, three components
-    h = sum_frames sum_6 s pref V / N      r = sum_frames <pref |V* - V|> / N        xx, xy, xz, yy, yz, zz
+    h = sum_frames <s pref V> / N          r = sum_frames <pref |V* - V|> / N        xx, xy, xz, yy, yz, zz
     h = sum_frames <s pref e>              r = sum_frames <pref |e* - e|>            atomic energies, group energies
 
-The forces' 1 / N is PWMLFF's and makes them count little in large frames; it can be left out.
+The forces' 1 / N is PWMLFF's and makes them count little in large frames; it can be left out. PWMLFF adds the six
+components up in h and takes their mean in r, so that a step mends a sixth of a virial and says that all of it is known.
 The filter is given dh/dw and the residual sqrt(m) r / m for m frames: the mean error times the root of their number,
 while h is their sum. For one frame this is the exact residual of h.
 """
@@ -64,20 +65,19 @@ def energy_kind(prefactor: float) -> Kind:
 
     def measure(prediction: Prediction, batch: Batch) -> Measurement:
         weight = prefactor * batch.has_energy.to(torch.float64) / batch.n_atoms
-        return _measured(prediction.energy, batch.energy, weight, weight, batch.has_energy, _every_frame(batch))
+        return _measured(prediction.energy, batch.energy, weight, batch.has_energy, _every_frame(batch))
 
     return Kind(measure)
 
 
 def virial_kind(prefactor: float) -> Kind:
-    """Measure virials per atom; the components are summed in h and averaged in r, as PWMLFF does."""
+    """Measure the mean of the six components of virials per atom."""
 
     def measure(prediction: Prediction, batch: Batch) -> Measurement:
         assert prediction.virial is not None
-        weight = (prefactor * batch.has_virial.to(torch.float64) / batch.n_atoms).unsqueeze(1)
+        weight = (prefactor * batch.has_virial.to(torch.float64) / (len(_SIX[0]) * batch.n_atoms)).unsqueeze(1)
         predicted, label = (v[:, _SIX[0], _SIX[1]] for v in (prediction.virial, batch.virial))  # [F, 6]
-        in_r = weight / len(_SIX[0])
-        return _measured(predicted, label, weight, in_r, batch.has_virial, _every_frame(batch))
+        return _measured(predicted, label, weight, batch.has_virial, _every_frame(batch))
 
     return Kind(measure, virial=True)
 
@@ -115,7 +115,7 @@ def forces_kind(prefactor: float, group: int, draw: ForceDraw, n_steps: int, *, 
         if per_atom:
             per_frame = per_frame / batch.n_atoms
         weight = per_frame[frames].unsqueeze(1)
-        return _measured(prediction.forces[atoms], batch.forces[atoms], weight, weight, is_measured, frames)
+        return _measured(prediction.forces[atoms], batch.forces[atoms], weight, is_measured, frames)
 
     return Kind(measure, forces=True)
 
@@ -166,15 +166,13 @@ def _every_frame(batch: Batch) -> Tensor:
 def _measured_per_atom(predicted: Tensor, label: Tensor, prefactor: float, batch: Batch) -> Measurement:
     frames = batch.atom_frame
     weight = (prefactor * batch.has_atomic_energies.to(torch.float64) / batch.n_atoms)[frames]
-    return _measured(predicted, label, weight, weight, batch.has_atomic_energies, frames)
+    return _measured(predicted, label, weight, batch.has_atomic_energies, frames)
 
 
-def _measured(
-    predicted: Tensor, label: Tensor, weight_in_h: Tensor, weight_in_r: Tensor, mask: Tensor, frames: Tensor
-) -> Measurement:
+def _measured(predicted: Tensor, label: Tensor, weight: Tensor, mask: Tensor, frames: Tensor) -> Measurement:
     """Return the measurement of numbers whose first index is of frames [n]; `mask` [F] tells the frames that count."""
     error = label - predicted.detach()
-    value = (error.sign() * weight_in_h * predicted).sum()
-    residual = (weight_in_r * error.abs()).flatten(1).sum(1) if error.dim() > 1 else weight_in_r * error.abs()
+    value = (error.sign() * weight * predicted).sum()
+    residual = (weight * error.abs()).flatten(1).sum(1) if error.dim() > 1 else weight * error.abs()
     counts = mask.to(residual.dtype)
     return Measurement(value, torch.stack([torch.zeros_like(counts).index_add(0, frames, residual), counts], dim=1))
