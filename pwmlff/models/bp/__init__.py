@@ -1,0 +1,1 @@
+"""Networks of Behler and Parrinello."""
