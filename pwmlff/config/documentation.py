@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from pwmlff.config.compat import RENAMED_KEYS
-from pwmlff.config.fields import bounds_words, default_of, section_class, type_words
+from pwmlff.config.fields import bounds_words, default_of, key_of, section_class, type_words
 from pwmlff.config.ignored import all_ignored_keys
 from pwmlff.config.run import run_class
 from pwmlff.models import MODELS
@@ -63,6 +63,7 @@ def _table(config: type[BaseModel], prefix: str) -> str:
 def _rows(config: type[BaseModel], prefix: str) -> list[str]:
     rows = []
     for name, field in config.model_fields.items():
+        name = key_of(name, field)
         nested = section_class(field.annotation)
         # the sections of models and optimizers have tables of their own
         is_open = prefix == "" and name in ("model", "optimizer")

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pwmlff.elements import atomic_number_of, symbol_of
 from pwmlff.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pwmlff.data.frame import Frame
 
 Reasons = Mapping[str, str]
 
@@ -94,15 +97,33 @@ class RunFileHooks:
         return []
 
     @classmethod
-    def continued(cls, config: Any, start: Any, types: Sequence[int]) -> Any:
+    def continued(cls, config: Any, start: Any, elements: Sequence[str], types: Sequence[int]) -> Any:
         """Return the `model` section of a run that goes on from a trained model: what it does not say is as there.
 
         Args:
             config: The section, an instance of the model's `Config`.
             start: The same of the trained model.
-            types: The place of each element of the run among those of the trained model.
+            elements: Those of the run, in type order.
+            types: The place of each of them among those of the trained model.
         """
         return with_unset_from(config, start)
+
+    @classmethod
+    def for_frames(cls, config: Any, elements: Sequence[str], frames: Sequence[Frame]) -> tuple[Any, list[str]]:
+        """Return the `model` section of a run with what it leaves to the training data, before anything is built.
+
+        Args:
+            config: The section, an instance of the model's `Config`.
+            elements: Symbols in type order.
+            frames: To train on.
+
+        Returns:
+            The section, which the checkpoint will hold, and lines for the user.
+
+        Raises:
+            ConfigError: The frames do not suffice.
+        """
+        return config, []
 
     @classmethod
     def element_problems(cls, config: Any, elements: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ _ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "linear": lambda z: z,
-    "softplus": torch.nn.functional.softplus,
+    "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
     "relu": torch.relu,
     "gaussian": lambda z: torch.exp(-0.5 * z * z),
     "cos": torch.cos,
