@@ -88,9 +88,7 @@ def automatic_functions(
     return [f for own in choose_basis(frames, elements, options).values() for f in own.functions]
 
 
-def choose_basis(
-    frames: Sequence[Frame], elements: Sequence[str], options: BasisOptions
-) -> dict[str, ElementBasis]:
+def choose_basis(frames: Sequence[Frame], elements: Sequence[str], options: BasisOptions) -> dict[str, ElementBasis]:
     """Choose symmetry functions for each element, the same ones for the same data.
 
     Args:
@@ -108,8 +106,8 @@ def choose_basis(
         candidates = _candidates(central, elements, shortest[central], options)
         if not candidates:
             raise ConfigError(
-                f"model.descriptor: no atom of {element} has a neighbour within {options.Rmax:g} Å in the training data; "
-                "raise `Rmax`, or list the `functions`"
+                f"model.descriptor: no atom of {element} has a neighbour within {options.Rmax:g} Å in the training "
+                "data; raise `Rmax`, or list the `functions`"
             )
         environments = _environments(batches, central, len(candidates))
         correlation = _correlation(environments, candidates, elements, central, options)
@@ -177,9 +175,7 @@ def _candidates(
 
 
 def _gaussians(start: float, cutoff: float, grids: Sequence[int], n_centred: int) -> Iterator[tuple[float, float]]:
-    """Yield eta (1/Å²) and r_s (Å): at the atom, from wide ones to those that only the nearest atoms reach; and around
-    it, on grids from the shortest distance on.
-    """
+    """Yield eta (1/Å²) and r_s (Å) of Gaussians at the atom, and on grids from the shortest distance to the cutoff."""
     for eta in np.geomspace(0.25 / cutoff**2, 4.0 / start**2, n_centred):
         yield _rounded(eta), 0.0
     for n_steps in grids:
@@ -314,9 +310,9 @@ def _values_and_changes(
         for rows, block in near.blocks(len(places)):
             atom_types = torch.full((len(block),), central)
             ahead, here, behind = (
-                bp.symmetry_functions(
-                    arrays, block.vectors + step * block.moves, block.start, block.types, atom_types
-                )[central].values
+                bp.symmetry_functions(arrays, block.vectors + step * block.moves, block.start, block.types, atom_types)[
+                    central
+                ].values
                 for step in (_STEP, 0.0, -_STEP)
             )
             values[rows, places] = here

@@ -79,12 +79,14 @@ class BehlerParrinello(KernelNetwork):
         elements: As given.
         functions: Of all elements.
         scaling: [F, 2] shift and factor of each function, in the order of `models/bp/stored.py`.
+        ranges: [F, 2] smallest and largest value of each function in the training data; 0 and 0 where not known.
     """
 
     Config = BPConfig
     RunFile = BPRunFile
     nets: Any
     scaling: Tensor
+    ranges: Tensor
 
     def __init__(self, config: BPConfig, elements: Sequence[str], dtype: torch.dtype) -> None:
         super().__init__()
@@ -103,6 +105,7 @@ class BehlerParrinello(KernelNetwork):
         for name, array in self._constants.items():
             self.register_buffer(name, array, persistent=False)
         self.register_buffer("scaling", torch.tensor([[0.0, 1.0]], dtype=dtype).repeat(sum(self.widths), 1))
+        self.register_buffer("ranges", torch.zeros(sum(self.widths), 2, dtype=torch.float64))
         self.nets = nn.ModuleList(
             PlainNet(n_in, config.fitting_net.widths_of(element), dtype)
             for n_in, element in zip(self.widths, self.elements, strict=True)
@@ -152,6 +155,7 @@ class BehlerParrinello(KernelNetwork):
                 own.add(values)
         normalization = self.config.descriptor.resolved_normalization
         self.scaling.copy_(torch.cat([own.scaling(normalization) for own in statistics]))
+        self.ranges.copy_(torch.cat([own.ranges for own in statistics]))
 
     @torch.no_grad()
     def start_from(self, other: Network, types: Sequence[int]) -> None:
@@ -170,9 +174,11 @@ class BehlerParrinello(KernelNetwork):
         if activations != others_activations:
             raise _other_model("fitting_net.activation", list(others_activations[:-1]), list(activations[:-1]))
         own_scaling, others_scaling = self.scaling.split(self.widths), other.scaling.split(other.widths)
+        own_ranges, others_ranges = self.ranges.split(self.widths), other.ranges.split(other.widths)
         for central, place in enumerate(types):
             kept, absent = self._places(central, functions_of(other.functions, other.elements[place]))
             own_scaling[central].copy_(others_scaling[place][kept])
+            own_ranges[central].copy_(others_ranges[place][kept])
             shift, factor = others_scaling[place][absent].unbind(1)
             for depth, (layer, start) in enumerate(
                 zip(self.nets[central].layers, other.nets[place].layers, strict=True)

@@ -45,6 +45,11 @@ class FunctionStatistics:
         self._lowest = torch.minimum(self._lowest, values.amin(0))
         self._highest = torch.maximum(self._highest, values.amax(0))
 
+    @property
+    def ranges(self) -> Tensor:
+        """Smallest and largest value [F, 2]; 0 and 0 without any atom."""
+        return torch.stack([self._lowest, self._highest], dim=1) if self.count else torch.zeros(len(self._mean), 2)
+
     def scaling(self, normalization: str) -> Tensor:
         """Return shift and factor [F, 2]; without any atom those of no normalisation.
 

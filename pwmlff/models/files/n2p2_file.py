@@ -4,8 +4,9 @@
     scaling.data        smallest, largest, mean and standard deviation of each symmetry function
     weights.NNN.data    the net of the element with atomic number NNN, a number a line
 
-Elements are in the order of their atomic numbers, and the symmetry functions of an element in an order of n2p2's own,
-see `order_of`; it decides which line of scaling.data and which rows of the first layer belong to which. The net of an
+Elements may be listed in any order, which is that of our types; n2p2 takes them in the order of their atomic numbers.
+The symmetry functions of an element are in an order of n2p2's own, see `order_of`. These orders decide which line of
+scaling.data and which rows of the first layer belong to which. The net of an
 element, from layer to layer, has first the weights (those of one node below to all nodes above, one node below after
 the other), then the biases.
 
@@ -121,7 +122,7 @@ class N2p2Files:
     """The content of a folder, in Å and eV.
 
     Attributes:
-        nets: By element, in the order of the atomic numbers.
+        nets: By element, in the order in which input.nn lists them.
         cutoff_type: Number of the cutoff function.
         inner_fraction: Of the cutoff, below which the cutoff function is 1.
         activations: Letter of each layer.
@@ -164,7 +165,8 @@ class N2p2Files:
 
     def _scaling(self) -> Iterator[str]:
         yield "# element, function, smallest, largest, mean, standard deviation"
-        for number, net in enumerate(self.nets.values(), start=1):
+        for number, element in enumerate(sorted(self.nets, key=atomic_number_of), start=1):
+            net = self.nets[element]
             for place, row in enumerate(net.statistics.tolist(), start=1):
                 yield f"{number:4d} {place:4d}" + "".join(f" {value:24.16E}" for value in row)
 

@@ -84,7 +84,8 @@ class InputFile:
     """What the file says, in Å and eV.
 
     Attributes:
-        elements: Symbols by atomic number.
+        listed: Symbols of the elements in the order of the file.
+        elements: Symbols in the order of the atomic numbers.
         energies: Added for each atom of an element, eV.
         functions: Of each element, in n2p2's order.
         cutoff_type: Number of the cutoff function.
@@ -99,7 +100,8 @@ class InputFile:
     def __init__(self, content: bytes) -> None:
         self._length, self._energy = _units(content)
         self._lines = _by_keyword(lines_of(INPUT, content, "#!"))
-        self.elements = self._elements()
+        self.listed = self._elements()
+        self.elements = tuple(sorted(self.listed, key=atomic_number_of))
         self._type()
         self.cutoff_type, self.inner_fraction = self._cutoff()
         self.scaling = self._scaling()
@@ -120,7 +122,7 @@ class InputFile:
         count = self._needed("number_of_elements")
         if len(count.words) != 2 or integer(count.words[1]) != len(symbols) or not symbols:
             raise count.expected(f"`number_of_elements {len(symbols)}`, as many as line {line.number} has")
-        return tuple(sorted(symbols, key=atomic_number_of))
+        return tuple(symbols)
 
     def _type(self) -> None:
         for keyword in ("nnp_type", "nn_type"):

@@ -54,7 +54,7 @@ def parse_n2p2(read: Callable[[str], bytes]) -> N2p2Files:
             layers=(*layers[:-1], layers[-1].times(head.output)),
         )
     return N2p2Files(
-        nets=nets,
+        nets={element: nets[element] for element in head.listed},
         cutoff_type=head.cutoff_type,
         inner_fraction=head.inner_fraction,
         activations=head.activations,
