@@ -1,20 +1,20 @@
 """Symmetry functions chosen from the training data.
 
-For each element there are many candidates, from the shortest distance in the data to the cutoff: Gaussians centred at
-the atom and around it, and angular functions of several widths, exponents and both signs. Their values around atoms
-of the data, and how these change when all atoms move a little (which forces are made of), are correlated; a function
-is worth what it tells of all the others. The first chosen is the one that explains most of the variance of all, the
-next the one that explains most of what is left, and so on: a selection of columns by pivoted QR, with the pivot that
-lowers the remainder most.
+Many candidates (`candidates.py`) are evaluated in frames spread over the data. Where these have forces, a linear model
+of the forces is built up of them: the function that lowers the remaining error most comes first, the one that lowers
+what is left most comes next, and so on (orthogonal matching pursuit). A net makes more of its functions than a linear
+model does, but functions that serve the one serve the other. Without forces, a function is worth what it tells of all
+the other candidates around the atoms: the first is the one that explains most of their variance, and so on (pivoted QR
+with the pivot that lowers the remainder most).
+
+How much of the variance of all candidates the chosen ones explain is told for both.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,42 +24,13 @@ from pwmlff.data.batch import Batch, collate, make_sample
 from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError
+from pwmlff.models.bp.candidates import Candidates, Options
 from pwmlff.models.bp.functions import SymmetryFunction
-from pwmlff.models.bp.stored import function_arrays
-from pwmlff.ops.reference import bp
-from pwmlff.ops.reference.cutoffs import CUTOFF_FUNCTIONS
 
-MOST_FRAMES = 100  # that are looked at
-MOST_ATOMS = 1000  # of each element
-_WORK = 2e8  # products of triplets and functions for each element, a few seconds
-_BLOCK = 2e6  # of them at a time, which bounds the memory
-_STEP = 1e-3  # Å, of the displacements
-_SEED = 20240229
-
-_GRIDS = (6, 10, 16)  # shifted radial Gaussians between the shortest distance and the cutoff
-_ANGULAR_GRIDS = (3, 5)
-_N_CENTRED, _N_ANGULAR_CENTRED = 10, 5
-_ZETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
-_OVERLAP = 0.7  # standard deviation of a Gaussian, in steps of its grid
-_LEAST_SPREAD = 1e-3  # standard deviation of a function that is worth an input, and of its derivative in 1/Å
-_SMALLEST = 1e-6  # part of a function's variance below which others have told all of it
-
-
-class BasisOptions(Protocol):
-    """What the run file says of functions that are to be chosen, see `config.py`."""
-
-    @property
-    def Rmax(self) -> float: ...  # noqa: N802, D102
-    @property
-    def n_radial(self) -> int: ...  # noqa: D102
-    @property
-    def n_angular(self) -> int: ...  # noqa: D102
-    @property
-    def neighbor_weights(self) -> str: ...  # noqa: D102
-    @property
-    def cutoff_function(self) -> str: ...  # noqa: D102
-    @property
-    def inner_fraction(self) -> float: ...  # noqa: D102
+MOST_FRAMES = 40  # that are looked at
+MOST_ATOMS = 1200  # of them together, if it is more than one frame; some 10 ms each
+_LEAST_SPREAD = 0.01  # standard deviation of the values of a function that is worth an input
+_LEAST_NEW = 1e-4  # part of a function that the chosen ones do not tell, for it to be chosen
 
 
 @dataclass(frozen=True)
@@ -69,26 +40,43 @@ class ElementBasis:
     Attributes:
         functions: Radial before angular.
         n_candidates: Of which they were chosen.
-        n_atoms: Around which these were looked at.
-        radial_share: Part of the variance of the radial candidates that the radial ones explain.
-        share: Part of the variance of all candidates that all of them explain.
+        share: Part of the variance of all candidates that they explain, in the frames that were looked at.
     """
 
     functions: tuple[SymmetryFunction, ...]
     n_candidates: int
-    n_atoms: int
-    radial_share: float
     share: float
 
 
-def automatic_functions(
-    frames: Sequence[Frame], elements: Sequence[str], options: BasisOptions
-) -> list[SymmetryFunction]:
+@dataclass(frozen=True)
+class Basis:
+    """The functions chosen for all elements.
+
+    Attributes:
+        elements: By symbol, in type order.
+        n_frames: Frames that were looked at.
+        n_atoms: Their atoms.
+        force_share: Part of the variance of the forces there that a linear model of the functions explains; None where
+            there are no forces.
+    """
+
+    elements: dict[str, ElementBasis]
+    n_frames: int
+    n_atoms: int
+    force_share: float | None
+
+    @property
+    def functions(self) -> list[SymmetryFunction]:
+        """Those of all elements."""
+        return [function for own in self.elements.values() for function in own.functions]
+
+
+def automatic_functions(frames: Sequence[Frame], elements: Sequence[str], options: Options) -> list[SymmetryFunction]:
     """Return symmetry functions for each element; arguments and errors are those of `choose_basis`."""
-    return [f for own in choose_basis(frames, elements, options).values() for f in own.functions]
+    return choose_basis(frames, elements, options).functions
 
 
-def choose_basis(frames: Sequence[Frame], elements: Sequence[str], options: BasisOptions) -> dict[str, ElementBasis]:
+def choose_basis(frames: Sequence[Frame], elements: Sequence[str], options: Options) -> Basis:
     """Choose symmetry functions for each element, the same ones for the same data.
 
     Args:
@@ -101,18 +89,30 @@ def choose_basis(frames: Sequence[Frame], elements: Sequence[str], options: Basi
     """
     batches = _batches(frames, elements, options.Rmax)
     shortest = shortest_distances(batches, len(elements))
-    basis = {}
-    for central, element in enumerate(elements):
-        candidates = _candidates(central, elements, shortest[central], options)
-        if not candidates:
+    candidates = [Candidates(central, elements, shortest[central], options) for central in range(len(elements))]
+    for element, own in zip(elements, candidates, strict=True):
+        if not own.functions:
             raise ConfigError(
                 f"model.descriptor: no atom of {element} has a neighbour within {options.Rmax:g} Å in the training "
                 "data; raise `Rmax`, or list the `functions`"
             )
-        environments = _environments(batches, central, len(candidates))
-        correlation = _correlation(environments, candidates, elements, central, options)
-        basis[element] = _chosen(candidates, correlation, len(environments), options)
-    return basis
+    pool = _Pool(candidates, options)
+    for batch in batches:
+        pool.add(batch)
+    chosen = pool.by_forces() if pool.has_forces else pool.by_values()
+    return Basis(
+        elements={
+            element: ElementBasis(
+                functions=tuple(own.functions[place] for place in sorted(places)),
+                n_candidates=len(own.functions),
+                share=pool.share(central, places),
+            )
+            for central, (element, own, places) in enumerate(zip(elements, candidates, chosen, strict=True))
+        },
+        n_frames=len(batches),
+        n_atoms=sum(len(batch.atom_types) for batch in batches),
+        force_share=pool.force_share(chosen) if pool.has_forces else None,
+    )
 
 
 def shortest_distances(batches: Sequence[Batch], n_types: int) -> np.ndarray:
@@ -126,238 +126,134 @@ def shortest_distances(batches: Sequence[Batch], n_types: int) -> np.ndarray:
 
 
 def _batches(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) -> list[Batch]:
-    """Return frames evenly spread over the data, each as a batch."""
+    """Return frames evenly spread over the data, each as a batch, with all elements that the data has."""
     type_of = {atomic_number_of(element): place for place, element in enumerate(elements)}
-    places = np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))
-    return [collate([make_sample(frames[int(place)], type_of, cutoff)]) for place in places]
+    order = _spread(len(frames))
+    batches: list[Batch] = []
+    n_atoms, missing = 0, set(type_of)
+    for place in order:
+        frame = frames[place]
+        is_needed = bool(missing & set(frame.atomic_numbers.tolist()))
+        is_affordable = n_atoms + len(frame) <= MOST_ATOMS and len(batches) < MOST_FRAMES
+        if is_affordable or is_needed or not batches:
+            batches.append(collate([make_sample(frame, type_of, cutoff)]))
+            n_atoms += len(frame)
+            missing -= set(frame.atomic_numbers.tolist())
+        if not missing and (n_atoms >= MOST_ATOMS or len(batches) >= MOST_FRAMES):
+            break
+    return batches
 
 
-def _candidates(
-    central: int, elements: Sequence[str], shortest: np.ndarray, options: BasisOptions
-) -> list[SymmetryFunction]:
-    """Return the candidates of an element, radial before angular.
+def _spread(count: int) -> list[int]:
+    """Return 0 to count - 1 in an order whose beginnings are evenly spread."""
+    golden = 0.6180339887498949
+    return sorted(range(count), key=lambda place: (place * golden) % 1.0)
+
+
+class _Pool:
+    """All candidates with what was seen of them.
 
     Args:
-        central: Its type.
-        elements: Symbols in type order.
-        shortest: [T] distances to each type, Å.
-        options: Of the run file.
-    """
-    near = [place for place, distance in enumerate(shortest) if distance < options.Rmax]
-    if options.neighbor_weights == "resolved":
-        single = [((elements[a],), shortest[a]) for a in near]
-        pairs = [
-            ((elements[a], elements[b]), min(shortest[a], shortest[b]))
-            for a, b in itertools.combinations_with_replacement(near, 2)
-        ]
-        seen: list[tuple[Mapping[str, object], float]] = [({"neighbors": names}, start) for names, start in single]
-        seen_pairs = [({"neighbors": names}, start) for names, start in pairs]
-    else:
-        start = min((shortest[place] for place in near), default=math.inf)
-        seen = [({"weights": options.neighbor_weights}, start)] if near else []
-        seen_pairs = list(seen)
-    common = {"central": elements[central], "cutoff": options.Rmax}
-    radial = [
-        SymmetryFunction.model_validate({"type": "G2", **common, **who, "eta": eta, "r_s": r_s})
-        for who, start in seen
-        for eta, r_s in _gaussians(start, options.Rmax, _GRIDS, _N_CENTRED)
-    ]
-    angular = [
-        SymmetryFunction.model_validate(
-            {"type": "G5", **common, **who, "eta": eta, "r_s": r_s, "lambda": sign, "zeta": zeta}
-        )
-        for who, start in seen_pairs
-        for eta, r_s in _gaussians(start, options.Rmax, _ANGULAR_GRIDS, _N_ANGULAR_CENTRED)
-        for zeta in _ZETAS
-        for sign in (-1.0, 1.0)
-    ]
-    return radial * (options.n_radial > 0) + angular * (options.n_angular > 0)
-
-
-def _gaussians(start: float, cutoff: float, grids: Sequence[int], n_centred: int) -> Iterator[tuple[float, float]]:
-    """Yield eta (1/Å²) and r_s (Å) of Gaussians at the atom, and on grids from the shortest distance to the cutoff."""
-    for eta in np.geomspace(0.25 / cutoff**2, 4.0 / start**2, n_centred):
-        yield _rounded(eta), 0.0
-    for n_steps in grids:
-        step = (cutoff - start) / n_steps
-        for place in range(n_steps):
-            yield _rounded(0.5 / (_OVERLAP * step) ** 2), _rounded(start + place * step)
-
-
-def _rounded(value: float) -> float:
-    """Return what is pleasant to read."""
-    return float(f"{value:.4g}")
-
-
-@dataclass(frozen=True)
-class _Environments:
-    """Neighbours of sampled atoms of one type, and how they move.
-
-    Attributes:
-        vectors: [e, 3] Å, those of one atom side by side.
-        start: [n + 1] of each atom.
-        types: [e].
-        moves: [e, 3] by how much the vectors change in a displacement of all atoms, in units of its step.
+        candidates: Of each element.
+        options: Numbers of functions to choose.
     """
 
-    vectors: Tensor
-    start: Tensor
-    types: Tensor
-    moves: Tensor
+    def __init__(self, candidates: Sequence[Candidates], options: Options) -> None:
+        self._candidates = candidates
+        self._quotas = {True: options.n_radial, False: options.n_angular}
+        self._values: list[list[Tensor]] = [[] for _ in candidates]
+        sizes = [len(own.functions) for own in candidates]
+        self._starts = [0, *itertools.accumulate(sizes)]
+        self._products = torch.zeros(sum(sizes) + 1, sum(sizes) + 1, dtype=torch.float64)  # the last is the force
+        self._correlations: list[Tensor] | None = None
+        self.has_forces = False
 
-    def __len__(self) -> int:
-        """Return the number of atoms."""
-        return len(self.start) - 1
+    def add(self, batch: Batch) -> None:
+        """Look at a frame."""
+        columns = []
+        for values, own in zip(self._values, self._candidates, strict=True):
+            around, forces = own.evaluate(batch)
+            values.append(around)
+            columns.append(forces.flatten(0, 1))
+        if bool(batch.has_forces.all()):
+            self.has_forces = True
+            table = torch.cat([*columns, batch.forces.reshape(-1, 1)], dim=1)  # [3 N, C + 1]
+            self._products += table.T @ table
 
-    @property
-    def counts(self) -> Tensor:
-        """Number of neighbours of each atom, [n]."""
-        return self.start[1:] - self.start[:-1]
+    def by_forces(self) -> list[list[int]]:
+        """Choose by the forces; return the places of the chosen ones among those of each element."""
+        scales = self._products.diagonal().sqrt().clamp(min=1e-300)
+        remainder = self._products / torch.outer(scales, scales)
+        quotas = [dict(self._quotas) for _ in self._candidates]
+        kinds = [(central, f.is_radial) for central, own in enumerate(self._candidates) for f in own.functions]
+        is_alive = torch.cat([self._correlation(central).diagonal() > 0 for central in range(len(self._candidates))])
+        chosen: list[list[int]] = [[] for _ in self._candidates]
+        while True:
+            variance = remainder.diagonal()[:-1]
+            is_open = torch.tensor([quotas[central][is_radial] > 0 for central, is_radial in kinds])
+            is_open &= is_alive & (variance > _LEAST_NEW)
+            if not is_open.any():
+                return chosen
+            gain = remainder[-1, :-1].square() / variance.clamp(min=_LEAST_NEW)
+            pivot = int(torch.where(is_open, gain, -1.0).argmax())
+            _take_out(remainder, pivot)
+            central, is_radial = kinds[pivot]
+            quotas[central][is_radial] -= 1
+            chosen[central].append(pivot - self._starts[central])
 
-    def among(self, types: Sequence[int]) -> _Environments:
-        """Return those with the neighbours of these types only."""
-        is_kept = torch.isin(self.types, torch.tensor(types))
-        centers = torch.repeat_interleave(torch.arange(len(self)), self.counts)[is_kept]
-        counts = torch.bincount(centers, minlength=len(self))
-        return _Environments(self.vectors[is_kept], _starts(counts), self.types[is_kept], self.moves[is_kept])
+    def by_values(self) -> list[list[int]]:
+        """Choose by the values around atoms, radial functions first; return as `by_forces`."""
+        chosen = []
+        for central, own in enumerate(self._candidates):
+            remainder = self._correlation(central).clone()
+            is_radial = torch.tensor([function.is_radial for function in own.functions])
+            places: list[int] = []
+            for kind, counts in ((is_radial, is_radial), (~is_radial, torch.ones_like(is_radial))):
+                for _ in range(self._quotas[bool(kind is is_radial)]):
+                    variance = remainder.diagonal()
+                    is_open = kind & (variance > _LEAST_NEW)
+                    if not is_open.any():
+                        break
+                    told = remainder[counts].square().sum(0) / variance.clamp(min=_LEAST_NEW)
+                    places.append(int(torch.where(is_open, told, -1.0).argmax()))
+                    _take_out(remainder, places[-1])
+            chosen.append(places)
+        return chosen
 
-    def blocks(self, n_functions: int) -> Iterator[tuple[slice, _Environments]]:
-        """Yield few atoms at a time, so that their triplets and this many functions fit into the memory."""
-        work = (self.counts * (self.counts + 1) // 2 * n_functions).cumsum(0)
-        block = torch.div(work, _BLOCK, rounding_mode="floor")
-        sizes = torch.unique_consecutive(block, return_counts=True)[1].tolist()
-        first = 0
-        for size in sizes:
-            rows = slice(first, first + size)
-            start, end = int(self.start[first]), int(self.start[first + size])
-            part = slice(start, end)
-            moved = self.start[first : first + size + 1] - start
-            yield rows, _Environments(self.vectors[part], moved, self.types[part], self.moves[part])
-            first += size
+    def share(self, central: int, places: Sequence[int]) -> float:
+        """Return which part of the variance of all candidates of an element these explain."""
+        correlation = self._correlation(central)
+        whole = float(correlation.diagonal().sum())
+        remainder = correlation.clone()
+        for place in places:
+            if remainder[place, place] > 0:
+                _take_out(remainder, place)
+        return 1.0 - float(remainder.diagonal().clamp(min=0.0).sum()) / whole if whole > 0 else 1.0
 
+    def force_share(self, chosen: Sequence[Sequence[int]]) -> float:
+        """Return which part of the squares of the forces a linear model of these functions explains."""
+        remainder = self._products.clone()
+        for start, places in zip(self._starts, chosen, strict=False):
+            for place in places:
+                if remainder[start + place, start + place] > 0:
+                    _take_out(remainder, start + place)
+        return 1.0 - float(remainder[-1, -1] / self._products[-1, -1].clamp(min=1e-300))
 
-def _environments(batches: Sequence[Batch], central: int, n_functions: int) -> _Environments:
-    """Sample atoms of a type from all batches, as many as time allows for this many functions."""
-    random = np.random.default_rng(_SEED)
-    generator = torch.Generator().manual_seed(_SEED)
-    own = [np.flatnonzero(batch.atom_types.numpy() == central) for batch in batches]
-    counts = np.concatenate([np.diff(b.pair_start.numpy())[atoms] for b, atoms in zip(batches, own, strict=True)])
-    work = float((counts * (counts - 1.0) / 2).mean()) * n_functions
-    n_atoms = min(MOST_ATOMS, max(1, int(_WORK / max(work, 1.0))), len(counts))
-    per_frame = math.ceil(n_atoms / sum(len(atoms) > 0 for atoms in own))
-    parts = []
-    for batch, atoms in zip(batches, own, strict=True):
-        taken = np.sort(random.permutation(atoms)[:per_frame])
-        displacements = torch.randn(len(batch.atom_types), 3, generator=generator, dtype=torch.float64)
-        ranges = [torch.arange(int(batch.pair_start[i]), int(batch.pair_start[i + 1])) for i in taken]
-        places = torch.cat([torch.zeros(0, dtype=torch.int64), *ranges])
-        moves = displacements[batch.pair_neighbors[places]] - displacements[batch.pair_centers[places]]
-        n_neighbors = torch.tensor([len(each) for each in ranges], dtype=torch.int64)
-        parts.append((batch.pair_vectors[places], n_neighbors, batch.pair_types[places], moves))
-    vectors, numbers, types, moves = (torch.cat(each) for each in zip(*parts, strict=True))
-    return _Environments(vectors, _starts(numbers), types, moves)
-
-
-def _starts(counts: Tensor) -> Tensor:
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    def _correlation(self, central: int) -> Tensor:
+        """Return the correlations [C, C] of the values; zero where a function hardly differs from atom to atom."""
+        if self._correlations is None:
+            self._correlations = [_correlation(torch.cat(values)) for values in self._values]
+        return self._correlations[central]
 
 
-def _correlation(
-    environments: _Environments,
-    candidates: Sequence[SymmetryFunction],
-    elements: Sequence[str],
-    central: int,
-    options: BasisOptions,
-) -> Tensor:
-    """Return how alike the candidates are, [C, C]: the mean of the correlations of values and of their changes.
-
-    Rows and columns of functions that hardly differ from atom to atom are zero.
-    """
-    values, changes = _values_and_changes(environments, candidates, elements, central, options)
+def _correlation(values: Tensor) -> Tensor:
     values = values - values.mean(0)
     spread = values.square().mean(0).sqrt()
-    size = changes.square().mean(0).sqrt()
-    is_alive = (spread > _LEAST_SPREAD) & (size > _LEAST_SPREAD)
-    values, changes = (
-        torch.where(is_alive, columns / norm.clamp(min=_LEAST_SPREAD), 0.0)
-        for columns, norm in ((values, spread), (changes, size))
-    )
-    return 0.5 * (values.T @ values + changes.T @ changes) / len(values)
+    values = torch.where(spread > _LEAST_SPREAD, values / spread.clamp(min=_LEAST_SPREAD), 0.0)
+    return values.T @ values / len(values)
 
 
-def _values_and_changes(
-    environments: _Environments,
-    candidates: Sequence[SymmetryFunction],
-    elements: Sequence[str],
-    central: int,
-    options: BasisOptions,
-) -> tuple[Tensor, Tensor]:
-    """Return the candidates [n, C] and their derivatives by the displacement [n, C]."""
-    shape = len(environments), len(candidates)
-    values, changes = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
-    cutoff = {
-        "cutoff_function": torch.tensor(CUTOFF_FUNCTIONS.index(options.cutoff_function)),
-        "inner_fraction": torch.tensor(options.inner_fraction, dtype=torch.float64),
-    }
-
-    def group(place: int) -> tuple[bool, tuple[str, ...]]:
-        return candidates[place].is_radial, candidates[place].neighbors or tuple(elements)
-
-    for (_, seen), group_places in itertools.groupby(range(len(candidates)), group):
-        places = list(group_places)
-        arrays = {**function_arrays([candidates[k] for k in places], elements, torch.float64), **cutoff}
-        near = environments.among([elements.index(element) for element in seen])
-        for rows, block in near.blocks(len(places)):
-            atom_types = torch.full((len(block),), central)
-            ahead, here, behind = (
-                bp.symmetry_functions(arrays, block.vectors + step * block.moves, block.start, block.types, atom_types)[
-                    central
-                ].values
-                for step in (_STEP, 0.0, -_STEP)
-            )
-            values[rows, places] = here
-            changes[rows, places] = (ahead - behind) / (2 * _STEP)
-    return values, changes
-
-
-def _chosen(
-    candidates: Sequence[SymmetryFunction], correlation: Tensor, n_atoms: int, options: BasisOptions
-) -> ElementBasis:
-    """Choose radial functions for the radial candidates, then angular ones for all."""
-    is_radial = torch.tensor([function.is_radial for function in candidates])
-    remainder = correlation.clone()
-    radial = _pivots(remainder, is_radial, is_radial, options.n_radial)
-    radial_share = _share(remainder, correlation, is_radial)
-    everything = torch.ones_like(is_radial)
-    angular = _pivots(remainder, ~is_radial, everything, options.n_angular)
-    functions = [candidates[place] for place in sorted(radial) + sorted(angular)]
-    share = _share(remainder, correlation, everything)
-    return ElementBasis(tuple(functions), len(candidates), n_atoms, radial_share, share)
-
-
-def _pivots(remainder: Tensor, may_be: Tensor, counts: Tensor, n_functions: int) -> list[int]:
-    """Choose functions, each the one that lowers the remaining variance most, and take out what they tell.
-
-    Args:
-        remainder: [C, C] covariance of what the chosen ones have not told; changed in place.
-        may_be: [C] bool, functions that may be chosen.
-        counts: [C] bool, functions whose variance counts.
-        n_functions: How many; fewer are chosen where nothing is left.
-    """
-    chosen: list[int] = []
-    for _ in range(n_functions):
-        variance = remainder.diagonal()
-        is_open = may_be & (variance > _SMALLEST)
-        if not is_open.any():
-            break
-        told = remainder[counts].square().sum(0) / variance.clamp(min=_SMALLEST)
-        pivot = int(torch.where(is_open, told, -1.0).argmax())
-        chosen.append(pivot)
-        column = remainder[:, pivot] / variance[pivot].sqrt()
-        remainder -= torch.outer(column, column)
-    return chosen
-
-
-def _share(remainder: Tensor, correlation: Tensor, counts: Tensor) -> float:
-    whole = float(correlation.diagonal()[counts].sum())
-    return 1.0 - float(remainder.diagonal()[counts].sum()) / whole if whole > 0 else 1.0
+def _take_out(remainder: Tensor, pivot: int) -> None:
+    """Subtract from a covariance what one of its variables tells."""
+    column = remainder[:, pivot] / remainder[pivot, pivot].sqrt()
+    remainder -= torch.outer(column, column)
