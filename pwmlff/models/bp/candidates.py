@@ -23,6 +23,7 @@ from torch import Tensor
 from pwmlff.data.batch import Batch
 from pwmlff.elements import atomic_number_of
 from pwmlff.models.bp.functions import SymmetryFunction
+from pwmlff.ops.reference import bp
 from pwmlff.ops.reference.cutoffs import cutoff_function
 
 _RADIAL_GRIDS, _ANGULAR_GRIDS = (6, 10, 16), (3, 5)  # numbers of Gaussians around the atom
@@ -227,3 +228,23 @@ def _eta_and_shift(start: float, cutoff: float, grids: Sequence[int], n_at_atom:
 def _rounded(value: float) -> float:
     """Return what is pleasant to read."""
     return float(f"{value:.4g}")
+
+
+def radial_factor(
+    function: SymmetryFunction, distances: np.ndarray, cutoff_name: str, inner_fraction: float
+) -> np.ndarray:
+    """Return what a function makes of one distance [n], without its angular term; of a triple that of its first piece.
+
+    Args:
+        function: Any.
+        distances: [n] Å.
+        cutoff_name: The cutoff function.
+        inner_fraction: Of the cutoff, below which it is 1.
+    """
+    r = torch.as_tensor(distances, dtype=torch.float64)
+    if function.centers is not None and function.half_widths is not None:
+        return bp.piece(r, function.centers[0], function.half_widths[0]).numpy()
+    step = cutoff_function(cutoff_name, r, function.reach, inner_fraction)
+    if function.kappa is not None:
+        return (torch.cos(function.kappa * r) * step).numpy()
+    return (torch.exp(-(function.eta or 0.0) * (r - (function.r_s or 0.0)).square()) * step).numpy()

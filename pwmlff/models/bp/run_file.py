@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pwmlff.data.frame import Frame
+from pwmlff.models.bp.basis import choose_basis
+from pwmlff.models.bp.candidates import radial_factor
 from pwmlff.models.bp.config import BPConfig
-from pwmlff.models.bp.functions import element_problems, functions_of
+from pwmlff.models.bp.functions import SymmetryFunction, element_problems, functions_of
 from pwmlff.models.bp.resolve import resolved_functions
-from pwmlff.models.run_file import RunFileHooks, section_at, with_unset_from
+from pwmlff.models.run_file import RadialCurve, RunFileHooks, section_at, with_unset_from
 
 _OF_DP = "it is a setting of the Deep Potential"
 _OTHER_FEATURES = "features 5 to 8 are not made here"
@@ -29,6 +34,7 @@ class BPRunFile(RunFileHooks):
             "resnet_dt": "the layers have no links, so there is nothing to scale",
         },
     }
+    needs_frames = True
     unused = ("descriptor.feature_type", "descriptor.Rmin", *(f"descriptor.feature_{n}" for n in (1, 2, 3, 4)))
 
     @classmethod
@@ -69,13 +75,38 @@ class BPRunFile(RunFileHooks):
         """See the base; lists the symmetry functions."""
         if config.descriptor.functions is not None:
             return config, []
-        functions = resolved_functions(config.descriptor, elements, frames)
-        counts = []
-        for element in elements:
-            own = functions_of(functions, element)
-            n_radial = sum(function.is_radial for function in own)
-            counts.append(f"{element} {n_radial} radial, {len(own) - n_radial} angular")
-        return config.with_functions(functions), [f"symmetry functions: {'; '.join(counts)}"]
+        if config.descriptor.feature_type is not None:
+            functions = resolved_functions(config.descriptor, elements, frames)
+            return config.with_functions(functions), [f"symmetry functions: {_counts(functions, elements)}"]
+        basis = choose_basis(frames, elements, config.descriptor)
+        lines = [f"symmetry functions chosen from {basis.n_frames} frames: {_counts(basis.functions, elements)}"]
+        for element, own in basis.elements.items():
+            lines.append(
+                f"those of {element} explain {100 * own.share:.2f} % of the variance of {own.n_candidates} candidates"
+            )
+        if basis.force_share is not None:
+            lines.append(
+                f"a linear model of them explains {100 * basis.force_share:.2f} % of the squares of the forces"
+            )
+        return config.with_functions(basis.functions), lines
+
+    @classmethod
+    def radial_curves(
+        cls, config: BPConfig, elements: Sequence[str], distances: NDArray[np.float64]
+    ) -> dict[str, list[RadialCurve]]:
+        """See the base: each function's factor of one distance, without its angular term."""
+        descriptor = config.descriptor
+        return {
+            element: [
+                RadialCurve(
+                    "radial" if function.is_radial else "angular",
+                    tuple(function.neighbors or elements),
+                    radial_factor(function, distances, descriptor.cutoff_function, descriptor.inner_fraction),
+                )
+                for function in functions_of(descriptor.functions or (), element)
+            ]
+            for element in elements
+        }
 
     @classmethod
     def element_problems(cls, config: BPConfig, elements: Sequence[str]) -> list[str]:
@@ -93,3 +124,12 @@ class BPRunFile(RunFileHooks):
                 f"fitting_net.network_size: expected widths for {' '.join(elements)}, got them for {' '.join(sizes)}"
             )
         return problems
+
+
+def _counts(functions: Sequence[SymmetryFunction], elements: Sequence[str]) -> str:
+    counts = []
+    for element in elements:
+        own = functions_of(functions, element)
+        n_radial = sum(function.is_radial for function in own)
+        counts.append(f"{element} {n_radial} radial, {len(own) - n_radial} angular")
+    return "; ".join(counts)
