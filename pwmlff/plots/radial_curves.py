@@ -59,8 +59,8 @@ def _draw(
     whole = max((float(density.max()) for density in densities.values()), default=0.0)
     for place, (element, density) in enumerate(densities.items()):
         color = COLORS[place % len(COLORS)]
-        label = f"{element} in the data"
-        axes.fill_between(distances, density / (whole or 1.0), color=color, alpha=0.18, linewidth=0, label=label)
+        there = f"{element} in the data"
+        axes.fill_between(distances, density / (whole or 1.0), color=color, alpha=0.18, linewidth=0, label=there)
     colors: dict[tuple[str, ...], str] = {}
     for curve in curves:
         is_new = curve.neighbors not in colors

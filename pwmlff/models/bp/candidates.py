@@ -12,7 +12,7 @@ matrices, and so are its derivatives. This is why so many candidates can be look
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,7 +63,7 @@ class _Group:
         zetas: Exponents; none for radial functions.
     """
 
-    who: dict[str, object]
+    who: Mapping[str, object]
     weights: Tensor
     gaussians: Tensor
     zetas: tuple[float, ...]
@@ -130,9 +130,9 @@ class Candidates:
         }
         for group in self._angular:
             terms, slopes = self._terms(group, distances)
-            weights = [each[types].unsqueeze(1) for each in group.weights]
+            weights_of_two = [each[types].unsqueeze(1) for each in group.weights]
             for key in itertools.product(group.zetas, _SIGNS):
-                value, derivative = _pair_sums(terms, slopes, weights, powers[key], units, distances)
+                value, derivative = _pair_sums(terms, slopes, weights_of_two, powers[key], units, distances)
                 values.append(value)
                 derivatives.append(derivative)
         return torch.cat(values), torch.cat(derivatives, dim=2)
@@ -186,6 +186,10 @@ def _pair_sums(
     return value, derivative
 
 
+# neighbours in the words of the run file, their weights, and the distance where they begin
+_Seen = tuple[Mapping[str, object], Tensor, float]
+
+
 def _groups(elements: Sequence[str], shortest: np.ndarray, options: Options) -> tuple[list[_Group], list[_Group]]:
     """Return the groups of radial and of angular functions."""
     near = [place for place, distance in enumerate(shortest) if distance < _NEAREST * options.Rmax]
@@ -196,11 +200,12 @@ def _groups(elements: Sequence[str], shortest: np.ndarray, options: Options) -> 
             ([elements[a], elements[b]], chosen[[a]] if a == b else chosen[[a, b]], min(shortest[a], shortest[b]))
             for a, b in itertools.combinations_with_replacement(near, 2)
         ]
-        radial = [({"neighbors": who}, weights, start) for who, weights, start in kinds]
-        angular = [({"neighbors": who}, weights, start) for who, weights, start in pairs]
+        radial: list[_Seen] = [({"neighbors": who}, weights, start) for who, weights, start in kinds]
+        angular: list[_Seen] = [({"neighbors": who}, weights, start) for who, weights, start in pairs]
     else:
         counts = [atomic_number_of(e) if options.neighbor_weights == "Z" else 1 for e in elements]
-        every = ({"weights": options.neighbor_weights}, torch.tensor([counts], dtype=torch.float64), min(shortest))
+        weights = torch.tensor([counts], dtype=torch.float64)
+        every: _Seen = ({"weights": options.neighbor_weights}, weights, float(min(shortest)))
         radial = angular = [every] if near else []
     are_many = len(angular) > _MANY_PAIRS
     sizes = (_FEWER_GRIDS, _FEWER) if are_many else (_ANGULAR_GRIDS, _N_ANGULAR)
