@@ -88,14 +88,14 @@ def test_atomic_energies(make_run: RunFactory, tmp_path: Path, cu_frames: list[F
     for frame in cu_frames:
         neighbors = neighbor_list(frame, 4.0)
         distances = np.linalg.norm(neighbors.pair_vectors, axis=1)
-        crowd = np.add.reduceat(np.exp(-((distances - 2.4) ** 2)), neighbors.pair_start[:-1])
+        crowd = np.add.reduceat(np.exp(-2.0 * (distances - 2.4) ** 2), neighbors.pair_start[:-1])
         assert frame.energy is not None
         divided = frame.energy / len(frame) + 0.2 * (crowd - crowd.mean())
         frames.append(replace(frame, atomic_energies=divided))
     write_extxyz(tmp_path / "divided.xyz", frames)
-    settings = {"optimizer": "LKF", "epochs": 10, "learning_rate": None, "train_ei": True, "train_force": False}
+    settings = {"epochs": 60, "train_ei": True, "train_force": False, "start_pre_fac_ei": 1.0}
     data = [str(tmp_path / "divided.xyz")]
     config = make_run(model_type="nn", model=MODEL, optimizer=settings, train_data=data)
-    said = train(config)
-    assert "atomic energies" in said
-    assert losses(config)[-1] < 0.3 * losses(config)[0]
+    assert "atomic energies on 4 of 4 frames" in train(config)
+    errors = np.loadtxt(config.model_store_dir / "epoch_train.dat", skiprows=1)[:, 3]
+    assert errors[-1] < 0.5 * errors[0]

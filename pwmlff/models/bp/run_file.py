@@ -60,7 +60,7 @@ class BPRunFile(RunFileHooks):
             for function in start.descriptor.functions
             if function.central in met and all(symbol in met for symbol in function.neighbors or ())
         ]
-        return completed.with_functions(functions)
+        return completed.with_functions(functions, start.descriptor.normalization)
 
     @classmethod
     def for_frames(
@@ -75,7 +75,8 @@ class BPRunFile(RunFileHooks):
             own = functions_of(functions, element)
             n_radial = sum(function.is_radial for function in own)
             counts.append(f"{element} {n_radial} radial, {len(own) - n_radial} angular")
-        return config.with_functions(functions), [f"symmetry functions: {'; '.join(counts)}"]
+        normalization = config.descriptor.resolved_normalization
+        return config.with_functions(functions, normalization), [f"symmetry functions: {'; '.join(counts)}"]
 
     @classmethod
     def element_problems(cls, config: BPConfig, elements: Sequence[str]) -> list[str]:
