@@ -12,7 +12,7 @@ _EXAMPLE_DATA = ["MOVEMENT"]
 
 
 def init(
-    model: Annotated[str, typer.Argument(help="Model to train, such as dp or nep.")],
+    model: Annotated[str, typer.Argument(help="Model to train, such as dp, nep or nn.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.  [default: <model>.json]")
     ] = None,

@@ -28,7 +28,7 @@ does a key with a leading underscore. Model types and optimizer names may be in 
 symbols or atomic numbers. Every problem of a file is reported at once, with the path of its key. Lengths are in Å,
 energies in eV. Relative paths start in the folder the command is run in.
 
-`pwmlff init dp` (or `nep`) writes a commented file to start from, `pwmlff schema` the JSON schema for an editor.
+`pwmlff init dp` (or `nep`, `nn`) writes a commented file to start from, `pwmlff schema` the JSON schema for an editor.
 
 A shortest file:
 

@@ -241,10 +241,10 @@ class BPConfig(NetworkConfig):
         default_factory=BPFittingNetConfig, description="from descriptor to energy, one net for each element"
     )
 
-    def with_functions(self, functions: Sequence[SymmetryFunction]) -> BPConfig:
-        """Return the section with these functions listed, whatever it said of them, and its normalisation told."""
+    def with_functions(self, functions: Sequence[SymmetryFunction], normalization: str | None) -> BPConfig:
+        """Return the section with these functions listed and this normalisation, whatever it said of them."""
         descriptor = self.descriptor
-        update: dict[str, Any] = {"functions": tuple(functions), "normalization": descriptor.resolved_normalization}
+        update: dict[str, Any] = {"functions": tuple(functions), "normalization": normalization}
         update |= dict.fromkeys(("feature_type", "feature_1", "feature_2", "feature_3", "feature_4"))
         return self.model_copy(update={"descriptor": descriptor.model_copy(update=update)})
 
@@ -256,7 +256,7 @@ def _all_positive(value: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _ending_in_one(value: tuple[int, ...]) -> tuple[int, ...]:
-    value = value if value[-1:] == (1,) and len(value) > 1 else (*value, 1)
+    value = value if value[-1:] == (1,) else (*value, 1)
     if len(value) < 2:
         raise ValueError("needs at least one hidden layer before the output of width 1")
     if not 1 <= min(value) <= max(value) <= WIDEST_LAYER:

@@ -66,7 +66,7 @@ class BPRunFile(RunFileHooks):
             for function in start.descriptor.functions
             if function.central in met and all(symbol in met for symbol in function.neighbors or ())
         ]
-        return completed.with_functions(functions)
+        return completed.with_functions(functions, start.descriptor.normalization)
 
     @classmethod
     def for_frames(
@@ -75,9 +75,12 @@ class BPRunFile(RunFileHooks):
         """See the base; lists the symmetry functions."""
         if config.descriptor.functions is not None:
             return config, []
+        normalization = config.descriptor.resolved_normalization
         if config.descriptor.feature_type is not None:
             functions = resolved_functions(config.descriptor, elements, frames)
-            return config.with_functions(functions), [f"symmetry functions: {_counts(functions, elements)}"]
+            return config.with_functions(functions, normalization), [
+                f"symmetry functions: {_counts(functions, elements)}"
+            ]
         basis = choose_basis(frames, elements, config.descriptor)
         lines = [f"symmetry functions chosen from {basis.n_frames} frames: {_counts(basis.functions, elements)}"]
         for element, own in basis.elements.items():
@@ -85,10 +88,8 @@ class BPRunFile(RunFileHooks):
                 f"those of {element} explain {100 * own.share:.2f} % of the variance of {own.n_candidates} candidates"
             )
         if basis.force_share is not None:
-            lines.append(
-                f"a linear model of them explains {100 * basis.force_share:.2f} % of the squares of the forces"
-            )
-        return config.with_functions(basis.functions), lines
+            lines.append(f"a linear model of them explains {100 * basis.force_share:.2f} % of the forces' variance")
+        return config.with_functions(basis.functions, normalization), lines
 
     @classmethod
     def radial_curves(
@@ -115,9 +116,7 @@ class BPRunFile(RunFileHooks):
             return []
         problems = []
         if config.descriptor.functions is not None:
-            problems += [
-                f"descriptor.functions.{line}" for line in element_problems(config.descriptor.functions, elements)
-            ]
+            problems += [f"descriptor.{line}" for line in element_problems(config.descriptor.functions, elements)]
         sizes = config.fitting_net.network_size
         if isinstance(sizes, dict) and sorted(sizes) != sorted(elements):
             problems.append(
