@@ -74,6 +74,8 @@ def type_words(annotation: Any) -> str:
         return type_words(arguments[0])
     if origin is Literal:
         return " or ".join(json.dumps(choice) for choice in arguments)
+    if origin is dict:
+        return "section"
     if origin in (tuple, list):
         return f"list of {type_words(arguments[0])}"
     if origin is Union or str(origin) == "<class 'types.UnionType'>":

@@ -96,13 +96,14 @@ class BehlerParrinello(KernelNetwork):
         self.cutoff = max(function.reach for function in self.functions)
         is_smooth = config.descriptor.cutoff_function in FLAT_AT_CUTOFF
         self.is_flat_at_cutoff = is_smooth and all(function.cutoff is not None for function in self.functions)
-        self._constants = {
+        constants = {
             **function_arrays(self.functions, elements, dtype),
             "cutoff_function": torch.tensor(CUTOFF_FUNCTIONS.index(config.descriptor.cutoff_function)),
             "inner_fraction": torch.tensor(config.descriptor.inner_fraction, dtype=torch.float64),
             "activations": torch.tensor([ACTIVATIONS.index(name) for name in config.fitting_net.activations]),
         }
-        for name, array in self._constants.items():
+        self._constants = list(constants)
+        for name, array in constants.items():
             self.register_buffer(name, array, persistent=False)
         self.register_buffer("scaling", torch.tensor([[0.0, 1.0]], dtype=dtype).repeat(sum(self.widths), 1))
         self.register_buffer("ranges", torch.zeros(sum(self.widths), 2, dtype=torch.float64))
@@ -123,7 +124,7 @@ class BehlerParrinello(KernelNetwork):
 
     def arrays(self) -> dict[str, Tensor]:
         """Return the arrays of `models/bp/stored.py`, functions of the weights."""
-        arrays = {name: getattr(self, name) for name in self._constants}
+        arrays: dict[str, Tensor] = {name: getattr(self, name) for name in self._constants}
         arrays["scaling"] = self.scaling
         for central, net in enumerate(self.nets):
             for place, layer in enumerate(net.layers):
@@ -166,7 +167,7 @@ class BehlerParrinello(KernelNetwork):
         if not isinstance(other, BehlerParrinello):
             super().start_from(other, types)
             return
-        own_settings, others_settings = (self.config.descriptor, other.config.descriptor)
+        own_settings, others_settings = self.config.descriptor, other.config.descriptor
         for key in ("cutoff_function", "inner_fraction"):
             if getattr(own_settings, key) != getattr(others_settings, key):
                 raise _other_model(f"descriptor.{key}", getattr(others_settings, key), getattr(own_settings, key))
