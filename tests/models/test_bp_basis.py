@@ -135,9 +135,7 @@ def test_without_forces_each_choice_tells_most_of_the_rest() -> None:
 
 def test_an_element_without_neighbours() -> None:
     alone = Frame(atomic_numbers=[8, 1], positions=[[0, 0, 0], [9, 0, 0]], cell=np.eye(3) * 30)
-    with pytest.raises(
-        ConfigError, match="no atom of O has a neighbour within 4 Å in the training data; raise"
-    ):
+    with pytest.raises(ConfigError, match="no atom of O has a neighbour within 4 Å in the training data; raise"):
         choose_basis([alone], ELEMENTS, options())
 
 
