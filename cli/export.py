@@ -14,7 +14,7 @@ def export(
     model: Annotated[
         Path,
         typer.Argument(
-            help="Checkpoint that training or `pwmlff compress` wrote, or nep.txt.", exists=True, dir_okay=False
+            help="Checkpoint that training or `pwmlff compress` wrote, nep.txt, or a folder of n2p2.", exists=True
         ),
     ],
     output: Annotated[
@@ -22,8 +22,7 @@ def export(
         typer.Option(
             "--output",
             "-o",
-            help="File to write; without it, MODEL with the suffix .pt, or that of the format.",
-            dir_okay=False,
+            help="File or folder to write; without it, MODEL with the suffix .pt, or that of the format.",
         ),
     ] = None,
     dtype: Annotated[
@@ -35,7 +34,10 @@ def export(
     ] = None,
     format: Annotated[
         str,
-        typer.Option(help="pt, which LAMMPS and the ASE calculator run, or nep for the nep.txt of GPUMD (NEP models)."),
+        typer.Option(
+            help="pt, which LAMMPS and the ASE calculator run, nep for the nep.txt of GPUMD (NEP models), or n2p2 for "
+            "a folder of n2p2 (NN models)."
+        ),
     ] = "pt",
 ) -> None:
     """Write a model as TorchScript, which LAMMPS and the ASE calculator run, or in the format of another program."""

@@ -12,7 +12,7 @@ _EXAMPLE_DATA = ["MOVEMENT"]
 
 
 def init(
-    model: Annotated[str, typer.Argument(help="Model to train, such as dp or nep.")],
+    model: Annotated[str, typer.Argument(help="Model to train, such as dp, nep or nn.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.  [default: <model>.json]")
     ] = None,
@@ -24,14 +24,21 @@ def init(
 ) -> None:
     """Write a commented run file with sensible defaults, ready for `pwmlff train`."""
     from pwmlff.config.template import starting_file
-    from pwmlff.errors import ConfigError
+    from pwmlff.errors import ConfigError, printable
+    from pwmlff.train.start import settings_from_data
 
     output = output or Path(f"{model.lower()}.json")
     if output.exists() and not force:
         raise ConfigError(f"'{output}' exists already; name another file with --output, or overwrite it with --force")
     symbols = _symbols(elements, data)
-    text = starting_file(model, symbols or _EXAMPLE_ELEMENTS, [str(path) for path in data or _EXAMPLE_DATA])
+    settings, remarks, picture = settings_from_data(model, symbols, data or [], output.with_suffix(".png"))
+    paths = [str(path) for path in data or _EXAMPLE_DATA]
+    text = starting_file(model, symbols or _EXAMPLE_ELEMENTS, paths, settings, remarks)
     output.write_text(text, encoding="utf-8")
+    for line in remarks:
+        typer.echo(printable(line))
+    if picture is not None:
+        typer.echo(printable(f"drawn over the distances in the data: {picture}"))
     if not symbols or not data:
         typer.echo(f"{output}: set atom_type and train_data to your elements and files", err=True)
     typer.echo(f"wrote {output}; next: pwmlff train {output}")

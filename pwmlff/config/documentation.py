@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from pwmlff.config.compat import RENAMED_KEYS
-from pwmlff.config.fields import bounds_words, default_of, section_class, type_words
+from pwmlff.config.fields import bounds_words, default_of, key_of, section_class, type_words
 from pwmlff.config.ignored import all_ignored_keys
 from pwmlff.config.run import run_class
 from pwmlff.models import MODELS
@@ -28,7 +28,7 @@ does a key with a leading underscore. Model types and optimizer names may be in 
 symbols or atomic numbers. Every problem of a file is reported at once, with the path of its key. Lengths are in Å,
 energies in eV. Relative paths start in the folder the command is run in.
 
-`pwmlff init dp` (or `nep`) writes a commented file to start from, `pwmlff schema` the JSON schema for an editor.
+`pwmlff init dp` (or `nep`, `nn`) writes a commented file to start from, `pwmlff schema` the JSON schema for an editor.
 
 A shortest file:
 
@@ -63,6 +63,7 @@ def _table(config: type[BaseModel], prefix: str) -> str:
 def _rows(config: type[BaseModel], prefix: str) -> list[str]:
     rows = []
     for name, field in config.model_fields.items():
+        name = key_of(name, field)
         nested = section_class(field.annotation)
         # the sections of models and optimizers have tables of their own
         is_open = prefix == "" and name in ("model", "optimizer")

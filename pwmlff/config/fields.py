@@ -28,9 +28,14 @@ def section_class(annotation: Any) -> type[BaseModel] | None:
 
 
 def class_at(root: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] | None:
-    """Return the configuration class of the section `path` below `root`; None when there is no such section."""
+    """Return the configuration class of the section `path` below `root`; None when there is no such section.
+
+    A section in a list has its number in the path.
+    """
     current: type[BaseModel] | None = root
     for key in path:
+        if key.isdigit() and current is not None and key not in current.model_fields:
+            continue
         field = current.model_fields.get(key) if current is not None else None
         current = section_class(field.annotation) if field is not None else None
     return current
@@ -39,10 +44,16 @@ def class_at(root: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] | 
 def walk(root: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Yield (dotted path, field) of every field below `root`, sections before their members."""
     for name, field in root.model_fields.items():
+        name = key_of(name, field)
         yield prefix + name, field
         nested = section_class(field.annotation)
         if nested is not None:
             yield from walk(nested, f"{prefix}{name}.")
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """Return the key of a field in a file: its name, or its alias where that is no name in Python."""
+    return field.alias or name
 
 
 def default_of(field: FieldInfo) -> Any:
@@ -55,13 +66,16 @@ def type_words(annotation: Any) -> str:
     """Return a type in words a user knows: `tuple[int, ...]` is "list of integer"."""
     if annotation in _WORDS:
         return _WORDS[annotation]
-    if section_class(annotation) is not None:
-        return "section or null" if type(None) in get_args(annotation) else "section"
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if section_class(annotation) is not None:
+        is_list = origin in (tuple, list) or any(get_origin(argument) in (tuple, list) for argument in arguments)
+        return ("list of sections" if is_list else "section") + (" or null" if type(None) in arguments else "")
     if origin is Annotated:
         return type_words(arguments[0])
     if origin is Literal:
         return " or ".join(json.dumps(choice) for choice in arguments)
+    if origin is dict:
+        return "section"
     if origin in (tuple, list):
         return f"list of {type_words(arguments[0])}"
     if origin is Union or str(origin) == "<class 'types.UnionType'>":

@@ -28,7 +28,8 @@ def guess_format(path: Path) -> str:
         A key of `READERS`, `"pwmlff/h5"` for a store, one of `UNLABELLED`, or `"vasp/xml"`.
 
     Raises:
-        DataFormatError: The path does not exist, is empty, or is nothing known.
+        DataFormatError: The path does not exist, is empty, is nothing known, or of a format that does not tell its
+            units.
     """
     if not path.exists():
         raise DataFormatError(f"{path} does not exist")
@@ -89,6 +90,11 @@ def _guess_file(path: Path) -> str | None:
         return "vasp/poscar"
     if lines[0].strip().isdigit():
         return "extxyz"
+    if lines[0].strip() == "begin":
+        raise DataFormatError(
+            f"{path}: an input.data of n2p2 or RuNNer does not tell its units; name its format, n2p2/input.data for Å "
+            "and eV or runner/input.data for Bohr and Hartree"
+        )
     if "<modeling>" in text:
         return "vasp/xml"
     return None

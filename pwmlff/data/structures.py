@@ -1,8 +1,8 @@
 """Structures without labels: what `pwmlff infer` reads.
 
 PWmat's `atom.config`, whose first line may be a bare number of atoms, and LAMMPS dumps have parsers of their own;
-MOVEMENT and extended XYZ are read as data is; everything else (POSCAR, CIF, LAMMPS data files) is read by ASE. What the
-types of LAMMPS are is never guessed: ASE would take them for atomic numbers.
+formats of data (MOVEMENT, extended XYZ and others by name) are read as data is; everything else (POSCAR, CIF, LAMMPS
+data files) is read by ASE. What the types of LAMMPS are is never guessed: ASE would take them for atomic numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pwmlff.data.detect import guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.lammps_dump import is_dump, read_dump
 from pwmlff.data.lammps_types import elements_of_types
-from pwmlff.data.readers import iterate_frames
+from pwmlff.data.readers import READERS, iterate_frames
 from pwmlff.data.readers.common import parse_rows, reason_of
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
@@ -68,7 +68,7 @@ def read_structure(
     if not path.is_file():
         raise DataFormatError(f"no structure file '{path}'; expected a file such as atom.config, POSCAR or a CIF")
     name = _guess(path) if format is None else _NAMES.get(format, format)
-    if name in (_MOVEMENT, _EXTXYZ):
+    if name in READERS:
         return _last(path, iterate_frames(path, format=name))
     if name == _LAMMPS_DUMP:
         return _last(path, (frame for _, frame in read_dump(path, elements)))

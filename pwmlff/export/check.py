@@ -1,9 +1,10 @@
-"""Writes a file beside its place, and puts it there when it computes what the model computes."""
+"""Writes a file or folder beside its place, and puts it there when it computes what the model computes."""
 
 from __future__ import annotations
 
 import glob
 import os
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,10 +30,10 @@ def write_checked(
     source: Potential,
     tolerance: float,
 ) -> None:
-    """Write a file that holds a model.
+    """Write a file that holds a model, or a folder whose files do.
 
     Args:
-        output: File to write, replaced only when the check is passed.
+        output: File to write, replaced only when the check is passed; or folder, in which other files stay.
         write: Writes it at a path of its own.
         read: Reads it there.
         source: What it is to compute.
@@ -47,11 +48,27 @@ def write_checked(
         _sweep(output)
         write(temporary)
         _check_numbers(source, read(temporary), tolerance, output)
-        os.replace(temporary, output)
+        _put(temporary, output)
     except OSError as error:
         raise ModelFileError(f"cannot write '{output}': {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _put(written: Path, output: Path) -> None:
+    """Move what was written to its place; of a folder that is there already, files of the same names are replaced."""
+    if not (written.is_dir() and output.is_dir()):
+        os.replace(written, output)
+        return
+    for path in sorted(written.iterdir()):
+        os.replace(path, output / path.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sweep(output: Path) -> None:
@@ -59,7 +76,7 @@ def _sweep(output: Path) -> None:
     for leftover in output.parent.glob(f".{glob.escape(output.name)}.*.tmp"):
         with suppress(OSError):
             if time.time() - leftover.stat().st_mtime > _LONGEST_EXPORT:
-                leftover.unlink()
+                _remove(leftover)
 
 
 def _check_numbers(source: Potential, exported: Potential, tolerance: float, output: Path) -> None:

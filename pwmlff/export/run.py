@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ import pwmlff
 from pwmlff.export.check import write_checked
 from pwmlff.export.precision import PRECISIONS, choose_precision, in_precision
 from pwmlff.models import Potential, name_of
-from pwmlff.models.files import read_model, refuse_exported
+from pwmlff.models.files import digest_of, read_model, refuse_exported
 from pwmlff.models.files.exported import arrays_of, load_exported, write_exported
 from pwmlff.models.files.metadata import UNITS, ModelMetadata, TableMetadata
 
@@ -40,7 +39,7 @@ def export_model(model_path: Path | str, output: Path | str | None = None, dtype
         source.potential,
         Path(output) if output else model_path.with_suffix(SUFFIX),
         dtype,
-        checkpoint_sha256=hashlib.sha256(model_path.read_bytes()).hexdigest(),
+        checkpoint_sha256=digest_of(model_path),
         train_data=tuple(str(path) for path in source.config.get("train_data") or ()),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwmlff.models.base import DTYPES, Network, NetworkConfig
+from pwmlff.models.bp import BehlerParrinello
 from pwmlff.models.derivatives import Prediction, predict
 from pwmlff.models.dp import CompressedDeepPotential, DeepPotential, TypeEmbeddingDeepPotential
 from pwmlff.models.nep import NEP
@@ -18,6 +19,7 @@ MODELS: dict[str, type[Network]] = {
     "DP": DeepPotential,
     "DP_TYPE_EMBEDDING": TypeEmbeddingDeepPotential,
     "NEP": NEP,
+    "NN": BehlerParrinello,
 }
 # made from a trained model, for inference
 DERIVED_MODELS: dict[str, type[Network]] = {"DP_COMPRESSED": CompressedDeepPotential}

@@ -55,7 +55,7 @@ class Network(nn.Module):
         config: Any
         untrainable: ClassVar[str]
         has_kernels: ClassVar[bool]
-        is_flat_at_cutoff: ClassVar[bool]
+        is_flat_at_cutoff: bool
         holds_potential: bool
     else:
         RunFile = RunFileHooks

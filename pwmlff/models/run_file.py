@@ -7,14 +7,20 @@ without keys, translations or checks of its own needs none of this.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pwmlff.elements import atomic_number_of, symbol_of
 from pwmlff.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pwmlff.data.frame import Frame
 
 Reasons = Mapping[str, str]
 
@@ -57,6 +63,21 @@ class TopLevelKeys(BaseModel):
         return tuple(symbols)
 
 
+@dataclass(frozen=True)
+class RadialCurve:
+    """How much a neighbour counts by its distance, to be drawn.
+
+    Attributes:
+        kind: In words, such as radial.
+        neighbors: Elements of the neighbours that count.
+        values: At the distances asked for.
+    """
+
+    kind: str
+    neighbors: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
 class RunFileHooks:
     """What common code asks about the run files of one model, with the answers of a model that has nothing to say.
 
@@ -72,6 +93,7 @@ class RunFileHooks:
             `translate` moves them; for the JSON schema.
         unused: Dotted paths below `model` that `Config` has and this row does not use; `pwmlff init` leaves them out.
         readers: Of run files of other programs for such a model that are no JSON, by the suffix of their names.
+        needs_frames: Whether `for_frames` looks at the training data.
     """
 
     TopLevel: ClassVar[type[TopLevelKeys]] = TopLevelKeys
@@ -80,6 +102,7 @@ class RunFileHooks:
     sections: ClassVar[Mapping[str, type[BaseModel]]] = MappingProxyType({})
     unused: ClassVar[Collection[str]] = ()
     readers: ClassVar[Mapping[str, ForeignReader]] = MappingProxyType({})
+    needs_frames: ClassVar[bool] = False
 
     @classmethod
     def translate(cls, values: dict[str, Any]) -> list[str]:
@@ -94,15 +117,46 @@ class RunFileHooks:
         return []
 
     @classmethod
-    def continued(cls, config: Any, start: Any, types: Sequence[int]) -> Any:
+    def continued(cls, config: Any, start: Any, elements: Sequence[str], types: Sequence[int]) -> Any:
         """Return the `model` section of a run that goes on from a trained model: what it does not say is as there.
 
         Args:
             config: The section, an instance of the model's `Config`.
             start: The same of the trained model.
-            types: The place of each element of the run among those of the trained model.
+            elements: Those of the run, in type order.
+            types: The place of each of them among those of the trained model.
         """
         return with_unset_from(config, start)
+
+    @classmethod
+    def for_frames(cls, config: Any, elements: Sequence[str], frames: Sequence[Frame]) -> tuple[Any, list[str]]:
+        """Return the `model` section of a run with what it leaves to the training data, before anything is built.
+
+        Args:
+            config: The section, an instance of the model's `Config`.
+            elements: Symbols in type order.
+            frames: To train on.
+
+        Returns:
+            The section, which the checkpoint will hold, and lines for the user.
+
+        Raises:
+            ConfigError: The frames do not suffice.
+        """
+        return config, []
+
+    @classmethod
+    def radial_curves(
+        cls, config: Any, elements: Sequence[str], distances: NDArray[np.float64]
+    ) -> dict[str, list[RadialCurve]]:
+        """Return what the atoms of each element see of the distance to a neighbour; nothing where it is not fixed.
+
+        Args:
+            config: The section, an instance of the model's `Config`.
+            elements: Symbols in type order.
+            distances: [n] Å.
+        """
+        return {}
 
     @classmethod
     def element_problems(cls, config: Any, elements: Sequence[str]) -> list[str]:

@@ -90,7 +90,7 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
         config = _completed(config, start.potential)
     files = RunFiles(config.model_store_dir, config.model_name)
     frames = _read(config, console)
-    config = _for_frames(config, frames.train_counts, console)
+    config = _for_frames(config, frames, console)
     settings = _settings(config, files, device, frames.train_counts)
     checkpoint = _resumable(config, settings, files, fresh, console)
     potential, train_data = _prepare(config, frames.train, start if checkpoint is None else checkpoint, console)
@@ -141,7 +141,7 @@ def _completed(config: RunConfig, start: Potential) -> RunConfig:
     types, settings = start.places_of(elements), start.network.config
     if isinstance(settings, type(config.model)):
         hooks = MODELS[config.model_key].RunFile
-        update["model"] = hooks.continued(config.model, settings, types)
+        update["model"] = hooks.continued(config.model, settings, elements, types)
         raise_all([f"model.{line}" for line in hooks.element_problems(update["model"], elements)], "the run file")
     if "zbl" not in config.model_fields_set:
         for repulsion in start.repulsion:
@@ -183,12 +183,16 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
     return _RunFrames(train_frames, valid_frames, counts, valid_counts)
 
 
-def _for_frames(config: RunConfig, counts: FrameCounts, console: Console) -> RunConfig:
-    """Return the run file with the optimizer's settings for so many frames."""
-    optimizer = config.optimizer.for_frames(counts.n_frames)
+def _for_frames(config: RunConfig, frames: _RunFrames, console: Console) -> RunConfig:
+    """Return the run file with what the model leaves to the training frames, and the optimizer to their number."""
+    hooks, n_frames = MODELS[config.model_key].RunFile, frames.train_counts.n_frames
+    # in one process, so that all have the same model to the last bit
+    model, lines = distributed.from_first(lambda: hooks.for_frames(config.model, config.elements, frames.train))
+    optimizer = config.optimizer.for_frames(n_frames)
     if optimizer.batch_size != config.optimizer.batch_size:
-        _say(console, f"batches of {optimizer.batch_size} frames, as there are only {counts.n_frames}")
-    return config.model_copy(update={"optimizer": optimizer})
+        lines = [*lines, f"batches of {optimizer.batch_size} frames, as there are only {n_frames}"]
+    _say(console, *lines)
+    return config.model_copy(update={"model": model, "optimizer": optimizer})
 
 
 def _settings(config: RunConfig, files: RunFiles, device: torch.device, counts: FrameCounts) -> TrainerSettings:

@@ -57,6 +57,17 @@ def test_starting_file_of_an_unknown_model() -> None:
         {"model_type": "DP", "atom_type": [29], "optimizer": {"optimizer": "adam", "block_size": 5, "_x": 2}},
         {"model_type": "DP", "atom_type": [29], "type_embedding": {"physical_property": ["pauling"]}},
         {"model_type": "DP", "atom_type": [29], "model": {"descriptor": {"E_tolerance": 1}}, "save_step": None},
+        {"model_type": "NN", "atom_type": [29], "model": {"descriptor": {"4": {"n3b": 4, "Rc": 5.4}, "M2": 16}}},
+        {
+            "model_type": "NN",
+            "atom_type": [29],
+            "model": {
+                "descriptor": {
+                    "functions": [{"type": "G5", "cutoff": 5.0, "eta": 0.1, "lambda": -1, "zeta": 2, "central": "Cu"}]
+                },
+                "fitting_net": {"network_size": {"Cu": [4, 1]}, "activation": ["gaussian"], "resnet_dt": False},
+            },
+        },
         {"model_type": "DP", "atom_type": [29], "optimizer": {"start_lr": 1e-3}},
     ],
 )  # fmt: skip

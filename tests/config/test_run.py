@@ -112,8 +112,8 @@ def test_element_properties_are_checked_with_the_elements() -> None:
 
 
 def test_absent_models_and_optimizers_name_what_exists() -> None:
-    problems = _problems({**SHORTEST, "model_type": "GNN", "optimizer": {"optimizer": "SGDX"}})
-    assert "model_type: there is no model 'GNN'" in problems[0]
+    problems = _problems({**SHORTEST, "model_type": "CHEBY", "optimizer": {"optimizer": "SGDX"}})
+    assert "model_type: there is no model 'CHEBY'" in problems[0]
     assert "DP" in problems[0]
     assert problems[1].startswith("optimizer.optimizer: there is no optimizer 'SGDX'; choose from: ADAM, ADAMW")
 

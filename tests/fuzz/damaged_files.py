@@ -71,6 +71,15 @@ FORMATS = {
     "deepmd": _labelled(small_files.write_deepmd, damage_npy, "deepmd/npy"),
     "pwdata": _labelled(small_files.write_pwdata, damage_npy, "pwmlff/npy"),
     "store": _labelled(small_files.write_store, damage_store, "pwmlff/h5"),
+    "n2p2": Format(
+        small_files.write_n2p2,
+        damage_text,
+        (
+            partial(labelled, format="n2p2/input.data"),
+            partial(labelled, format="runner/input.data", skip_bad=True),
+            partial(structure, format="n2p2/input.data"),
+        ),
+    ),
     "dump": Format(small_files.write_dump, damage_text, _dump),
     "dump_gz": Format(small_files.write_dump_gz, damage_bytes, _dump),
     "config": Format(small_files.write_config, damage_text, (structure, partial(structure, format="pwmat/config"))),

@@ -131,6 +131,22 @@ def write_pwdata(folder: Path) -> Path:
     return system
 
 
+def write_n2p2(folder: Path) -> Path:
+    """An input.data of n2p2."""
+    lines = []
+    for frame in frames():
+        lines += ["begin", "comment made", *(f"lattice {x:.9f} {y:.9f} {z:.9f}" for x, y, z in frame.cell)]
+        for number, position, force in zip(
+            frame.atomic_numbers, frame.positions, np.asarray(frame.forces), strict=True
+        ):
+            symbol = {29: "Cu", 8: "O"}[int(number)]
+            words = [f"{x:.9f}" for x in position], [f"{x:.9f}" for x in force]
+            lines.append(f"atom {' '.join(words[0])} {symbol} 0.0 0.0 {' '.join(words[1])}")
+        lines += [f"energy {frame.energy:.9f}", "charge 0.0", "end"]
+    (folder / "input.data").write_text("\n".join([*lines, ""]))
+    return folder / "input.data"
+
+
 def write_config(folder: Path) -> Path:
     """An atom.config."""
     frame = frames()[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-FORMATS = ("extxyz", "movement", "outcar", "deepmd", "pwdata", "store", "dump", "dump_gz")
+FORMATS = ("extxyz", "movement", "outcar", "deepmd", "pwdata", "store", "n2p2", "dump", "dump_gz")
 FORMATS += ("config", "poscar", "cif", "xyz", "lammps_data")
 _MEMORY = 6 << 30  # bytes of address space; a fifth of what a claimed size of 1e11 rows would take
 _TIME = 240  # s, of a batch

@@ -17,6 +17,7 @@ from pwmlff.data.readers.deepmd_npy import read_deepmd_npy
 from pwmlff.data.readers.dpdata_file import dpdata_reader
 from pwmlff.data.readers.extxyz import read_extxyz
 from pwmlff.data.readers.movement import read_movement
+from pwmlff.data.readers.n2p2_data import read_n2p2_data, read_runner_data
 from pwmlff.data.readers.outcar import read_outcar
 from pwmlff.data.readers.pwmlff_npy import read_pwmlff_npy
 from pwmlff.data.store import StoredFrames
@@ -30,6 +31,8 @@ READERS: dict[str, Reader] = {
     "extxyz": read_extxyz,
     "deepmd/npy": read_deepmd_npy,
     "pwmlff/npy": read_pwmlff_npy,
+    "n2p2/input.data": read_n2p2_data,
+    "runner/input.data": read_runner_data,
 }
 
 

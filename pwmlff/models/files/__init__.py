@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pwmlff.errors import ModelFileError
 from pwmlff.models import Potential
-from pwmlff.models.files import checkpoint, exported, nep_txt
+from pwmlff.models.files import checkpoint, exported, n2p2_folder, nep_txt
 from pwmlff.models.files.model_file import ModelFile
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of model file.
+    """A kind of model file, or of a folder that holds a model.
 
     Attributes:
         name: In messages, without an article.
@@ -26,7 +27,7 @@ class Format:
         write: Writes a potential at a path, and says in words what the file is; raises ModelFileError where such a file
             cannot hold it, OSError where it cannot be written. None where another function does it.
         key: Of such a format in `pwmlff export --format`.
-        suffix: Of its files.
+        suffix: Of its files or folders.
         tolerance: By which what is read differs from what was written, in eV and eV/Å relative to the largest.
     """
 
@@ -49,9 +50,15 @@ def _load_nep_txt(path: Path, trust: bool) -> ModelFile:
     return nep_txt.load_nep_txt(path)
 
 
+def _load_n2p2(path: Path, trust: bool) -> ModelFile:
+    del trust  # nor in these
+    return n2p2_folder.load_n2p2(path)
+
+
 FORMATS = (
     Format("model of pwmlff export", exported.is_exported, exported.load_exported),
     Format("checkpoint", checkpoint.is_checkpoint, _load_checkpoint),
+    Format("folder of n2p2", n2p2_folder.is_n2p2, _load_n2p2, n2p2_folder.write_n2p2, "n2p2", ".n2p2", 1e-9),
     Format("nep.txt", nep_txt.is_nep_txt, _load_nep_txt, nep_txt.write_nep_txt, "nep", ".txt", 1e-5),
 )
 
@@ -85,6 +92,17 @@ def read_model(path: Path | str, trust: bool = False) -> ModelFile:
     return row.read(path, trust)
 
 
+def digest_of(path: Path | str) -> str:
+    """Return the SHA-256 of a model's file, or of the files of its folder in the order of their names."""
+    path = Path(path)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def refuse_exported(path: Path | str, why: str) -> None:
     """Say that a command wants a checkpoint; whether an exported model holds code does not matter then.
 
@@ -101,4 +119,4 @@ def refuse_exported(path: Path | str, why: str) -> None:
         raise ModelFileError(f"'{path}' is an exported model, {why}")
 
 
-__all__ = ["FORMATS", "Format", "ModelFile", "format_of", "read_model", "refuse_exported"]
+__all__ = ["FORMATS", "Format", "ModelFile", "digest_of", "format_of", "read_model", "refuse_exported"]

@@ -54,7 +54,7 @@ class NEPRunFile(RunFileHooks):
         return notices
 
     @classmethod
-    def continued(cls, config: NEPConfig, start: NEPConfig, types: Sequence[int]) -> NEPConfig:
+    def continued(cls, config: NEPConfig, start: NEPConfig, elements: Sequence[str], types: Sequence[int]) -> NEPConfig:
         """See the base; the start model may have cutoffs for each of its elements."""
         cutoff = start.descriptor.cutoff
         if len(cutoff) > 2:

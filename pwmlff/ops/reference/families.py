@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from pwmlff.ops.reference import dp, nep
+from pwmlff.ops.reference import bp, dp, nep
 from pwmlff.ops.reference.shortest import count_nearer
 from pwmlff.ops.reference.zbl import stored_repulsion_energies
 
@@ -15,6 +15,7 @@ from pwmlff.ops.reference.zbl import stored_repulsion_energies
 AtomicEnergies = Callable[[Mapping[str, Tensor], Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 FAMILIES: dict[str, AtomicEnergies] = {
+    "bp": bp.atomic_energies,
     "dp": dp.atomic_energies,
     "nep": nep.atomic_energies,
 }

@@ -1,9 +1,26 @@
-"""Residual nets."""
+"""Residual nets, and plain ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 from torch import Tensor
+
+# those of plain nets; n2p2's too
+_ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda z: z,
+    "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
+    "relu": torch.relu,
+    "gaussian": lambda z: torch.exp(-0.5 * z * z),
+    "cos": torch.cos,
+    "revlogistic": lambda z: torch.sigmoid(-z),
+    "exp": lambda z: torch.exp(-z),
+    "harmonic": torch.square,
+}
+ACTIVATIONS = tuple(_ACTIVATION_FUNCTIONS)  # the place is what stored arrays hold
 
 
 def residual_net(x: Tensor, parameters: Tensor, widths: list[int], activation: int) -> Tensor:
@@ -53,3 +70,20 @@ def fitting_net(inputs: Tensor, parameters: Tensor, widths: list[int], activatio
     """
     hidden = residual_net(inputs, parameters, widths, activation)
     return torch.mv(hidden, parameters[-1 - widths[-1] : -1]) + parameters[-1]
+
+
+def plain_net(inputs: Tensor, layers: Sequence[tuple[Tensor, Tensor]], activations: Sequence[int]) -> Tensor:
+    """Evaluate a net without links: each layer is `y = phi(W x + b)`.
+
+    Args:
+        inputs: [n, n_in].
+        layers: Weight [n_out, n_in] and bias [n_out] of each layer.
+        activations: Of each layer, places in `ACTIVATIONS`.
+
+    Returns:
+        [n, n_out] of the last layer.
+    """
+    x = inputs
+    for (weight, bias), activation in zip(layers, activations, strict=True):
+        x = _ACTIVATION_FUNCTIONS[ACTIVATIONS[activation]](torch.nn.functional.linear(x, weight, bias))
+    return x

@@ -1,0 +1,213 @@
+"""High-dimensional neural network potential of Behler and Parrinello (PRL 98, 146401, 2007).
+
+    E_i = net_{t_i}(factor * (G_i - shift))
+
+with the symmetry functions G of `functions.py`, a plain net for each element, and shift and factor from the training
+data. The functions may be listed, those of PWMLFF's features, or chosen from the training data (`resolve.py`).
+
+Letters: `N` atoms, `T` types, `F` functions of all types, `F_t` those of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from pwmlff.errors import ModelFileError
+from pwmlff.models.base import Network
+from pwmlff.models.bp.config import BPConfig
+from pwmlff.models.bp.functions import SymmetryFunction, functions_of
+from pwmlff.models.bp.resolve import resolved_functions
+from pwmlff.models.bp.run_file import BPRunFile
+from pwmlff.models.bp.scaling import FunctionStatistics
+from pwmlff.models.bp.stored import function_arrays, stored
+from pwmlff.models.native import KernelNetwork
+from pwmlff.ops import StoredModel
+from pwmlff.ops.reference import bp
+from pwmlff.ops.reference.cutoffs import CUTOFF_FUNCTIONS, FLAT_AT_CUTOFF
+from pwmlff.ops.reference.nets import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from pwmlff.data.batch import Batch
+
+
+class PlainLayer(nn.Module):
+    """Weights of one layer.
+
+    Args:
+        n_in: Width of the input.
+        n_out: Width of the output.
+        dtype: Of the weights.
+    """
+
+    def __init__(self, n_in: int, n_out: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        spread = (n_in + n_out) ** -0.5
+        self.weight = nn.Parameter(torch.empty(n_out, n_in, dtype=dtype).normal_(0.0, spread * 2**0.5))
+        self.bias = nn.Parameter(torch.zeros(n_out, dtype=dtype))
+
+
+class PlainNet(nn.Module):
+    """Weights of the net of one element.
+
+    Args:
+        n_in: Number of symmetry functions.
+        widths: Of the layers, the last is 1.
+        dtype: Of the weights.
+    """
+
+    layers: Any
+
+    def __init__(self, n_in: int, widths: Sequence[int], dtype: torch.dtype) -> None:
+        super().__init__()
+        sizes = zip([n_in, *widths[:-1]], widths, strict=True)
+        self.layers = nn.ModuleList(PlainLayer(n_from, n_to, dtype) for n_from, n_to in sizes)
+
+
+class BehlerParrinello(KernelNetwork):
+    """Potential of Behler and Parrinello.
+
+    Args:
+        config: The `model` section; it lists the functions, or they follow from it alone.
+        elements: Symbols in type order.
+        dtype: Of the weights.
+
+    Attributes:
+        elements: As given.
+        functions: Of all elements.
+        scaling: [F, 2] shift and factor of each function, in the order of `models/bp/stored.py`.
+        ranges: [F, 2] smallest and largest value of each function in the training data; 0 and 0 where not known.
+    """
+
+    Config = BPConfig
+    RunFile = BPRunFile
+    nets: Any
+    scaling: Tensor
+    ranges: Tensor
+
+    def __init__(self, config: BPConfig, elements: Sequence[str], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.config = config
+        self.elements = list(elements)
+        self.functions = resolved_functions(config.descriptor, elements)
+        self.cutoff = max(function.reach for function in self.functions)
+        is_smooth = config.descriptor.cutoff_function in FLAT_AT_CUTOFF
+        self.is_flat_at_cutoff = is_smooth and all(function.cutoff is not None for function in self.functions)
+        constants = {
+            **function_arrays(self.functions, elements, dtype),
+            "cutoff_function": torch.tensor(CUTOFF_FUNCTIONS.index(config.descriptor.cutoff_function)),
+            "inner_fraction": torch.tensor(config.descriptor.inner_fraction, dtype=torch.float64),
+            "activations": torch.tensor([ACTIVATIONS.index(name) for name in config.fitting_net.activations]),
+        }
+        self._constants = list(constants)
+        for name, array in constants.items():
+            self.register_buffer(name, array, persistent=False)
+        self.register_buffer("scaling", torch.tensor([[0.0, 1.0]], dtype=dtype).repeat(sum(self.widths), 1))
+        self.register_buffer("ranges", torch.zeros(sum(self.widths), 2, dtype=torch.float64))
+        self.nets = nn.ModuleList(
+            PlainNet(n_in, config.fitting_net.widths_of(element), dtype)
+            for n_in, element in zip(self.widths, self.elements, strict=True)
+        )
+
+    @classmethod
+    def from_config(cls, config: BPConfig, elements: Sequence[str], dtype: torch.dtype) -> BehlerParrinello:
+        """Build an untrained network."""
+        return cls(config, elements, dtype)
+
+    @property
+    def widths(self) -> list[int]:
+        """F_t of each type."""
+        return [len(functions_of(self.functions, element)) for element in self.elements]
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Return the arrays of `models/bp/stored.py`, functions of the weights."""
+        arrays: dict[str, Tensor] = {name: getattr(self, name) for name in self._constants}
+        arrays["scaling"] = self.scaling
+        for central, net in enumerate(self.nets):
+            for place, layer in enumerate(net.layers):
+                arrays[f"net.{central}.{place}.weight"] = layer.weight
+                arrays[f"net.{central}.{place}.bias"] = layer.bias
+        return arrays
+
+    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
+        """See `Network.stored`."""
+        with torch.no_grad():
+            return stored(self.arrays(), geometry)
+
+    def by_parameters(self, by_weights: Tensor) -> Tensor:
+        """See `KernelNetwork.by_parameters`; the kernels have the order of the parameters."""
+        return by_weights
+
+    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
+        """Return atomic energies [N]; see `Network.forward`."""
+        overflows = torch.zeros(2, dtype=torch.int64)  # there are none
+        return bp.atomic_energies(self.arrays(), pair_vectors, pair_start, pair_types, atom_types, overflows)
+
+    @torch.no_grad()
+    def collect_statistics(self, batches: Iterable[Batch]) -> None:
+        """Set shift and factor of each function from its values around all atoms of its type."""
+        statistics = [FunctionStatistics(n_functions) for n_functions in self.widths]
+        arrays = self.arrays()
+        for batch in batches:
+            for own, (_, values) in zip(statistics, bp.symmetry_functions(arrays, *batch.pairs), strict=True):
+                own.add(values)
+        normalization = self.config.descriptor.resolved_normalization
+        self.scaling.copy_(torch.cat([own.scaling(normalization) for own in statistics]))
+        self.ranges.copy_(torch.cat([own.ranges for own in statistics]))
+
+    @torch.no_grad()
+    def start_from(self, other: Network, types: Sequence[int]) -> None:
+        """See the base; some of many types, and their order, can be chosen.
+
+        Functions of elements that this network does not have are zero here: they join the biases.
+        """
+        if not isinstance(other, BehlerParrinello):
+            super().start_from(other, types)
+            return
+        own_settings, others_settings = self.config.descriptor, other.config.descriptor
+        for key in ("cutoff_function", "inner_fraction"):
+            if getattr(own_settings, key) != getattr(others_settings, key):
+                raise _other_model(f"descriptor.{key}", getattr(others_settings, key), getattr(own_settings, key))
+        activations, others_activations = (config.fitting_net.activations for config in (self.config, other.config))
+        if activations != others_activations:
+            raise _other_model("fitting_net.activation", list(others_activations[:-1]), list(activations[:-1]))
+        own_scaling, others_scaling = self.scaling.split(self.widths), other.scaling.split(other.widths)
+        own_ranges, others_ranges = self.ranges.split(self.widths), other.ranges.split(other.widths)
+        for central, place in enumerate(types):
+            kept, absent = self._places(central, functions_of(other.functions, other.elements[place]))
+            own_scaling[central].copy_(others_scaling[place][kept])
+            own_ranges[central].copy_(others_ranges[place][kept])
+            shift, factor = others_scaling[place][absent].unbind(1)
+            for depth, (layer, start) in enumerate(
+                zip(self.nets[central].layers, other.nets[place].layers, strict=True)
+            ):
+                weight, bias = start.weight, start.bias
+                if depth == 0:
+                    weight, bias = weight[:, kept], bias - weight[:, absent] @ (shift * factor)
+                if weight.shape != layer.weight.shape:
+                    shapes = [list(matrix.shape) for matrix in (weight, layer.weight)]
+                    raise _other_model("fitting_net.network_size", f"a layer of {shapes[0]}", shapes[1])
+                layer.weight.copy_(weight)
+                layer.bias.copy_(bias)
+
+    def _places(self, central: int, others: list[SymmetryFunction]) -> tuple[list[int], list[int]]:
+        """Return the places among the functions of a start model of those of a type, and of those that are zero here.
+
+        Raises:
+            ModelFileError: They differ in others.
+        """
+        is_met = [set(function.neighbors or ()) <= set(self.elements) for function in others]
+        kept = [place for place, met in enumerate(is_met) if met]
+        if [others[place] for place in kept] != functions_of(self.functions, self.elements[central]):
+            raise ModelFileError(
+                f"the start model has other symmetry functions for {self.elements[central]} than the run file; leave "
+                "them out of `model.descriptor` to go on with those of the start model"
+            )
+        return kept, [place for place, met in enumerate(is_met) if not met]
+
+
+def _other_model(key: str, start: Any, own: Any) -> ModelFileError:
+    return ModelFileError(f"the start model has {key} {start}, but the run file says {own}; leave it out of `model`")
