@@ -12,6 +12,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
 
 _MOST_FRAMES = 40
+_SHELL = 0.05  # Å, of counts
 
 
 def radial_density(frames: Sequence[Frame], elements: Sequence[str], edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -25,6 +26,26 @@ def radial_density(frames: Sequence[Frame], elements: Sequence[str], edges: NDAr
     Returns:
         [T, T, n] 1/Å³, by the types of atom and neighbour; 0 for elements that do not occur.
     """
+    counts, n_atoms = _counts(frames, elements, edges)
+    volumes = 4 / 3 * np.pi * np.diff(edges**3)
+    return counts / np.maximum(n_atoms, 1)[:, None, None] / volumes
+
+
+def reach_of_neighbors(
+    frames: Sequence[Frame], elements: Sequence[str], numbers: Sequence[float], farthest: float
+) -> list[float]:
+    """Return the distances within which atoms have so many neighbours on average; at most `farthest`, Å."""
+    edges = np.linspace(0.0, farthest, round(farthest / _SHELL) + 1)
+    counts, n_atoms = _counts(frames, elements, edges)
+    neighbors = np.cumsum(counts.sum(axis=(0, 1))) / max(n_atoms.sum(), 1)
+    shells = np.minimum(np.searchsorted(neighbors, numbers), len(neighbors) - 1)
+    return [float(distance) for distance in edges[1:][shells]]
+
+
+def _counts(
+    frames: Sequence[Frame], elements: Sequence[str], edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the pairs in each shell [T, T, n], by the types of atom and neighbour, and the atoms [T]."""
     type_of = {atomic_number_of(element): place for place, element in enumerate(elements)}
     n_types = len(elements)
     counts, n_atoms = np.zeros((n_types, n_types, len(edges) - 1)), np.zeros(n_types)
@@ -37,5 +58,4 @@ def radial_density(frames: Sequence[Frame], elements: Sequence[str], edges: NDAr
         shells = np.searchsorted(edges, np.linalg.norm(neighbors.pair_vectors, axis=1), side="right") - 1
         is_met = (shells >= 0) & (shells < len(edges) - 1)
         np.add.at(counts, (central[is_met], types[neighbors.pair_neighbors][is_met], shells[is_met]), 1)
-    volumes = 4 / 3 * np.pi * np.diff(edges**3)
-    return counts / np.maximum(n_atoms, 1)[:, None, None] / volumes
+    return counts, n_atoms

@@ -93,7 +93,7 @@ class RunFileHooks:
             `translate` moves them; for the JSON schema.
         unused: Dotted paths below `model` that `Config` has and this row does not use; `pwmlff init` leaves them out.
         readers: Of run files of other programs for such a model that are no JSON, by the suffix of their names.
-        needs_frames: Whether `for_frames` looks at the training data.
+        needs_frames: Whether `suggested` looks at the training data.
     """
 
     TopLevel: ClassVar[type[TopLevelKeys]] = TopLevelKeys
@@ -144,6 +144,14 @@ class RunFileHooks:
             ConfigError: The frames do not suffice.
         """
         return config, []
+
+    @classmethod
+    def suggested(cls, config: Any, elements: Sequence[str], frames: Sequence[Frame]) -> tuple[Any, list[str]]:
+        """Return the `model` section that `pwmlff init` writes; arguments and results are those of `for_frames`.
+
+        Here a family is free: it need not keep to the defaults of another program's keys.
+        """
+        return cls.for_frames(config, elements, frames)
 
     @classmethod
     def radial_curves(

@@ -38,7 +38,7 @@ def settings_from_data(
     if row is None or not row.RunFile.needs_frames or not is_known:
         return None, [], None
     frames = read_frames(data)
-    settings, lines = row.RunFile.for_frames(row.Config(), elements, frames)
+    settings, lines = row.RunFile.suggested(row.Config(), elements, frames)
     with torch.random.fork_rng(devices=[]):
         cutoff = row.from_config(settings, elements, torch.float64).cutoff
     edges = np.linspace(0.0, cutoff, _N_SHELLS + 1)

@@ -8,10 +8,17 @@ from typing import Any
 
 from pydantic import Field
 
+from pwmlff.data.frame import Frame
+from pwmlff.data.radial import reach_of_neighbors
 from pwmlff.models.nep.config import NEPConfig, repulsion
 from pwmlff.models.nep.nep_in import read_nep_in
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
 
+# what `pwmlff init` takes: all invariants of few l, and as many neighbours in any material
+_L_MAX = (4, 1, 1, 1, 1, 1)
+_N_NEIGHBORS = (80, 40)  # radial and angular
+_CUTOFFS = ((5.0, 8.0), (4.0, 6.0))  # least and largest, Å
+_STEP = 0.5  # Å
 _ALL_COUNT_THE_SAME = "the forces of all elements count the same"
 
 
@@ -34,6 +41,7 @@ class NEPRunFile(RunFileHooks):
         }
     }
     readers = {".in": read_nep_in}
+    needs_frames = True
 
     @classmethod
     def translate(cls, values: dict[str, Any]) -> list[str]:
@@ -62,6 +70,23 @@ class NEPRunFile(RunFileHooks):
             descriptor = start.descriptor.model_copy(update={"cutoff": chosen})
             start = start.model_copy(update={"descriptor": descriptor})
         return with_unset_from(config, start)
+
+    @classmethod
+    def suggested(
+        cls, config: NEPConfig, elements: Sequence[str], frames: Sequence[Frame]
+    ) -> tuple[NEPConfig, list[str]]:
+        """See the base; cutoffs by the number of neighbours, and more invariants than GPUMD and MatPL take."""
+        farthest = max(largest for _, largest in _CUTOFFS)
+        cutoff = tuple(
+            min(max(_STEP * round(reach / _STEP), least), largest)
+            for reach, (least, largest) in zip(
+                reach_of_neighbors(frames, elements, _N_NEIGHBORS, farthest), _CUTOFFS, strict=True
+            )
+        )
+        descriptor = config.descriptor.model_copy(update={"cutoff": cutoff, "l_max": _L_MAX})
+        told = f"cutoffs {cutoff[0]:g} and {cutoff[1]:g} Å, within which atoms have about "
+        told += " and ".join(str(n) for n in _N_NEIGHBORS) + " neighbours where that is possible"
+        return config.model_copy(update={"descriptor": descriptor}), [told]
 
     @classmethod
     def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:
