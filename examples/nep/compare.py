@@ -60,7 +60,8 @@ def run(*words: object, folder: Path) -> str:
 def seconds_of_epochs(folder: Path) -> float:
     """Return how long the epochs of a run have taken so far."""
     table = folder / "model_record" / "epoch_train.dat"
-    return float(np.loadtxt(table, skiprows=1, ndmin=2)[:, -1].sum()) if table.exists() else 0.0
+    rows = table.read_text().split("\n")[1:-1] if table.exists() else []  # between the header and a row being written
+    return sum(float(row.split()[-1]) for row in rows)
 
 
 def train_deep_potential(seconds: float) -> None:
