@@ -120,6 +120,8 @@ def draw(measured: dict[Path, tuple[float, float]], by_model: dict[Path, list[Fo
             above = 10 if "mixed" in form.name else -16
             axes.annotate(form.name, at, (0, above), textcoords="offset points", ha="center", fontsize=8)
     axes.set(xscale="log", xlabel="µs per atom and step, one core", ylabel="force error, meV/Å")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     axes.set_ylim(0, 1.3 * max(1000 * force for _, force in measured.values()))
     axes.margins(x=0.25)
     figure.savefig(path)
