@@ -58,7 +58,10 @@ def neighbor_list(frame: Frame, cutoff: float) -> NeighborList:
         raise _overlap(frame, center[pair], neighbor[pair], np.sqrt(squared[pair]))
     center, neighbor, vectors = center[within].astype(np.int64), neighbor[within].astype(np.int64), vectors[within]
     # a fixed order within an atom makes runs repeat bit for bit
-    order = np.lexsort((vectors[:, 2], vectors[:, 1], vectors[:, 0], neighbor, center))
+    pair = center * len(frame) + neighbor
+    order = np.argsort(pair)
+    if (pair[order[1:]] == pair[order[:-1]]).any():  # a neighbour and its images; sorting by vectors takes long
+        order = np.lexsort((vectors[:, 2], vectors[:, 1], vectors[:, 0], pair))
     pair_start = np.zeros(len(frame) + 1, dtype=np.int64)
     np.cumsum(np.bincount(center, minlength=len(frame)), out=pair_start[1:])
     return NeighborList(np.ascontiguousarray(vectors[order]), neighbor[order], pair_start, cutoff)

@@ -46,17 +46,26 @@ class Contender:
     dtype: str = "float64"
     table_order: int | None = None  # of a compressed model
     times: list[float] = field(default_factory=list)  # µs/atom/step
+    processor_times: list[float] = field(default_factory=list)  # likewise
     peaks: list[int] = field(default_factory=list)  # bytes, all ranks
     small_peak: int = 0  # likewise, of a box of half the size
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one start of LAMMPS gave."""
+    """What one start of LAMMPS gave.
+
+    Attributes:
+        n_atoms: That it ran.
+        times: µs/atom/step, of each timed run.
+        processor_times: Likewise, that of the processor for a rank, in which other programs do not count.
+        peak: Bytes, all ranks.
+    """
 
     n_atoms: int
-    times: list[float]  # µs/atom/step
-    peak: int  # bytes, all ranks
+    times: list[float]
+    processor_times: list[float]
+    peak: int
 
 
 @dataclass(frozen=True)
@@ -84,11 +93,13 @@ class Lammps:
         launcher = [contender.python.parent / "mpirun", "-np", ranks] if ranks > 1 else []
         output = run_child([*launcher, sys.executable, "-c", WATCH, *lammps], contender.environment, self.folder)
         loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms", output)
+        used = [float(percent) / 100 for percent in re.findall(r"(\S+)% CPU use with", output)]
         peaks = re.findall(r"PEAK_KB (\d+)", output)
         if len(loops) != 1 + TIMED_RUNS or len(peaks) != ranks:
             raise SystemExit(f"{contender.name}: LAMMPS on {ranks} ranks did not run as expected:\n{output[-2000:]}")
         times = [1e6 * float(seconds) / (int(steps) * int(atoms)) for seconds, steps, atoms in loops[1:]]
-        return Run(int(loops[0][2]), times, 1024 * sum(map(int, peaks)))
+        processor_times = [share * time for share, time in zip(used[1:], times, strict=True)]
+        return Run(int(loops[0][2]), times, processor_times, 1024 * sum(map(int, peaks)))
 
 
 def lammps_environment(python: Path, threads: int) -> dict[str, str]:

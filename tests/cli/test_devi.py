@@ -7,33 +7,33 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-import torch
 from ase import Atoms
+from families import FAMILIES, small_potential, small_section
 from typer.testing import CliRunner, Result
 
 from pwmlff.cli.main import app
 from pwmlff.data.frame import Frame
-from pwmlff.models import MODELS, build_potential
 from pwmlff.models.files.checkpoint import save_checkpoint
-
-MODEL = {
-    "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 4},
-    "fitting_net": {"network_size": [8, 8, 1]},
-}
 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["devi", *words])
 
 
+@pytest.fixture
+def model_type() -> str:
+    return "DP"
+
+
 @pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cu_frames: list[Frame]) -> None:
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cu_frames: list[Frame], model_type: str) -> None:
     """A working directory with three models and a trajectory in two formats."""
     monkeypatch.chdir(tmp_path)
+    section = small_section(model_type, 4.0)
     for k in range(3):
-        torch.manual_seed(k)
-        potential = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Cu"])
-        save_checkpoint(f"{k}.ckpt", potential, config={"model_type": "DP", "atom_type": ["Cu"], "model": MODEL})
+        potential = small_potential(model_type, 4.0, ["Cu"], seed=k)
+        config = {"model_type": model_type, "atom_type": ["Cu"], "model": section}
+        save_checkpoint(f"{k}.ckpt", potential, config=config)
     frames = [Atoms(f.atomic_numbers, f.positions, cell=np.diag(np.diag(f.cell)), pbc=True) for f in cu_frames]
     ase.io.write("traj.xyz", frames)
     with Path("traj.dump").open("w") as file:
@@ -45,6 +45,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cu_frames: list[Fra
             file.writelines(f"{i + 1} 1 {' '.join(map(str, s))}\n" for i, s in enumerate(scaled))
 
 
+@pytest.mark.parametrize("model_type", FAMILIES)
 def test_dump_and_xyz() -> None:
     result = run("0.ckpt", "1.ckpt", "2.ckpt", "traj.xyz")
     assert result.exit_code == 0, result.output

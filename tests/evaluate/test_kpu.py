@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from families import FAMILIES, small_section
 from typer.testing import CliRunner, Result
 
 from pwmlff.cli.main import app
@@ -20,18 +21,13 @@ from pwmlff.evaluate.kpu import COLUMNS, KalmanUncertainty
 from pwmlff.models.derivatives import predict
 from pwmlff.train import train_from_config
 
-MODEL = {
-    "descriptor": {"Rmax": 4.0, "network_size": [4, 8], "M2": 2},
-    "fitting_net": {"network_size": [6, 1]},
-}
-
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["kpu", *words])
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> Path:
+@pytest.fixture(scope="module", params=FAMILIES)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> Path:
     """A short run with LKF, one with Adam, and a trajectory whose last frame is far from the training data."""
     path = tmp_path_factory.mktemp("kpu")
     write_extxyz(path / "train.xyz", cu_frames)
@@ -40,13 +36,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> 
     write_extxyz(path / "traj.xyz", [cu_frames[1], cu_frames[2], strange])
     for name in ("LKF", "ADAM"):
         config = {
-            "model_type": "DP",
+            "model_type": request.param,
             "atom_type": ["Cu"],
             "train_data": [str(path / "train.xyz")],
             "valid_ratio": 0.0,
             "threads": 1,
             "device": "cpu",
-            "model": MODEL,
+            "model": small_section(request.param, 4.0),
             "model_store_dir": str(path / name),
             "optimizer": {"optimizer": name, "epochs": 8},
         }
@@ -57,8 +53,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cu_frames: list[Frame]) -> 
     return path
 
 
+def checkpoint(folder: Path, optimizer: str, which: str = "") -> Path:
+    """Return the last checkpoint of a run, or the best."""
+    (path,) = (folder / optimizer).glob(f"*_model{which}.ckpt")
+    return path
+
+
 def test_definition(folder: Path, cu_frames: list[Frame]) -> None:
-    model = KalmanUncertainty(folder / "LKF" / "dp_model.ckpt", fraction=1.0)
+    model = KalmanUncertainty(checkpoint(folder, "LKF"), fraction=1.0)
     uncertainty = model.of_frame(cu_frames[3])
     batch = collate([make_sample(cu_frames[3], {29: 0}, 4.0)])
     prediction = predict(model.potential, batch, virial=False, create_graph=True)
@@ -78,7 +80,7 @@ def test_definition(folder: Path, cu_frames: list[Frame]) -> None:
 
 def test_command(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    model, trajectory = str(folder / "LKF" / "dp_model.ckpt"), str(folder / "traj.xyz")
+    model, trajectory = str(checkpoint(folder, "LKF")), str(folder / "traj.xyz")
     result = run(model, trajectory)
     assert result.exit_code == 0, result.output
     assert "3 frames -> kpu_model_devi.out" in result.stdout
@@ -92,14 +94,15 @@ def test_command(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert np.loadtxt("all.out")[:, 0].tolist() == [0, 2]
 
 
+@pytest.mark.parametrize("folder", ["DP"], indirect=True)  # which can be compressed
 def test_clear_errors(folder: Path, tmp_path: Path) -> None:
     trajectory = str(folder / "traj.xyz")
-    result = run(str(folder / "ADAM" / "dp_model.ckpt"), trajectory)
+    result = run(str(checkpoint(folder, "ADAM")), trajectory)
     assert result.exit_code == 1
     assert "has no covariance P: it was trained with ADAM" in result.output
-    result = run(str(folder / "LKF" / "dp_model_best.ckpt"), trajectory)
+    result = run(str(checkpoint(folder, "LKF", "_best")), trajectory)
     assert "it holds a model only; expected the last checkpoint (not the best)" in result.output
-    model = str(folder / "LKF" / "dp_model.ckpt")
+    model = str(checkpoint(folder, "LKF"))
     for kind, file in (("exported", "m.pt"), ("compressed", "c.ckpt")):
         made_by = (["export", model, "-o"] if kind == "exported" else ["compress", model, "-s"]) + [
             str(tmp_path / file)

@@ -19,6 +19,7 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
+from families import FAMILIES, small_potential
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -107,6 +108,27 @@ def committee(model: Path) -> list[Path]:
         export_potential(wider, model.with_name("wider.pt")),
         export_potential(swapped, model.with_name("swapped.pt")),
     ]
+
+
+@pytest.fixture(scope="session", params=["many-body", *FAMILIES])
+def any_committee(
+    request: pytest.FixtureRequest, committee: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    """These, and likewise of each family with kernels: for tests of what holds for all models."""
+    if request.param == "many-body":
+        return committee
+    folder, paths = tmp_path_factory.mktemp("family"), []
+    for seed, (cutoff, elements) in enumerate([(CUTOFF, ELEMENTS), (4.6, ELEMENTS), (CUTOFF, ELEMENTS[::-1])]):
+        potential = small_potential(request.param, cutoff, elements, seed=seed)
+        potential.set_energy_shift(np.array([-3.0, -5.0]) - 0.1 * seed)
+        paths.append(export_potential(potential, folder / f"{seed}.pt"))
+    return paths
+
+
+@pytest.fixture(scope="session")
+def any_model(any_committee: list[Path]) -> Path:
+    """The first of them."""
+    return any_committee[0]
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ import pytest
 import torch
 from ase import Atoms
 from ase.io import write
+from families import FAMILIES, small_potential
 
 from pwmlff.compress import tabulate
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.export import export_potential
 from pwmlff.lammps import PLUGIN_NAME
-from pwmlff.models import MODELS, Potential, ZBLConfig, build_potential
+from pwmlff.models import Potential, ZBLConfig
 
 CUTOFF = 4.6  # Å
 STYLE = "read_data data\npair_style pwmlff {style}\npair_coeff * * Cu O\nrun 0\n"
@@ -24,14 +25,10 @@ REPULSION = ZBLConfig(inner=2.0, outer=3.2)  # reaches the neighbours of the cry
 
 @pytest.fixture
 def potential(crystal: Atoms, as_frame: Callable) -> Callable[..., Potential]:
-    """Return a function that makes an untrained Deep Potential, or its tables."""
+    """Return a function that makes an untrained model, or its tables."""
 
     def make(kind: str = "DP", zbl: ZBLConfig | None = None, seed: int = 3) -> Potential:
-        torch.manual_seed(seed)
-        model_type = kind.removesuffix(" tables")
-        section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
-        config = MODELS[model_type].Config.model_validate(section)
-        made = build_potential(model_type, config, ("O", "Cu"), zbl=zbl)
+        made = small_potential(kind.removesuffix(" tables"), CUTOFF, ("O", "Cu"), seed=seed, zbl=zbl)
         made.collect_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
         made.set_energy_shift(np.array([-5.0, -3.0]))
         return tabulate(made, 0.02, 3) if kind.endswith("tables") else made
@@ -48,6 +45,9 @@ def potential(crystal: Atoms, as_frame: Callable) -> Callable[..., Potential]:
         ("DP tables", "mixed"),
         ("DP tables", "float32"),
         ("DP_TYPE_EMBEDDING tables", "float32"),
+        ("NEP", "float64"),
+        ("NEP", "mixed"),
+        ("NEP", "float32"),
     ],
 )
 def test_numbers_are_those_of_torch(
@@ -64,11 +64,12 @@ def test_numbers_are_those_of_torch(
     np.testing.assert_array_equal(native.centroid_sum, by_torch.centroid_sum)
 
 
+@pytest.mark.parametrize("kind", ["DP tables", "NEP"])
 @pytest.mark.parametrize(("ranks", "newton"), [(1, "off"), (2, "on"), (2, "off")])
 def test_ranks_and_newton(
-    crystal: Atoms, potential: Callable, run_lammps: Callable, tmp_path: Path, ranks: int, newton: str
+    crystal: Atoms, potential: Callable, run_lammps: Callable, tmp_path: Path, ranks: int, newton: str, kind: str
 ) -> None:
-    path = export_potential(potential("DP tables", REPULSION), tmp_path / "model.pt")
+    path = export_potential(potential(kind, REPULSION), tmp_path / "model.pt")
     style = f"pwmlff {path} block_pairs 500 backend"
     native = run_lammps(crystal, f"{style} native", ranks=ranks, newton=newton)
     by_torch = run_lammps(crystal, f"{style} torch", ranks=ranks, newton=newton)
@@ -76,18 +77,20 @@ def test_ranks_and_newton(
     np.testing.assert_allclose(native.virial, by_torch.virial, rtol=0, atol=1e-9)
 
 
-def test_repulsion(crystal: Atoms, potential: Callable, run_lammps: Callable, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_repulsion(crystal: Atoms, potential: Callable, run_lammps: Callable, tmp_path: Path, kind: str) -> None:
     """Added by the kernels as torch adds it; without it the numbers are others."""
-    path = export_potential(potential(zbl=REPULSION), tmp_path / "zbl.pt")
+    path = export_potential(potential(kind, REPULSION), tmp_path / "zbl.pt")
     native, by_torch = (run_lammps(crystal, f"pwmlff {path} backend {name}") for name in ("native", "torch"))
     np.testing.assert_allclose(native.forces, by_torch.forces, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(native.atomic_energies, by_torch.atomic_energies, rtol=0, atol=1e-12)
-    bare = run_lammps(crystal, f"pwmlff {export_potential(potential(), tmp_path / 'bare.pt')}")
+    bare = run_lammps(crystal, f"pwmlff {export_potential(potential(kind), tmp_path / 'bare.pt')}")
     assert np.abs(native.forces - bare.forces).max() > 1.0
 
 
-def test_null_types(crystal: Atoms, potential: Callable, run_lammps: Callable, tmp_path: Path) -> None:
-    path = export_potential(potential(), tmp_path / "model.pt")
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_null_types(crystal: Atoms, potential: Callable, run_lammps: Callable, tmp_path: Path, kind: str) -> None:
+    path = export_potential(potential(kind), tmp_path / "model.pt")
     native, by_torch = (
         run_lammps(crystal, f"pwmlff {path} backend {name}", coeff="pair_coeff * * Cu NULL")
         for name in ("native", "torch")
@@ -96,8 +99,9 @@ def test_null_types(crystal: Atoms, potential: Callable, run_lammps: Callable, t
     assert not native.forces[crystal.numbers == 8].any()
 
 
-def test_two_threads(crystal: Atoms, potential: Callable, run_script: Callable, tmp_path: Path) -> None:
-    path = export_potential(potential("DP tables"), tmp_path / "model.pt")
+@pytest.mark.parametrize("kind", ["DP tables", "NEP"])
+def test_two_threads(crystal: Atoms, potential: Callable, run_script: Callable, tmp_path: Path, kind: str) -> None:
+    path = export_potential(potential(kind), tmp_path / "model.pt")
     commands = f"thermo_modify format float %.16g\n{STYLE.format(style=path)}"
     energies = [
         run_script(crystal, commands, options=["-pk", "omp", str(n_threads)]).tables[0]["E_pair"][0]
@@ -106,11 +110,12 @@ def test_two_threads(crystal: Atoms, potential: Callable, run_script: Callable, 
     assert energies[0] == pytest.approx(energies[1], rel=1e-13)
 
 
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_committee_of_both_backends(
-    crystal: Atoms, potential: Callable, model: Path, run_script: Callable, tmp_path: Path
+    crystal: Atoms, potential: Callable, model: Path, run_script: Callable, tmp_path: Path, kind: str
 ) -> None:
     """The deviation does not depend on who computes; `model` is one that only torch runs."""
-    paths = [export_potential(potential(seed=seed), tmp_path / f"{seed}.pt") for seed in (1, 2)]
+    paths = [export_potential(potential(kind, seed=seed), tmp_path / f"{seed}.pt") for seed in (1, 2)]
     rows = []
     for backend in ("auto", "torch"):
         style = f"{paths[0]} {paths[1]} {model} out_freq 1 backend {backend}"
@@ -134,11 +139,12 @@ def test_overflows_are_counted(crystal: Atoms, potential: Callable, run_lammps: 
     assert "(2 of them beyond its tables" in warnings[0]
 
 
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_runs_where_torch_is_not(
-    crystal: Atoms, potential: Callable, model: Path, run_bare: Callable, tmp_path: Path
+    crystal: Atoms, potential: Callable, model: Path, run_bare: Callable, tmp_path: Path, kind: str
 ) -> None:
     write(tmp_path / "data", crystal, format="lammps-data", specorder=["Cu", "O"], masses=True)
-    path = export_potential(potential(), tmp_path / "model.pt")
+    path = export_potential(potential(kind), tmp_path / "model.pt")
     libraries = [PLUGIN_NAME, "libpwmlff_lammps.so"]
     run = run_bare(f"units metal\n{STYLE.format(style=path)}", libraries)
     assert "native kernels" in run.stdout

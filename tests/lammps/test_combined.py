@@ -21,12 +21,14 @@ def assert_sum(total: object, *parts: object) -> None:
 
 
 @pytest.mark.parametrize(("newton", "ranks"), [("on", 1), ("off", 2)])
-def test_model_plus_lennard_jones(crystal: Atoms, model: Path, run_lammps: Callable, newton: str, ranks: int) -> None:
+def test_model_plus_lennard_jones(
+    crystal: Atoms, any_model: Path, run_lammps: Callable, newton: str, ranks: int
+) -> None:
     how = {"newton": newton, "ranks": ranks}
-    alone = run_lammps(crystal, f"pwmlff {model}", **how)
+    alone = run_lammps(crystal, f"pwmlff {any_model}", **how)
     other = run_lammps(crystal, LJ, coeff="pair_coeff * * 0.02 2.2", **how)
     coeff = "pair_coeff * * pwmlff Cu O\npair_coeff * * lj/cut 0.02 2.2"
-    for style in (f"pwmlff {model} block_pairs 77 {LJ}", f"{LJ} pwmlff {model}"):
+    for style in (f"pwmlff {any_model} block_pairs 77 {LJ}", f"{LJ} pwmlff {any_model}"):
         assert_sum(run_lammps(crystal, f"hybrid/overlay {style}", coeff=coeff, **how), alone, other)
 
 

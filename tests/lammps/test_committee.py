@@ -132,7 +132,7 @@ def test_units_real(
 
 
 def test_same_numbers_as_pwmlff_devi(
-    tmp_path: Path, crystal: Atoms, committee: list[Path], run_script: Callable
+    tmp_path: Path, crystal: Atoms, any_committee: list[Path], run_script: Callable
 ) -> None:
     tail = """
 dump all all custom 4 dump.lammpstrj id type element x y z
@@ -140,8 +140,8 @@ dump_modify all sort id element Cu O format float %.16g
 velocity all create 900 1 loop geom
 run 8
 """
-    run_script(crystal, script(committee, "out_freq 4 out_file lammps.out", tail=tail))
-    write_deviation(committee, tmp_path / "dump.lammpstrj", tmp_path / "python.out", trust=True)
+    run_script(crystal, script(any_committee, "out_freq 4 out_file lammps.out", tail=tail))
+    write_deviation(any_committee, tmp_path / "dump.lammpstrj", tmp_path / "python.out", trust=True)
     from_lammps, from_python = np.loadtxt(tmp_path / "lammps.out"), np.loadtxt(tmp_path / "python.out")
     assert from_lammps[:, 0].tolist() == [0, 4, 8]
     np.testing.assert_allclose(from_lammps, from_python, rtol=1e-6)

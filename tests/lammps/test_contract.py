@@ -36,11 +36,11 @@ def after_four_steps(run_script: Callable, tmp_path: Path, crystal: Atoms, model
     return last_frame(tmp_path / "dump")
 
 
-def test_four_steps_on_any_ranks(tmp_path: Path, crystal: Atoms, model: Path, run_script: Callable) -> None:
-    reference = after_four_steps(run_script, tmp_path, crystal, model)
+def test_four_steps_on_any_ranks(tmp_path: Path, crystal: Atoms, any_model: Path, run_script: Callable) -> None:
+    reference = after_four_steps(run_script, tmp_path, crystal, any_model)
     assert np.abs(reference[:, 1:4] - crystal.positions).max() > 1e-3
     for ranks, newton in [(1, "off"), (2, "on"), (4, "on"), (4, "off")]:
-        frame = after_four_steps(run_script, tmp_path, crystal, model, ranks=ranks, newton=newton)
+        frame = after_four_steps(run_script, tmp_path, crystal, any_model, ranks=ranks, newton=newton)
         np.testing.assert_allclose(frame, reference, rtol=0, atol=5e-9, err_msg=f"{ranks} ranks, newton {newton}")
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from families import FAMILIES, small_potential
 
 from pwmlff.data.batch import collate, make_sample
 from pwmlff.export import export_potential
-from pwmlff.models import build_potential
-from pwmlff.models.dp import DPConfig
 from pwmlff.models.files import read_model
 
 BAR = 1.6021765e6  # eV/Å^3 in bar, as LAMMPS rounds it
@@ -31,14 +30,14 @@ undump dump
 """
 
 
-@pytest.fixture(scope="module")
-def deep_potential(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small Deep Potential with random weights."""
-    config = DPConfig.model_validate({"descriptor": {"Rmax": 4.5, "network_size": [4, 8], "M2": 4}})
-    return export_potential(build_potential("DP", config, ("O", "Cu")), tmp_path_factory.mktemp("dp") / "dp.pt")
+@pytest.fixture(scope="module", params=FAMILIES)
+def smooth_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model with random weights."""
+    potential = small_potential(request.param, 4.5, ("O", "Cu"))
+    return export_potential(potential, tmp_path_factory.mktemp("model") / "model.pt")
 
 
-def test_forces(tmp_path: Path, crystal: Atoms, deep_potential: Path, run_script: Callable) -> None:
+def test_forces(tmp_path: Path, crystal: Atoms, smooth_model: Path, run_script: Callable) -> None:
     step = 1e-4  # Å
     moves, commands = [(7, 0), (7, 1), (30, 2), (44, 0)], ""
     for atom, axis in moves:
@@ -47,7 +46,7 @@ def test_forces(tmp_path: Path, crystal: Atoms, deep_potential: Path, run_script
         for factor in (1, -2):
             commands += "displace_atoms one move {} {} {} units box\nrun 0\n".format(*(factor * vector))
         commands += "displace_atoms one move {} {} {} units box\ngroup one delete\n".format(*vector)
-    result = run_script(crystal, HEAD.format(model=deep_potential) + commands, ranks=2)
+    result = run_script(crystal, HEAD.format(model=smooth_model) + commands, ranks=2)
     forces = np.loadtxt(tmp_path / "dump", skiprows=9)[:, 1:]
     energies = [table["PotEng"][0] for table in result.tables[1:]]
     for (atom, axis), plus, minus in zip(moves, energies[::2], energies[1::2], strict=True):
@@ -55,7 +54,7 @@ def test_forces(tmp_path: Path, crystal: Atoms, deep_potential: Path, run_script
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
-def test_virial(crystal: Atoms, deep_potential: Path, run_script: Callable, newton: str) -> None:
+def test_virial(crystal: Atoms, smooth_model: Path, run_script: Callable, newton: str) -> None:
     strain = 1e-5
     (lx, _, _), (xy, ly, _), (xz, yz, lz) = crystal.cell.array
     commands, names = "", ("Pxx", "Pyy", "Pzz", "Pxy", "Pxz", "Pyz")
@@ -69,7 +68,7 @@ def test_virial(crystal: Atoms, deep_potential: Path, run_script: Callable, newt
             commands += f"xy final {bx:.16g} xz final {cx:.16g} yz final {cy:.16g} remap units box\nrun 0\n"
             commands += f"change_box all x final 0 {lx:.16g} y final 0 {ly:.16g} z final 0 {lz:.16g} "
             commands += f"xy final {xy:.16g} xz final {xz:.16g} yz final {yz:.16g} remap units box\n"
-    tables = run_script(crystal, HEAD.format(model=deep_potential) + commands, newton=newton).tables
+    tables = run_script(crystal, HEAD.format(model=smooth_model) + commands, newton=newton).tables
     energies = [table["PotEng"][0] for table in tables[1:]]
     volume = tables[0]["Volume"][0]
     for name, plus, minus in zip(names, energies[::2], energies[1::2], strict=True):

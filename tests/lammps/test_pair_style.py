@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from families import small_potential
 
 from pwmlff.export import export_potential
-from pwmlff.models import build_potential
-from pwmlff.models.dp import DPConfig
 
 FORCE_TOLERANCE = 1e-8  # eV/Å
 ENERGY_TOLERANCE = 1e-9  # eV per atom
@@ -34,35 +33,37 @@ def assert_same(result: object, expected: object, unit: float = 1.0) -> None:
 @pytest.mark.parametrize("newton", ["on", "off"])
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_agrees_with_python(
-    crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable, newton: str, ranks: int
+    crystal: Atoms, any_model: Path, run_lammps: Callable, expect: Callable, newton: str, ranks: int
 ) -> None:
-    result = run_lammps(crystal, f"pwmlff {model}", newton=newton, ranks=ranks)
-    assert_same(result, expect(crystal, model))
+    result = run_lammps(crystal, f"pwmlff {any_model}", newton=newton, ranks=ranks)
+    assert_same(result, expect(crystal, any_model))
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
-def test_box_smaller_than_cutoff(model: Path, run_lammps: Callable, expect: Callable, newton: str) -> None:
+def test_box_smaller_than_cutoff(any_model: Path, run_lammps: Callable, expect: Callable, newton: str) -> None:
     cell = [[2.6, 0, 0], [0.4, 2.5, 0], [-0.3, 0.6, 2.7]]
     atoms = Atoms("CuO", positions=[[0, 0, 0], [1.2, 1.4, 1.3]], cell=cell, pbc=True)
-    assert_same(run_lammps(atoms, f"pwmlff {model}", newton=newton), expect(atoms, model))
+    assert_same(run_lammps(atoms, f"pwmlff {any_model}", newton=newton), expect(atoms, any_model))
 
 
-def test_open_boundaries(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable) -> None:
+def test_open_boundaries(crystal: Atoms, any_model: Path, run_lammps: Callable, expect: Callable) -> None:
     cluster = crystal[:12]
     cluster.set_cell([30.0, 30.0, 30.0])
     cluster.center()
     cluster.pbc = False
-    assert_same(run_lammps(cluster, f"pwmlff {model}"), expect(cluster, model))
+    assert_same(run_lammps(cluster, f"pwmlff {any_model}"), expect(cluster, any_model))
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
-def test_rank_without_atoms(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable, newton: str) -> None:
+def test_rank_without_atoms(
+    crystal: Atoms, any_model: Path, run_lammps: Callable, expect: Callable, newton: str
+) -> None:
     slab = crystal[:16]
     slab.set_cell([60.0, 12.0, 12.0])
     slab.positions -= slab.positions.min(axis=0) - 1.0
-    result = run_lammps(slab, f"pwmlff {model}", ranks=2, newton=newton, before="processors 2 1 1")
+    result = run_lammps(slab, f"pwmlff {any_model}", ranks=2, newton=newton, before="processors 2 1 1")
     assert slab.positions[:, 0].max() < 30.0
-    assert_same(result, expect(slab, model))
+    assert_same(result, expect(slab, any_model))
 
 
 def test_single_atom_has_only_its_shift(model: Path, run_lammps: Callable) -> None:
@@ -73,22 +74,22 @@ def test_single_atom_has_only_its_shift(model: Path, run_lammps: Callable) -> No
 
 @pytest.mark.parametrize("newton", ["on", "off"])
 def test_null_atoms_are_not_there(
-    crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable, newton: str
+    crystal: Atoms, any_model: Path, run_lammps: Callable, expect: Callable, newton: str
 ) -> None:
     crystal.symbols[::7] = "He"
     result = run_lammps(
-        crystal, f"pwmlff {model}", types=("Cu", "O", "He"), coeff="pair_coeff * * Cu O NULL", newton=newton
+        crystal, f"pwmlff {any_model}", types=("Cu", "O", "He"), coeff="pair_coeff * * Cu O NULL", newton=newton
     )
     seen = np.asarray(crystal.symbols) != "He"
-    expected = expect(crystal[seen], model)
+    expected = expect(crystal[seen], any_model)
     assert np.abs(result.forces[seen] - expected.forces).max() < FORCE_TOLERANCE
     assert np.abs(result.atomic_energies[seen] - expected.atomic_energies).max() < ENERGY_TOLERANCE
     assert not result.forces[~seen].any()
     assert not result.atomic_energies[~seen].any()
 
 
-def test_types_in_any_order(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable) -> None:
-    assert_same(run_lammps(crystal, f"pwmlff {model}", types=("O", "Cu")), expect(crystal, model))
+def test_types_in_any_order(crystal: Atoms, any_model: Path, run_lammps: Callable, expect: Callable) -> None:
+    assert_same(run_lammps(crystal, f"pwmlff {any_model}", types=("O", "Cu")), expect(crystal, any_model))
 
 
 def test_blocks_of_one_atom(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable) -> None:
@@ -99,9 +100,11 @@ def test_units_real(crystal: Atoms, model: Path, run_lammps: Callable, expect: C
     assert_same(run_lammps(crystal, f"pwmlff {model}", units="real"), expect(crystal, model), EV_IN_KCAL_PER_MOL)
 
 
-def test_hybrid_overlay_with_zero(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable) -> None:
+def test_hybrid_overlay_with_zero(crystal: Atoms, any_model: Path, run_lammps: Callable, expect: Callable) -> None:
     coeff = "pair_coeff * * pwmlff Cu O\npair_coeff * * zero"
-    assert_same(run_lammps(crystal, f"hybrid/overlay pwmlff {model} zero 5.0", coeff=coeff), expect(crystal, model))
+    assert_same(
+        run_lammps(crystal, f"hybrid/overlay pwmlff {any_model} zero 5.0", coeff=coeff), expect(crystal, any_model)
+    )
 
 
 def test_atoms_far_from_home(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable) -> None:
@@ -111,9 +114,9 @@ def test_atoms_far_from_home(crystal: Atoms, model: Path, run_lammps: Callable, 
     assert_same(result, expect(crystal, model))
 
 
-@pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING"])
+@pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING", "NEP"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-5)])
-def test_deep_potential(
+def test_precisions(
     crystal: Atoms,
     run_lammps: Callable,
     expect: Callable,
@@ -122,8 +125,7 @@ def test_deep_potential(
     dtype: str,
     tolerance: float,
 ) -> None:
-    config = DPConfig.model_validate({"descriptor": {"Rmax": 4.5, "network_size": [4, 8], "M2": 4}})
-    path = export_potential(build_potential(model_type, config, ("O", "Cu"), dtype=dtype), tmp_path / "dp.pt")
+    path = export_potential(small_potential(model_type, 4.5, ("O", "Cu"), dtype=dtype), tmp_path / "model.pt")
     result, expected = run_lammps(crystal, f"pwmlff {path}", ranks=2), expect(crystal, path)
     assert np.abs(result.forces - expected.forces).max() < tolerance
     assert np.abs(result.atomic_energies - expected.atomic_energies).max() < tolerance

@@ -1,7 +1,8 @@
 """Runs of LKF left alone to their end: no error may treble from one epoch to the next and stay so.
 
 The first is the run that showed why weights have to decay (see "Why weights decay" in `docs/training.md`): without, it
-is lost after 110 epochs. Its settings are those of `tests/benchmarks/mlearn_cu.json`.
+is lost after 110 epochs. Its settings are those of `tests/benchmarks/mlearn_cu.json`, of a Deep Potential; a NEP is
+trained with the defaults.
 """
 
 from __future__ import annotations
@@ -20,10 +21,18 @@ from pwmlff.config import load_config
 from pwmlff.train import train_from_config
 
 SETTINGS = Path(__file__).parents[1] / "benchmarks" / "mlearn_cu.json"
-RUNS = {
-    "settings": {"precision": "float64", "optimizer": {"epochs": 150}},
-    "large p_max": {"precision": "float32", "optimizer": {"epochs": 60, "p_max": 1e4}},
-    "batch 1": {"precision": "float32", "optimizer": {"epochs": 15, "batch_size": 1}},
+DP: dict[str, Any] = json.loads(SETTINGS.read_text(encoding="utf-8"))
+NEP: dict[str, Any] = {
+    "model_type": "NEP",
+    "model": {"descriptor": {"cutoff": [6.0, 5.0]}, "fitting_net": {"network_size": 30}},
+    "optimizer": {"optimizer": "LKF"},
+}
+RUNS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {  # run file, precision, keys of the optimizer
+    "settings": (DP, "float64", {"epochs": 150}),
+    "large p_max": (DP, "float32", {"epochs": 60, "p_max": 1e4}),
+    "batch 1": (DP, "float32", {"epochs": 15, "batch_size": 1}),
+    "NEP": (NEP, "float64", {"epochs": 100}),
+    "NEP, batch 1": (NEP, "float32", {"epochs": 15, "batch_size": 1}),
 }
 
 
@@ -45,18 +54,18 @@ def test_the_criterion() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_silicon_to_the_end(name: str, shared_data: Path, tmp_path: Path) -> None:
-    run: dict[str, Any] = json.loads(SETTINGS.read_text(encoding="utf-8"))
+    settings, precision, optimizer = RUNS[name]
     folder = shared_data / "extxyz" / "mlearn_Si"
-    run |= {
+    run = settings | {
         "atom_type": ["Si"],
         "train_data": [str(folder / "train.xyz")],
         "valid_data": [str(folder / "test.xyz")],
+        "test_data": [],
         "threads": 1,
         "model_store_dir": str(tmp_path / "record"),
-        "precision": RUNS[name]["precision"],
-        "optimizer": {**run["optimizer"], **RUNS[name]["optimizer"]},
+        "precision": precision,
+        "optimizer": settings["optimizer"] | optimizer,
     }
-    del run["test_data"]
     (tmp_path / "config.json").write_text(json.dumps(run), encoding="utf-8")
     text = io.StringIO()
     train_from_config(load_config(tmp_path / "config.json"), console=Console(file=text))

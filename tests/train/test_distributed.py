@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from families import FAMILIES, small_section
 from rich.console import Console
 
 from pwmlff.config import load_config
@@ -66,9 +67,9 @@ def alloy_file(two_element_frames: list[Frame], tmp_path_factory: pytest.TempPat
 def write_run(tmp_path: Path, alloy_file: Path) -> Callable[..., Path]:
     """Return a function that writes a run file; its folder has the same name."""
 
-    def write(name: str, *, data: Path = alloy_file, **optimizer: Any) -> Path:
+    def write(name: str, *, model_type: str = "DP", data: Path = alloy_file, **optimizer: Any) -> Path:
         run = {
-            "model_type": "DP",
+            "model_type": model_type,
             "atom_type": ["Cu", "Au"],
             "train_data": [str(data)],
             "valid_ratio": 0.34,
@@ -76,10 +77,7 @@ def write_run(tmp_path: Path, alloy_file: Path) -> Callable[..., Path]:
             "threads": 1,
             "device": "cpu",
             "model_store_dir": str(tmp_path / name),
-            "model": {
-                "descriptor": {"Rmax": 4.5, "network_size": [4, 8], "M2": 2},
-                "fitting_net": {"network_size": [6, 6, 1]},
-            },
+            "model": small_section(model_type, 4.5),
             "optimizer": {"optimizer": "ADAM", "epochs": 4, "batch_size": 3, "stop_step": 12, **optimizer},
         }
         path = tmp_path / f"{name}.json"
@@ -118,7 +116,8 @@ def _mpirun(run: Path, *program: str, n: int = 2) -> Any:
 
 
 def _last(run: Path) -> ModelFile:
-    return load_checkpoint(run.parent / run.stem / "dp_model.ckpt")
+    config = load_config(run)
+    return load_checkpoint(config.model_store_dir / config.model_name)
 
 
 def _program(folder: Path, deed: str = "pass") -> str:
@@ -139,20 +138,19 @@ def _assert_same(one: ModelFile, other: ModelFile) -> None:
 
 
 @pytest.mark.parametrize(
-    "optimizer",
+    ("optimizer", "model_type"),
     [
-        {},
-        {"optimizer": "LKF", "block_size": 60},
-        {"optimizer": "LKF", "block_size": 60, "parts": 2, "nselect": 6},
-        {"optimizer": "LKF", "block_size": 60, "joint": False},
+        *(pytest.param({}, name, id=f"adam, {name}") for name in FAMILIES),
+        *(pytest.param({"optimizer": "LKF", "block_size": 60}, name, id=f"kalman, {name}") for name in FAMILIES),
+        pytest.param({"optimizer": "LKF", "block_size": 60, "parts": 2, "nselect": 6}, "DP", id="kalman in parts"),
+        pytest.param({"optimizer": "LKF", "block_size": 60, "joint": False}, "DP", id="kalman in sequence"),
     ],
-    ids=["adam", "kalman", "kalman in parts", "kalman in sequence"],
 )
-def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: dict[str, Any]) -> None:
-    run = write_run("two", **optimizer)
+def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: dict[str, Any], model_type: str) -> None:
+    run = write_run("two", model_type=model_type, **optimizer)
     result = _torchrun(run, *([_program(run.parent)] if optimizer else ["-m", "pwmlff"]))
     assert result.returncode == 0, result.stdout
-    _assert_same(_one(write_run("one", **optimizer)), _last(run))
+    _assert_same(_one(write_run("one", model_type=model_type, **optimizer)), _last(run))
     assert "2 processes, 1 CPU threads each" in result.stdout
     for once in ("labels used:", "energy shift", "RMSE train | valid", "wrote "):
         assert result.stdout.count(once) == 1, once

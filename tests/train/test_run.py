@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from families import FAMILIES, small_section
 from rich.console import Console
 
 from pwmlff.config import RunConfig
@@ -56,7 +57,7 @@ def _tensors(config: RunConfig) -> dict[str, torch.Tensor]:
     tensors = {**checkpoint.tensors, **checkpoint.potential.state_dict()}
     tensors["history"] = tensors["history"].clone()
     tensors["history"][:, _SECONDS_COLUMN] = 0
-    best = load_potential(last.with_name("toy_model_best.ckpt"))
+    best = load_potential(last.with_name(last.name.replace(".ckpt", "_best.ckpt")))
     return tensors | {f"best/{name}": value for name, value in best.state_dict().items()}
 
 
@@ -138,6 +139,22 @@ def test_killed_and_resumed_is_uninterrupted(
     _assert_same(whole, parts)
     columns = [(p.model_store_dir / "epoch_valid.dat").read_text().split("\n") for p in (whole, parts)]
     assert [line[:_WITHOUT_SECONDS] for line in columns[0]] == [line[:_WITHOUT_SECONDS] for line in columns[1]]
+
+
+@pytest.mark.parametrize("strategy", ["ADAM", "LKF"])
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_families_resume(make_run: RunFactory, model_type: str, strategy: str) -> None:
+    keys = {"optimizer": {"optimizer": strategy, "save_step": 3}, "ema_decay": 0.9}
+    keys |= {"model_type": model_type, "model": small_section(model_type, 4.0)}
+    whole, parts = make_run("whole", **keys), make_run("parts", **keys)
+    _train(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        _kill_at_step(patch, OPTIMIZERS[strategy], 7)
+        with pytest.raises(Killed):
+            _train(parts)
+    torch.manual_seed(99)
+    assert "resuming after" in _train(parts)
+    _assert_same(whole, parts)
 
 
 def test_slow_checkpoints_are_written_less_often(make_run: RunFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,6 +322,23 @@ def test_start_from_a_model(make_run: RunFactory) -> None:
         torch.testing.assert_close(new.state_dict()[name], value, rtol=0, atol=1e-7)
     with pytest.raises(ModelFileError, match="does not fit the `model` section"):
         _train(make_run("third", model_load_file=str(model), model={"n_gaussians": 3}))
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_families_start_from_a_model(make_run: RunFactory, model_type: str) -> None:
+    """Elements, settings and weights are those of the start."""
+    section = small_section(model_type, 4.0)
+    first = make_run("first", model_type=model_type, model=section)
+    _train(first)
+    start = first.model_store_dir / first.model_name
+    slow = {"learning_rate": 1e-9, "stop_lr": 1e-9, "epochs": 1}
+    second = make_run("second", model_type=model_type, model_load_file=str(start), atom_type=[], optimizer=slow)
+    _train(second)
+    old, new = load_checkpoint(start), load_checkpoint(second.model_store_dir / second.model_name)
+    assert new.potential.elements == ["Cu"]
+    assert new.config["model"] == old.config["model"]
+    for name, value in old.potential.state_dict().items():
+        torch.testing.assert_close(new.potential.state_dict()[name], value, rtol=0, atol=1e-7, msg=name)
 
 
 def test_averaged_weights_are_what_is_saved_for_use(make_run: RunFactory) -> None:
