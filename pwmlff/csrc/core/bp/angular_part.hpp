@@ -39,23 +39,32 @@ struct NearRows {
   const Real *slope(std::int64_t row) const { return slopes.data() + row * size; }
 };
 
+// A product of a plan with its rows of one atom.
+template <typename Real>
+struct ProductRows {
+  const Real *of_j, *of_k, *third, *third_slope;  // the latter two are null where it has none
+  Real *by_k;          // dE/dh_k
+  std::int64_t row_j;  // of g_j
+};
+
 // Buffers of one thread.
 template <typename Real, typename Wide>
 struct AngularWorkspace {
   TermRows<Real> rows;
-  std::int64_t n_vectors = 0;
-  std::int32_t j[kBlockVectors], k[kBlockVectors];  // places of j and of the first k
+  std::int64_t n_vectors = 0, n_slots = 0;
+  // places of j and of the first k, and the count of j within the block
+  std::int32_t j[kBlockVectors], k[kBlockVectors], slot[kBlockVectors];
   Buffer<Real> cutoffs;
-  Buffer<Real> products, sums;  // of a block [products, kRow]; [entries, lanes]
-  Buffer<Wide> wide_sums;       // [entries, lanes]
+  std::vector<ProductRows<Real>> products;  // of all blocks of a plan
+  Buffer<Real> factors_of_powers, sums;     // of a block [products, kRow]; [entries, lanes]
+  Buffer<Wide> wide_sums;                   // [entries]
   std::vector<const Real *> product_rows, power_rows;
 
   // on the way back
-  Buffer<Real> factors, slope_factors;                  // dE/dG and that times dP/dcos of x^(zeta - 1), [entries]
-  Real by_cosine[kRow<Real>], by_separation[kRow<Real>];  // the latter divided by the separation at the end
-  Buffer<Real> by_near;                                 // [n_near, size] of k
-  Buffer<Real> by_unit[3], by_vector[3], by_distance;   // [size]
-  Buffer<Real> of_j;                                    // [j, 6 + n_near, lanes]: by_unit, by_vector and by_near
+  Buffer<Real> by_powers, by_slopes;                      // dE/dG, and that times dP/dcos over x^(zeta - 1), [entries]
+  Real by_cosine[kRow<Real>], by_separation[kRow<Real>];
+  Buffer<Real> by_near, by_j;                             // dE/dh_k [n_near, size], dE/dg_j [slots, n_near, lanes]
+  Buffer<Real> by_unit[3], by_vector[3];                  // of k, and what else the vectors get [size]
 };
 
 template <typename Real, typename Wide>
@@ -88,16 +97,20 @@ class AngularPart {
     prepare(near, rows, work.cutoffs);
     for (const PairTerms<Real> &terms : terms_) {
       if (!has_pairs(near, terms.plan())) continue;
+      const std::vector<bp::Block> &blocks = terms.plan().blocks;
       work.wide_sums.assign(terms.n_entries(), Wide(0));
-      for_blocks(near, terms, work, [&](int own) {
-        provide(work.sums, terms.n_entries() * kLanes<Real>);
-        std::fill_n(work.sums.data(), terms.n_entries() * kLanes<Real>, Real(0));
-        const std::vector<bp::Block> &blocks = terms.plan().blocks;
-        for (std::size_t b = 0; b < blocks.size(); ++b) add_block(blocks[b], terms.entry(b), own, rows, work);
-        add_lanes(work.sums.data(), terms.n_entries(), work.wide_sums.data());
+      provide(work.sums, terms.n_entries() * kWidth);
+      collect_products(near, rows, terms, work);
+      for_blocks(near, terms, work, [&] {
+        std::fill_n(work.sums.data(), terms.n_entries() * kWidth, Real(0));
+        const ProductRows<Real> *products = work.products.data();
+        for (std::size_t b = 0; b < blocks.size(); products += blocks[b].products.size(), ++b)
+          add_block(blocks[b], products, terms.entry(b), work);
+        for (std::int64_t entry = 0; entry < terms.n_entries(); ++entry)
+          work.wide_sums[entry] += sum_of_lanes<Real>(work.sums.data() + entry * kWidth);
       });
       const Wide *sums = work.wide_sums.data();
-      for (const bp::Block &block : terms.plan().blocks)
+      for (const bp::Block &block : blocks)
         for (const bp::Target &target : block.targets) g[target.input] += target.weight * *sums++;
     }
   }
@@ -107,25 +120,26 @@ class AngularPart {
                      double *gradients) const {
     const std::int64_t size = near.size();
     work.by_near.assign(near_.count() * size, Real(0));
-    work.by_distance.assign(size, Real(0));
     for (int c = 0; c < 3; ++c) work.by_unit[c].assign(size, Real(0));
     for (int c = 0; c < 3; ++c) work.by_vector[c].assign(size, Real(0));
+    provide(work.by_j, kBlockVectors * near_.count() * kWidth);
     for (const PairTerms<Real> &terms : terms_) {
       if (!has_pairs(near, terms.plan())) continue;
+      const std::vector<bp::Block> &blocks = terms.plan().blocks;
       fill_factors(terms, by_g, work);
-      const int own = role_of_j(near, terms.plan());
-      const std::int64_t type = terms.plan().types[own], first = near.first(type);
-      work.of_j.assign(near.counts[type] * n_of_j() * kLanes<Real>, Real(0));
-      for_blocks(near, terms, work, [&](int) {
-        std::fill_n(work.by_cosine, kRow<Real>, Real(0));
-        if (terms.has_thirds()) std::fill_n(work.by_separation, kRow<Real>, Real(0));
-        const std::vector<bp::Block> &blocks = terms.plan().blocks;
-        for (std::size_t b = 0; b < blocks.size(); ++b)
-          differentiate_block(blocks[b], terms.entry(b), own, first, rows, work);
-        add_directions(near, first, work);
-        if (terms.has_thirds()) add_separations(near, first, work);
+      collect_products(near, rows, terms, work);
+      for_blocks(near, terms, work, [&] {
+        std::fill_n(work.by_cosine, work.n_vectors * kWidth, Real(0));
+        if (terms.has_thirds()) std::fill_n(work.by_separation, work.n_vectors * kWidth, Real(0));
+        std::fill_n(work.by_j.data(), work.n_slots * near_.count() * kWidth, Real(0));
+        const ProductRows<Real> *products = work.products.data();
+        for (std::size_t b = 0; b < blocks.size(); products += blocks[b].products.size(), ++b)
+          differentiate_block(blocks[b], products, terms.entry(b), work);
+        if (terms.has_thirds())
+          add_directions<true>(near, rows, work);
+        else
+          add_directions<false>(near, rows, work);
       });
-      for (std::int64_t j = 0; j < near.counts[type]; ++j) add_of_j(rows, first + j, j, terms.has_thirds(), work);
     }
     for (std::int64_t type = 0; type < static_cast<std::int64_t>(near.counts.size()); ++type)
       add_gradients(near, rows, type, work, gradients);
@@ -145,108 +159,123 @@ class AngularPart {
     return near.counts[plan.types[0]] > near.counts[plan.types[1]] ? 1 : 0;
   }
 
-  std::int64_t n_of_j() const { return 6 + near_.count(); }
+  static void collect_products(const Near &near, const NearRows<Real> &rows, const PairTerms<Real> &terms,
+                               Workspace &work) {
+    const int own = role_of_j(near, terms.plan());
+    terms.begin(work.rows);
+    work.products.clear();
+    for (const bp::Block &block : terms.plan().blocks)
+      for (const bp::Product &product : block.products) {
+        const int row_j = product.near[own], row_k = product.near[1 - own];
+        const bool has_third = product.third >= 0;
+        work.products.push_back({rows.value(row_j), rows.value(row_k),
+                                 has_third ? work.rows.third(product.third) : nullptr,
+                                 has_third ? work.rows.third_slope(product.third) : nullptr,
+                                 work.by_near.data() + row_k * rows.size, row_j});
+      }
+  }
 
-  // Calls visit(role of j) for each block, once its terms have been found.
+  // Calls visit() for each block, once its terms have been found.
   template <typename Visit>
   void for_blocks(const Near &near, const PairTerms<Real> &terms, Workspace &work, Visit visit) const {
     const bp::PairPlan &plan = terms.plan();
     const int own = role_of_j(near, plan);
     const std::int64_t type_j = plan.types[own], type_k = plan.types[1 - own];
     const std::int64_t first_j = near.first(type_j), first_k = near.first(type_k), n_k = near.counts[type_k];
+    std::int64_t n = 0, slot = -1;
     const auto flush = [&] {
-      if (work.n_vectors == 0) return;
+      work.n_vectors = n;
+      work.n_slots = slot + 1;
       fill_geometry(near, terms.has_thirds(), work);
-      terms.fill(work.n_vectors, work.rows);
-      visit(own);
-      work.n_vectors = 0;
+      terms.fill(n, work.rows);
+      visit();
+      n = 0;
     };
-    terms.begin(work.rows);
-    work.n_vectors = 0;
-    for (std::int64_t j = 0; j < near.counts[type_j]; ++j)
+    for (std::int64_t j = 0; j < near.counts[type_j]; ++j) {
+      ++slot;
       for (std::int64_t k = type_j == type_k ? j + 1 : 0; k < n_k; k += kWidth) {
-        work.j[work.n_vectors] = static_cast<std::int32_t>(first_j + j);
-        work.k[work.n_vectors] = static_cast<std::int32_t>(first_k + k);
-        if (++work.n_vectors == kBlockVectors) flush();
+        if (n == 0) slot = 0;
+        work.j[n] = static_cast<std::int32_t>(first_j + j);
+        work.k[n] = static_cast<std::int32_t>(first_k + k);
+        work.slot[n] = static_cast<std::int32_t>(slot);
+        if (++n == kBlockVectors) flush();
       }
-    flush();
+    }
+    if (n > 0) flush();
   }
 
   static void fill_geometry(const Near &near, bool has_separations, Workspace &work) {
+    const Real *x = near.unit[0].data(), *y = near.unit[1].data(), *z = near.unit[2].data();
     for (std::int64_t v = 0; v < work.n_vectors; ++v) {
       const std::int64_t j = work.j[v], k = work.k[v];
-      store(work.rows.cosine + v * kWidth, near.unit[0][j] * load(near.unit[0].data() + k) +
-                                               near.unit[1][j] * load(near.unit[1].data() + k) +
-                                               near.unit[2][j] * load(near.unit[2].data() + k));
-      if (!has_separations) continue;
-      const Vector x = load(near.vector[0].data() + k) - near.vector[0][j];
-      const Vector y = load(near.vector[1].data() + k) - near.vector[1][j];
-      const Vector z = load(near.vector[2].data() + k) - near.vector[2][j];
-      store(work.rows.separation + v * kWidth, x * x + y * y + z * z);
+      store(work.rows.cosine + v * kWidth, x[j] * load(x + k) + y[j] * load(y + k) + z[j] * load(z + k));
+    }
+    if (!has_separations) return;
+    x = near.vector[0].data(), y = near.vector[1].data(), z = near.vector[2].data();
+    for (std::int64_t v = 0; v < work.n_vectors; ++v) {
+      const std::int64_t j = work.j[v], k = work.k[v];
+      const Vector dx = load(x + k) - x[j], dy = load(y + k) - y[j], dz = load(z + k) - z[j];
+      store(work.rows.separation + v * kWidth, dx * dx + dy * dy + dz * dz);
     }
   }
 
   // The sums of a block's functions.
-  void add_block(const bp::Block &block, std::int64_t entry, int own, const NearRows<Real> &rows,
-                 Workspace &work) const {
+  static void add_block(const bp::Block &block, const ProductRows<Real> *products, std::int64_t entry,
+                        Workspace &work) {
     const auto n_products = static_cast<std::int64_t>(block.products.size());
-    provide(work.products, n_products * kRow<Real>);
+    const std::int64_t n = work.n_vectors;
+    provide(work.factors_of_powers, n_products * kRow<Real>);
     work.product_rows.clear();
     work.power_rows.clear();
     for (const int power : block.powers) work.power_rows.push_back(work.rows.power(power));
     for (std::int64_t p = 0; p < n_products; ++p) {
-      const bp::Product &product = block.products[p];
-      const Real *of_j = rows.value(product.near[own]), *of_k = rows.value(product.near[1 - own]);
-      Real *to = work.products.data() + p * kRow<Real>;
-      for (std::int64_t v = 0; v < work.n_vectors; ++v)
-        store(to + v * kWidth, of_j[work.j[v]] * load(of_k + work.k[v]));
-      if (product.third >= 0) {
-        const Real *third = work.rows.third(product.third);
-        for (std::int64_t at = 0; at < work.n_vectors * kWidth; at += kWidth) store(to + at, load(to + at) * load(third + at));
-      }
+      const Real *of_j = products[p].of_j, *of_k = products[p].of_k, *third = products[p].third;
+      Real *to = work.factors_of_powers.data() + p * kRow<Real>;
+      for (std::int64_t v = 0; v < n; ++v) store(to + v * kWidth, of_j[work.j[v]] * load(of_k + work.k[v]));
+      if (third)
+        for (std::int64_t at = 0; at < n * kWidth; at += kWidth) store(to + at, load(to + at) * load(third + at));
       work.product_rows.push_back(to);
     }
-    add_products(work.n_vectors, work.product_rows, work.power_rows, work.sums.data() + entry * kWidth);
+    add_products(n, work.product_rows, work.power_rows, work.sums.data() + entry * kWidth);
   }
 
-  // dE/dG by entry, without and with the factor of dP/dcos.
   static void fill_factors(const PairTerms<Real> &terms, const Real *by_g, Workspace &work) {
-    provide(work.factors, terms.n_entries());
-    provide(work.slope_factors, terms.n_entries());
+    provide(work.by_powers, terms.n_entries());
+    provide(work.by_slopes, terms.n_entries());
     std::int64_t entry = 0;
     for (const bp::Block &block : terms.plan().blocks)
       for (std::size_t k = 0; k < block.targets.size(); ++k, ++entry) {
         const bp::Power &power = terms.plan().powers[block.powers[k % block.powers.size()]];
         const Real factor = by_g[block.targets[k].input] * static_cast<Real>(block.targets[k].weight);
-        work.factors[entry] = factor;
-        work.slope_factors[entry] = factor * static_cast<Real>(0.5 * power.lambda * power.exponent);
+        work.by_powers[entry] = factor;
+        work.by_slopes[entry] = factor * static_cast<Real>(0.5 * power.lambda * power.exponent);
       }
   }
 
-  void differentiate_block(const bp::Block &block, std::int64_t entry, int own, std::int64_t first_j,
-                           const NearRows<Real> &rows, Workspace &work) const {
+  void differentiate_block(const bp::Block &block, const ProductRows<Real> *products, std::int64_t entry,
+                           Workspace &work) const {
     constexpr std::int64_t kTile = kVectorBytes == 64 ? 4 : 2;
     const auto n_products = static_cast<std::int64_t>(block.products.size());
+    const auto n_powers = static_cast<std::int64_t>(block.powers.size());
+    work.power_rows.clear();
+    for (const int power : block.powers) work.power_rows.push_back(work.rows.power(power));
     for (std::int64_t p = 0; p < n_products; p += kTile)
       with_count(std::min(kTile, n_products - p), [&](auto count) {
         constexpr int kProducts = decltype(count)::value;
+        const std::int64_t first = entry + p * n_powers;
         std::int64_t v = 0;
-        for (; v + 2 <= work.n_vectors; v += 2)
-          differentiate_tile<kProducts, 2>(block, p, entry, own, first_j, v, rows, work);
-        if (v < work.n_vectors) differentiate_tile<kProducts, 1>(block, p, entry, own, first_j, v, rows, work);
+        for (; v + 2 <= work.n_vectors; v += 2) differentiate_tile<kProducts, 2>(products + p, n_powers, first, v, work);
+        if (v < work.n_vectors) differentiate_tile<kProducts, 1>(products + p, n_powers, first, v, work);
       });
   }
 
   template <int Products, int Vectors>
-  void differentiate_tile(const bp::Block &block, std::int64_t first_product, std::int64_t entry, int own,
-                          std::int64_t first_j, std::int64_t v, const NearRows<Real> &rows, Workspace &work) const {
+  void differentiate_tile(const ProductRows<Real> *products, std::int64_t n_powers, std::int64_t entry, std::int64_t v,
+                          Workspace &work) const {
     Vector s[Products][Vectors] = {}, d[Products][Vectors] = {};
-    const auto n_powers = static_cast<std::int64_t>(block.powers.size());
-    const Real *factors = work.factors.data() + entry + first_product * n_powers;
-    const Real *slope_factors = work.slope_factors.data() + entry + first_product * n_powers;
+    const Real *by_powers = work.by_powers.data() + entry, *by_slopes = work.by_slopes.data() + entry;
     for (std::int64_t m = 0; m < n_powers; ++m) {
-      const Real *value = work.rows.power(block.powers[m]) + v * kWidth;
-      const Real *slope = work.rows.power_slope(block.powers[m]) + v * kWidth;
+      const Real *value = work.power_rows[m] + v * kWidth, *slope = value + kRow<Real>;
       Vector values[Vectors], slopes[Vectors];
 #pragma GCC unroll 2
       for (int u = 0; u < Vectors; ++u) {
@@ -257,30 +286,30 @@ class AngularPart {
       for (int p = 0; p < Products; ++p)
 #pragma GCC unroll 2
         for (int u = 0; u < Vectors; ++u) {
-          s[p][u] += factors[p * n_powers + m] * values[u];
-          d[p][u] += slope_factors[p * n_powers + m] * slopes[u];
+          s[p][u] += by_powers[p * n_powers + m] * values[u];
+          d[p][u] += by_slopes[p * n_powers + m] * slopes[u];
         }
     }
+    Real *by_j = work.by_j.data();
 #pragma GCC unroll 2
     for (int u = 0; u < Vectors; ++u) {
       const std::int64_t j = work.j[v + u], k = work.k[v + u], at = (v + u) * kWidth;
-      Real *of_j = work.of_j.data() + ((j - first_j) * n_of_j() + 6) * kWidth;
+      Real *of_slot = by_j + work.slot[v + u] * near_.count() * kWidth;
       Vector by_cosine = load(work.by_cosine + at);
 #pragma GCC unroll 4
       for (int p = 0; p < Products; ++p) {
-        const bp::Product &product = block.products[first_product + p];
-        const int row_j = product.near[own], row_k = product.near[1 - own];
-        const Real at_j = rows.value(row_j)[j];
-        Vector at_k = load(rows.value(row_k) + k), scaled = at_j * s[p][u];
-        if (product.third >= 0) {
-          const Vector third = load(work.rows.third(product.third) + at);
+        const ProductRows<Real> &product = products[p];
+        const Real at_j = product.of_j[j];
+        Vector at_k = load(product.of_k + k), scaled = at_j * s[p][u];
+        if (product.third) {
+          const Vector third = load(product.third + at);
           Real *to = work.by_separation + at;
-          store(to, load(to) + scaled * at_k * load(work.rows.third_slope(product.third) + at));
+          store(to, load(to) + scaled * at_k * load(product.third_slope + at));
           at_k *= third;
           scaled *= third;
         }
         by_cosine += (at_j * at_k) * d[p][u];
-        Real *to_j = of_j + row_j * kWidth, *to_k = work.by_near.data() + row_k * rows.size + k;
+        Real *to_j = of_slot + product.row_j * kWidth, *to_k = product.by_k + k;
         store(to_j, load(to_j) + at_k * s[p][u]);
         store(to_k, load(to_k) + scaled);
       }
@@ -288,58 +317,53 @@ class AngularPart {
     }
   }
 
-  // From dE/dcos to the directions of j and k.
-  void add_directions(const Near &near, std::int64_t first_j, Workspace &work) const {
-    for (std::int64_t v = 0; v < work.n_vectors; ++v) {
-      const std::int64_t j = work.j[v], k = work.k[v];
-      const Vector by_cosine = load(work.by_cosine + v * kWidth);
-      Real *of_j = work.of_j.data() + (j - first_j) * n_of_j() * kWidth;
+  // From dE/dcos, and dE/dr_jk, to the directions and vectors of k, and to the vector of each j.
+  template <bool HasSeparations>
+  void add_directions(const Near &near, const NearRows<Real> &rows, Workspace &work) const {
+    for (std::int64_t v = 0; v < work.n_vectors;) {
+      const std::int64_t j = work.j[v];
+      const Real unit[3] = {near.unit[0][j], near.unit[1][j], near.unit[2][j]};
+      Vector by_unit[3] = {}, by_vector[3] = {};
+      const Real *by_near = work.by_j.data() + work.slot[v] * near_.count() * kWidth;
+      for (; v < work.n_vectors && work.j[v] == j; ++v) {
+        const std::int64_t k = work.k[v];
+        const Vector by_cosine = load(work.by_cosine + v * kWidth);
 #pragma GCC unroll 3
-      for (int c = 0; c < 3; ++c) {
-        Real *to_j = of_j + c * kWidth, *to_k = work.by_unit[c].data() + k;
-        store(to_j, load(to_j) + by_cosine * load(near.unit[c].data() + k));
-        store(to_k, load(to_k) + by_cosine * near.unit[c][j]);
-      }
-    }
-  }
-
-  // From the derivative by the separation to the vectors of j and k.
-  void add_separations(const Near &near, std::int64_t first_j, Workspace &work) const {
-    for (std::int64_t v = 0; v < work.n_vectors; ++v) {
-      const std::int64_t j = work.j[v], k = work.k[v];
-      const Vector along = load(work.by_separation + v * kWidth) * load(work.rows.inverse + v * kWidth);
-      Real *of_j = work.of_j.data() + ((j - first_j) * n_of_j() + 3) * kWidth;
+        for (int c = 0; c < 3; ++c) {
+          Real *to = work.by_unit[c].data() + k;
+          by_unit[c] += by_cosine * load(near.unit[c].data() + k);
+          store(to, load(to) + by_cosine * unit[c]);
+        }
+        if constexpr (HasSeparations) {
+          const Vector along = load(work.by_separation + v * kWidth) * load(work.rows.inverse + v * kWidth);
 #pragma GCC unroll 3
-      for (int c = 0; c < 3; ++c) {
-        const Vector change = along * (load(near.vector[c].data() + k) - near.vector[c][j]);
-        Real *to_j = of_j + c * kWidth, *to_k = work.by_vector[c].data() + k;
-        store(to_j, load(to_j) - change);
-        store(to_k, load(to_k) + change);
+          for (int c = 0; c < 3; ++c) {
+            Real *to = work.by_vector[c].data() + k;
+            const Vector change = along * (load(near.vector[c].data() + k) - near.vector[c][j]);
+            by_vector[c] -= change;
+            store(to, load(to) + change);
+          }
+        }
       }
+      Vector by_distance = {}, along = {};
+      for (std::int64_t row = 0; row < near_.count(); ++row)
+        by_distance += rows.slope(row)[j] * load(by_near + row * kWidth);
+#pragma GCC unroll 3
+      for (int c = 0; c < 3; ++c) along += unit[c] * by_unit[c];
+      const Vector radial = by_distance - near.inverse[j] * along;
+#pragma GCC unroll 3
+      for (int c = 0; c < 3; ++c)
+        work.by_vector[c][j] +=
+            sum_of_lanes<Real>(by_vector[c] + radial * unit[c] + near.inverse[j] * by_unit[c]);
     }
-  }
-
-  // The sums over lanes of what one j has got.
-  void add_of_j(const NearRows<Real> &rows, std::int64_t place, std::int64_t j, bool has_separations,
-                Workspace &work) const {
-    const Real *from = work.of_j.data() + j * n_of_j() * kWidth;
-    for (int c = 0; c < 3; ++c) add_lanes(from + c * kWidth, 1, work.by_unit[c].data() + place);
-    for (int c = 0; has_separations && c < 3; ++c)
-      add_lanes(from + (3 + c) * kWidth, 1, work.by_vector[c].data() + place);
-    Vector along = {};
-    for (std::int64_t row = 0; row < near_.count(); ++row)
-      along += rows.slope(row)[place] * load(from + (6 + row) * kWidth);
-    Real lanes[kWidth];
-    store(lanes, along);
-    add_lanes(lanes, 1, work.by_distance.data() + place);
   }
 
   // Of the pairs with neighbours of a type.
   void add_gradients(const Near &near, const NearRows<Real> &rows, std::int64_t type, Workspace &work,
                      double *gradients) const {
     const std::int64_t first = near.first(type), count = near.counts[type];
-    for (std::int64_t at = first; at < first + near.padded_count(type) && count > 0; at += kWidth) {
-      Vector by_distance = load(work.by_distance.data() + at);
+    for (std::int64_t at = first; at < first + count; at += kWidth) {
+      Vector by_distance = {};
       for (std::int64_t row = 0; row < near_.count(); ++row)
         by_distance += load(rows.slope(row) + at) * load(work.by_near.data() + row * rows.size + at);
       Vector unit[3], across[3], along = {};

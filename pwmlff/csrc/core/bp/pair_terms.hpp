@@ -180,15 +180,23 @@ void add_products(std::int64_t n_vectors, const std::vector<const Real *> &a, co
       });
 }
 
-// The sum of the lanes of each of n vectors, added up in the type of `to`.
-template <typename Real, typename Wide>
-void add_lanes(const Real *lanes, std::int64_t n, Wide *to) {
-  for (std::int64_t k = 0; k < n; ++k) {
-    Wide sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t lane = 0; lane < kLanes<Real>; ++lane) sum += lanes[k * kLanes<Real> + lane];
-    to[k] += sum;
+// The sum of the lanes of a vector, by halves.
+template <typename Real, std::int64_t lanes = kLanes<Real>>
+inline Real sum_of_lanes(const Real *from) {
+  if constexpr (lanes == 2) {
+    return from[0] + from[1];
+  } else {
+    Real halves[lanes / 2];
+    store<Real, lanes / 2>(halves, load<Real, lanes / 2>(from) + load<Real, lanes / 2>(from + lanes / 2));
+    return sum_of_lanes<Real, lanes / 2>(halves);
   }
+}
+
+template <typename Real>
+inline Real sum_of_lanes(const typename VectorOf<Real>::type &vector) {
+  Real lanes[kLanes<Real>];
+  store(lanes, vector);
+  return sum_of_lanes<Real>(lanes);
 }
 
 }  // namespace
