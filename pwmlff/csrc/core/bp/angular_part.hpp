@@ -101,7 +101,7 @@ class AngularPart {
       work.wide_sums.assign(terms.n_entries(), Wide(0));
       provide(work.sums, terms.n_entries() * kWidth);
       collect_products(near, rows, terms, work);
-      for_blocks(near, terms, work, [&] {
+      for_blocks<false>(near, terms, work, [&] {
         std::fill_n(work.sums.data(), terms.n_entries() * kWidth, Real(0));
         const ProductRows<Real> *products = work.products.data();
         for (std::size_t b = 0; b < blocks.size(); products += blocks[b].products.size(), ++b)
@@ -128,7 +128,7 @@ class AngularPart {
       const std::vector<bp::Block> &blocks = terms.plan().blocks;
       fill_factors(terms, by_g, work);
       collect_products(near, rows, terms, work);
-      for_blocks(near, terms, work, [&] {
+      for_blocks<true>(near, terms, work, [&] {
         std::fill_n(work.by_cosine, work.n_vectors * kWidth, Real(0));
         if (terms.has_thirds()) std::fill_n(work.by_separation, work.n_vectors * kWidth, Real(0));
         std::fill_n(work.by_j.data(), work.n_slots * near_.count() * kWidth, Real(0));
@@ -176,7 +176,7 @@ class AngularPart {
   }
 
   // Calls visit() for each block, once its terms have been found.
-  template <typename Visit>
+  template <bool HasSlopes, typename Visit>
   void for_blocks(const Near &near, const PairTerms<Real> &terms, Workspace &work, Visit visit) const {
     const bp::PairPlan &plan = terms.plan();
     const int own = role_of_j(near, plan);
@@ -187,7 +187,7 @@ class AngularPart {
       work.n_vectors = n;
       work.n_slots = slot + 1;
       fill_geometry(near, terms.has_thirds(), work);
-      terms.fill(n, work.rows);
+      terms.template fill<HasSlopes>(n, work.rows);
       visit();
       n = 0;
     };

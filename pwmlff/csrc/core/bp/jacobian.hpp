@@ -63,7 +63,7 @@ class AngularJacobian {
     for (std::int64_t k = near.first(type); k < end; k += kBlockVectors) {
       const std::int64_t n = std::min(kBlockVectors, end - k);
       fill_geometry(near, j, k, n, terms.has_thirds());
-      terms.fill(n, rows_);
+      terms.template fill<true>(n, rows_);
       for (std::size_t b = 0; b < terms.plan().blocks.size(); ++b)
         add_block(terms.plan().blocks[b], own, near, j, k, n, sums_.data() + terms.entry(b) * kWidth, n_sums);
     }

@@ -73,10 +73,11 @@ class PairTerms {
     }
   }
 
-  // From cosines and squares of separations.
+  // From cosines and squares of separations; x^(zeta - 1) only where slopes are asked for.
+  template <bool HasSlopes>
   void fill(std::int64_t n_vectors, TermRows<Real> &rows) const {
     const std::int64_t n = n_vectors * kLanes<Real>;
-    for (std::size_t k = 0; k < plan_.powers.size(); ++k) fill_power(k, n, rows);
+    for (std::size_t k = 0; k < plan_.powers.size(); ++k) fill_power<HasSlopes>(k, n, rows);
     if (!has_thirds()) return;
     Real *__restrict r = rows.separation, *__restrict inverse = rows.inverse;
 #pragma omp simd
@@ -88,6 +89,7 @@ class PairTerms {
   }
 
  private:
+  template <bool HasSlopes>
   void fill_power(std::size_t k, std::int64_t n, TermRows<Real> &rows) const {
     const bp::Power &power = plan_.powers[k];
     Real *__restrict value = rows.powers.data() + 2 * k * kRow<Real>, *__restrict slope = value + kRow<Real>;
@@ -107,13 +109,14 @@ class PairTerms {
 #pragma omp simd
         for (std::int64_t p = 0; p < n; ++p) {
           value[p] = left[p] * right[p];
-          slope[p] = left_slope[p] * right[p];
+          if (HasSlopes) slope[p] = left_slope[p] * right[p];
         }
         return;
       case bp::Power::Kind::real:
         for (std::int64_t p = 0; p < n; ++p) {
-          slope[p] = std::pow(left[p], exponent - Real(1));
-          value[p] = slope[p] * left[p];
+          const Real lower = std::pow(left[p], exponent - Real(1));
+          value[p] = lower * left[p];
+          if (HasSlopes) slope[p] = lower;
         }
         return;
     }
