@@ -256,7 +256,7 @@ def _all_positive(value: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _ending_in_one(value: tuple[int, ...]) -> tuple[int, ...]:
-    value = value if value[-1:] == (1,) and len(value) > 1 else (*value, 1)
+    value = value if value[-1:] == (1,) else (*value, 1)
     if len(value) < 2:
         raise ValueError("needs at least one hidden layer before the output of width 1")
     if not 1 <= min(value) <= max(value) <= WIDEST_LAYER:

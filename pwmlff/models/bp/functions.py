@@ -218,15 +218,18 @@ def pair_weights(function: SymmetryFunction, elements: Sequence[str]) -> list[li
 
 
 def element_problems(functions: Sequence[SymmetryFunction], elements: Sequence[str]) -> list[str]:
-    """Return one line per problem that functions have with these elements, given as symbols in type order."""
+    """Return one line per problem that functions have with these elements, given as symbols in type order.
+
+    Each begins with the place of its key, `functions` or one of them.
+    """
     problems = []
     for place, function in enumerate(functions):
         for symbol in dict.fromkeys((function.central, *(function.neighbors or ()))):
             if symbol is not None and symbol not in elements:
-                problems.append(f"{place}: {symbol} is none of the elements {' '.join(elements)}")
+                problems.append(f"functions.{place}: {symbol} is none of the elements {' '.join(elements)}")
     for element in elements:
         if not functions_of(functions, element):
-            problems.append(f"no function describes {element}; add one with it as `central`, or without `central`")
+            problems.append(f"functions: none describes {element}; add one with it as `central`, or without `central`")
     return problems
 
 

@@ -84,9 +84,7 @@ class BPRunFile(RunFileHooks):
             return []
         problems = []
         if config.descriptor.functions is not None:
-            problems += [
-                f"descriptor.functions.{line}" for line in element_problems(config.descriptor.functions, elements)
-            ]
+            problems += [f"descriptor.{line}" for line in element_problems(config.descriptor.functions, elements)]
         sizes = config.fitting_net.network_size
         if isinstance(sizes, dict) and sorted(sizes) != sorted(elements):
             problems.append(

@@ -9,7 +9,7 @@ from pwmlff.ops.reference.dp import (
 )
 from pwmlff.ops.reference.families import FAMILIES, evaluate
 from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
-from pwmlff.ops.reference.nets import fitting_net, residual_net
+from pwmlff.ops.reference.nets import fitting_net, plain_net, residual_net
 from pwmlff.ops.reference.shortest import count_nearer
 from pwmlff.ops.reference.zbl import UNIVERSAL_SCREENING, repulsion_energies, stored_repulsion_energies
 
@@ -24,6 +24,7 @@ __all__ = [
     "evaluate",
     "fitting_net",
     "kalman_sweep",
+    "plain_net",
     "quintic_switch",
     "repulsion_energies",
     "residual_net",
