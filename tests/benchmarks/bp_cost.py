@@ -97,7 +97,9 @@ class Basis:
         neighbours 12 and for each Gaussian of it 20 in G4; of an atom 2 for each weight of the net.
         """
         etas, powers = {eta for eta, _, _ in self.angular}, {row[1:] for row in self.angular}
-        chain = sum(zeta.bit_length() for zeta in {int(max(zeta for s, zeta in powers if s == sign)) for sign in (1, -1)})
+        chain = sum(
+            zeta.bit_length() for zeta in {int(max(zeta for s, zeta in powers if s == sign)) for sign in (1, -1)}
+        )
         pair = 20 + 18 * len(self.radial) + 15 * len(etas)
         triplet = 9 + 2 * max(len(powers), chain) + 4 * len(etas) + 3 * len(self.angular)
         if kind == "G4":

@@ -74,7 +74,7 @@ Real exponential_of(Real x) {
 
 template <typename Real>
 Probes<Real> probes() {
-  return {Isa::PWMLFF_ISA, exponential_of<Real>, Tanh::keep<Real>, Sigmoid::keep<Real>,
+  return {Isa::PWMLFF_ISA, exponential_of<Real>, Tanh::keep<Real>,  Sigmoid::keep<Real>,
           kLanes<Real>,    multiply<Real>,       net_outputs<Real>, net_gradients<Real>};
 }
 

@@ -1,6 +1,6 @@
-// The kernels of Behler-Parrinello nets for every instruction set of this processor: the same numbers from each, with and
-// without what is kept for the weights, and gradients by the weights by differences. That the numbers are right is shown
-// against the twin, in tests/ops/test_bp.py.
+// The kernels of Behler-Parrinello nets for every instruction set of this processor: the same numbers from each, with
+// and without what is kept for the weights, and gradients by the weights by differences. That the numbers are right is
+// shown against the twin, in tests/ops/test_bp.py.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -30,7 +30,8 @@ bp::CentralModel<Real> central_model(std::int64_t type) {
         const bp::DistanceFunction near{Kind::gaussian, 4.5, eta, 0.5};
         const double weight = eta == 0.1 ? 0.0 : 0.3;
         if (type == 0 || eta == 0.02 || zeta == 4.0)
-          angular.push_back({{near, near}, near, has_third, true, eta == 0.3 ? -1.0 : 1.0, zeta, {0.2, 0.5, 0.5, weight}});
+          angular.push_back(
+              {{near, near}, near, has_third, true, eta == 0.3 ? -1.0 : 1.0, zeta, {0.2, 0.5, 0.5, weight}});
       }
   const bp::DistanceFunction a{Kind::piece, 4.0, 2.5, 1.5}, b{Kind::piece, 4.4, 3.0, 1.4};
   angular.push_back({{a, b}, a, true, false, 0.0, 0.0, {0.3, 0.7, 0.0, 0.2}});

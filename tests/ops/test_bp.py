@@ -1,4 +1,4 @@
-"""A stored Behler-Parrinello net on the native kernels, against its twin, against plain loops and against differences."""
+"""A stored Behler-Parrinello net on the native kernels, against its twin, plain loops and differences."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def make_arrays(case: Case) -> Arrays:
         "angular_kind": torch.tensor([kind for kind, _ in case.angular * n], dtype=torch.int64),
         "angular": torch.tensor([row for _, row in case.angular * n], dtype=torch.float64).view(-1, 7),
         "angular_weights": torch.where(is_triple, angular_weights, symmetric),
-        "scaling": torch.stack([random(n * (n_radial + n_angular)), 0.1 + 0.2 * random(n * (n_radial + n_angular)).abs()], 1),
+        "scaling": torch.stack(
+            [random(n * (n_radial + n_angular)), 0.1 + 0.2 * random(n * (n_radial + n_angular)).abs()], 1
+        ),
         "activations": torch.tensor(case.activations),
         "double_geometry": torch.tensor(1),
     }

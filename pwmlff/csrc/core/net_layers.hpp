@@ -20,8 +20,8 @@ template <typename Real>
 struct Layer {
   std::int64_t n_in, n_out, width, width_in;  // widths: n_out and n_in padded
   ActivationKind activation;
-  int copies;                                 // how many times the input is added to the output
-  Buffer<Real> weight;                        // [n_in, width], W^T
+  int copies;               // how many times the input is added to the output
+  Buffer<Real> weight;      // [n_in, width], W^T
   const Real *weight_back;  // [n_out, width_in], W; the parameters themselves where no padding is needed
   Buffer<Real> weight_back_copy;
   Buffer<Real> bias, scale;  // [width]

@@ -43,8 +43,8 @@ struct NearRows {
 template <typename Real>
 struct ProductRows {
   const Real *of_j, *of_k, *third, *third_slope;  // the latter two are null where it has none
-  Real *by_k;          // dE/dh_k
-  std::int64_t row_j;  // of g_j
+  Real *by_k;                                     // dE/dh_k
+  std::int64_t row_j;                             // of g_j
 };
 
 // Buffers of one thread.
@@ -61,10 +61,10 @@ struct AngularWorkspace {
   std::vector<const Real *> product_rows, power_rows;
 
   // on the way back
-  Buffer<Real> by_powers, by_slopes;                      // dE/dG, and that times dP/dcos over x^(zeta - 1), [entries]
+  Buffer<Real> by_powers, by_slopes;  // dE/dG, and that times dP/dcos over x^(zeta - 1), [entries]
   Real by_cosine[kRow<Real>], by_separation[kRow<Real>];
-  Buffer<Real> by_near, by_j;                             // dE/dh_k [n_near, size], dE/dg_j [slots, n_near, lanes]
-  Buffer<Real> by_unit[3], by_vector[3];                  // of k, and what else the vectors get [size]
+  Buffer<Real> by_near, by_j;             // dE/dh_k [n_near, size], dE/dg_j [slots, n_near, lanes]
+  Buffer<Real> by_unit[3], by_vector[3];  // of k, and what else the vectors get [size]
 };
 
 template <typename Real, typename Wide>
@@ -264,7 +264,8 @@ class AngularPart {
         constexpr int kProducts = decltype(count)::value;
         const std::int64_t first = entry + p * n_powers;
         std::int64_t v = 0;
-        for (; v + 2 <= work.n_vectors; v += 2) differentiate_tile<kProducts, 2>(products + p, n_powers, first, v, work);
+        for (; v + 2 <= work.n_vectors; v += 2)
+          differentiate_tile<kProducts, 2>(products + p, n_powers, first, v, work);
         if (v < work.n_vectors) differentiate_tile<kProducts, 1>(products + p, n_powers, first, v, work);
       });
   }
@@ -353,8 +354,7 @@ class AngularPart {
       const Vector radial = by_distance - near.inverse[j] * along;
 #pragma GCC unroll 3
       for (int c = 0; c < 3; ++c)
-        work.by_vector[c][j] +=
-            sum_of_lanes<Real>(by_vector[c] + radial * unit[c] + near.inverse[j] * by_unit[c]);
+        work.by_vector[c][j] += sum_of_lanes<Real>(by_vector[c] + radial * unit[c] + near.inverse[j] * by_unit[c]);
     }
   }
 

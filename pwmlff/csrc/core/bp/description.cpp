@@ -38,7 +38,7 @@ double real_at(const Array &array, std::int64_t place) {
   return array.dtype == DType::float64 ? array.as<double>()[place] : static_cast<double>(array.as<float>()[place]);
 }
 
-// A function of the first line, or of which line, for messages.
+// A function by its row, for messages.
 std::string called(const char *what, std::int64_t row) {
   return std::string(what) + " function " + std::to_string(row);
 }
@@ -75,7 +75,8 @@ RadialFunction radial_function(std::int64_t kind, const double *row, const std::
 AngularFunction angular_function(std::int64_t kind, const double *row, const std::string &name) {
   check_row(row, 7, name);
   if (kind == kTriple)
-    return {{piece(row[1], row[4], name), piece(row[2], row[5], name)}, piece(row[3], row[6], name), true, false, 0, 0, {}};
+    return {
+        {piece(row[1], row[4], name), piece(row[2], row[5], name)}, piece(row[3], row[6], name), true, false, 0, 0, {}};
   if (kind != kG4 && kind != kG5)
     throw std::runtime_error("the bp model has no angular functions of kind " + std::to_string(kind));
   expect(std::abs(row[3]) <= 1, "a lambda of -1 to 1 of " + name + ", got " + std::to_string(row[3]));
@@ -104,9 +105,9 @@ Description::Description(const StoredModel &model) {
     expect_range("as an activation", 0, kActivations - 1, kind);
     activations.push_back(static_cast<ActivationKind>(kind));
   }
-  expect(activations.back() == ActivationKind::linear,
-         "a linear last layer, activation " + std::to_string(static_cast<int>(ActivationKind::linear)) + ", got " +
-             std::to_string(kinds.back()));
+  expect(activations.back() == ActivationKind::linear, "a linear last layer, activation " +
+                                                           std::to_string(static_cast<int>(ActivationKind::linear)) +
+                                                           ", got " + std::to_string(kinds.back()));
   central.resize(n_types);
   read_radial(model);
   read_angular(model);

@@ -110,9 +110,8 @@ struct Poly4 {
   template <typename Real>
   static ValueAndSlope<Real> at(Real x) {
     const Real x2 = x * x, product = x * (Real(1) - x), squared = product * product;
-    return {
-        Real(1) + x2 * x2 * x * (x * (x * ((Real(315) - Real(70) * x) * x - Real(540)) + Real(420)) - Real(126)),
-        Real(-630) * squared * squared};
+    return {Real(1) + x2 * x2 * x * (x * (x * ((Real(315) - Real(70) * x) * x - Real(540)) + Real(420)) - Real(126)),
+            Real(-630) * squared * squared};
   }
 };
 

@@ -56,7 +56,7 @@ struct Workspace {
   std::vector<AtomRows<Real, Wide>> rows;
   AngularWorkspace<Real, Wide> angular;
   Buffer<Real> by_distance;
-  Buffer<Wide> functions;         // G [F]
+  Buffer<Wide> functions;          // G [F]
   Buffer<Real> inputs, by_inputs;  // [atoms, F]
   Net<Real> net;
   ReverseSweeps<Real> sweeps;
@@ -102,9 +102,7 @@ class BehlerParrinello final : public Evaluator {
     return sum;
   }
 
-  std::int64_t kept_size() const override {
-    return kIsTrained ? n_kept_ * static_cast<std::int64_t>(sizeof(Real)) : 0;
-  }
+  std::int64_t kept_size() const override { return kIsTrained ? n_kept_ * static_cast<std::int64_t>(sizeof(Real)) : 0; }
 
   void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *kept, double *rows,
                      std::int64_t first, std::int64_t last) const override {
@@ -195,12 +193,13 @@ class BehlerParrinello final : public Evaluator {
     work.functions.assign(n_inputs, Wide(0));
     rows.radial_near.gather(pairs, atom, n_types(), central.radial_reach);
     central.radial.sum(rows.radial_near, rows.radial, work.functions.data());
-    central.radial.for_derivatives(
-        rows.radial_near, rows.radial, [&](std::int64_t neighbor, std::int64_t input, Real by_distance) {
-          Real derivative[3];
-          for (int c = 0; c < 3; ++c) derivative[c] = by_distance * rows.radial_near.unit[c][neighbor];
-          add(rows.radial_near, neighbor, input, derivative);
-        });
+    central.radial.for_derivatives(rows.radial_near, rows.radial,
+                                   [&](std::int64_t neighbor, std::int64_t input, Real by_distance) {
+                                     Real derivative[3];
+                                     for (int c = 0; c < 3; ++c)
+                                       derivative[c] = by_distance * rows.radial_near.unit[c][neighbor];
+                                     add(rows.radial_near, neighbor, input, derivative);
+                                   });
     if (!central.angular.is_empty()) {
       rows.angular_near.gather(pairs, atom, n_types(), central.angular_reach);
       work.jacobian.add(central.angular, rows.angular_near, work.functions.data(),
@@ -217,8 +216,7 @@ class BehlerParrinello final : public Evaluator {
                   double *gradients) const {
     for (std::int64_t e = pairs.start[atom]; e < pairs.start[atom + 1]; ++e)
       for (int c = 0; c < 3; ++c)
-        gradients[3 * e + c] =
-            static_cast<double>(dot(by_inputs, kept + e * n_kept_ + (1 + c) * n_inputs, n_inputs));
+        gradients[3 * e + c] = static_cast<double>(dot(by_inputs, kept + e * n_kept_ + (1 + c) * n_inputs, n_inputs));
   }
 
   // Energies of the chunk, and their derivatives by the inputs.

@@ -1,5 +1,5 @@
-// What the angular functions of a plan have of pairs of neighbours: powers of x = (1 + lambda cos theta) / 2, functions of
-// the distance between the two, and sums of products of both, for blocks of vectors of such pairs.
+// What the angular functions of a plan have of pairs of neighbours: powers of x = (1 + lambda cos theta) / 2, functions
+// of the distance between the two, and sums of products of both, for blocks of vectors of such pairs.
 //
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
@@ -131,7 +131,7 @@ class PairTerms {
 // to[i, k, lane] += sum over vectors of a[i] b[k]
 template <typename Real, int Rows, int Columns>
 inline void add_tile(std::int64_t n_vectors, const Real *const *a, const Real *const *b, Real *to,
-                         std::int64_t to_row) {
+                     std::int64_t to_row) {
   using Vector = typename VectorOf<Real>::type;
   Vector sum[Rows][Columns];
 #pragma GCC unroll 4
@@ -177,8 +177,8 @@ void add_products(std::int64_t n_vectors, const std::vector<const Real *> &a, co
     for (std::int64_t k = 0; k < n_b; k += kColumns)
       with_count(std::min(kRows, n_a - i), [&](auto rows) {
         with_count(std::min(kColumns, n_b - k), [&](auto columns) {
-          add_tile<Real, decltype(rows)::value, decltype(columns)::value>(
-              n_vectors, a.data() + i, b.data() + k, to + i * to_row + k * kLanes<Real>, to_row);
+          add_tile<Real, decltype(rows)::value, decltype(columns)::value>(n_vectors, a.data() + i, b.data() + k,
+                                                                          to + i * to_row + k * kLanes<Real>, to_row);
         });
       });
 }

@@ -1,6 +1,7 @@
 // What is computed together of the symmetry functions of one central type.
 //
-// A radial function is a weighted sum over neighbours. An angular one is a weighted sum over pairs of neighbours (j, k),
+// A radial function is a weighted sum over neighbours. An angular one is a weighted sum over pairs of neighbours (j,
+// k),
 //
 //   sum_jk w a(r_ij) b(r_ik) t(r_jk) 2 x^zeta,  x = (1 + lambda cos theta) / 2
 //

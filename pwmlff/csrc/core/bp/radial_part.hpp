@@ -20,8 +20,8 @@ namespace {
 // What an atom leaves for the way back.
 template <typename Real>
 struct RadialRows {
-  Buffer<Real> values, slopes;        // of neighbours of one type after another [n_functions, padded_count]
-  std::vector<std::int64_t> first;    // [T]
+  Buffer<Real> values, slopes;      // of neighbours of one type after another [n_functions, padded_count]
+  std::vector<std::int64_t> first;  // [T]
   Buffer<Real> cutoffs;
 };
 

@@ -1,12 +1,12 @@
 // Gradients by the weights of sums over energies and pair gradients, for the atoms of a chunk after another.
 //
-// A sum over the pair gradients, sum_ij c_ij . g_ij, is the derivative E' of the energy where the pair vectors change as
-// c. The symmetry functions have no weights, so that all which is left of a direction is the change of the net's inputs,
-// the derivatives that the evaluation has kept times c; the sweeps of reverse_sweeps.hpp do the rest.
+// A sum over the pair gradients, sum_ij c_ij . g_ij, is the derivative E' of the energy where the pair vectors change
+// as c. The symmetry functions have no weights, so that all which is left of a direction is the change of the net's
+// inputs, the derivatives that the evaluation has kept times c; the sweeps of reverse_sweeps.hpp do the rest.
 //
 // Of a pair is kept [4, F]: the inputs of the net of its central atom in the first pair of an atom, then their
-// derivatives by the pair vector. Rows of gradients hold for one central type after another, for one layer after another,
-// weight [out, in] and bias [out].
+// derivatives by the pair vector. Rows of gradients hold for one central type after another, for one layer after
+// another, weight [out, in] and bias [out].
 //
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
@@ -41,7 +41,8 @@ struct TrainedNet {
 template <typename Real>
 class WeightGradients {
  public:
-  // `nets` by central type; `kept` has n_kept numbers of a pair. Works in the buffers of the thread: one call at a time.
+  // `nets` by central type; `kept` has n_kept numbers of a pair. Works in the buffers of the thread: one call at a
+  // time.
   void run(const std::vector<TrainedNet<Real>> &nets, const Pairs &pairs, const Cotangents &cotangents,
            const Real *kept, std::int64_t n_kept, double *rows, std::int64_t first, std::int64_t last) {
     pairs_ = &pairs;
@@ -83,14 +84,14 @@ class WeightGradients {
   }
 
   void flush() {
-    const std::int64_t n = n_atoms(), n_directed = cotangents_->n_directed, n_energies = cotangents_->n_sums - n_directed;
+    const std::int64_t n = n_atoms(), n_directed = cotangents_->n_directed,
+                       n_energies = cotangents_->n_sums - n_directed;
     provide(inputs_, n * n_inputs());
     provide(factors_, cotangents_->n_sums * n);
     for (std::int64_t slot = 0; slot < n; ++slot) take_inputs(slot);
     for (std::int64_t k = 0; k < cotangents_->n_sums; ++k)
       for (std::int64_t slot = 0; slot < n; ++slot)
-        factors_[k * n + slot] =
-            static_cast<Real>(cotangents_->by_energies[k * cotangents_->n_atoms + atoms_[slot]]);
+        factors_[k * n + slot] = static_cast<Real>(cotangents_->by_energies[k * cotangents_->n_atoms + atoms_[slot]]);
     passes_.prepare(net_->layers, kAtoms, 1);
     sweeps_.prepare(net_->layers, kAtoms);
     passes_.template forward<0>(inputs_.data(), nullptr, n);
