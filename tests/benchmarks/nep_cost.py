@@ -5,9 +5,9 @@
 Models have random weights, on which the time does not depend. `pbte`: GPUMD's sizes of `nep_PbTe25` (8 and 4 Å, two
 elements, 30 neurons) on rocksalt PbTe. `universal`: 16 elements (6 and 5 Å, 80 neurons) on copper, `alloy` on an fcc
 alloy of five of them. One thread; pairs come in blocks, as the pair style of LAMMPS gives them, without its skin.
-A block's time is the least of all rounds, what another process takes of the core is not of interest. "measured" is
-what a Kalman filter needs of a block, energies and forces and then the gradients by all weights of two sums, one over
-energies and one over forces, in units of the time for energies and forces.
+A block's time is the least of all rounds, in time of the processor: what another process takes of the core is not of
+interest. "measured" is what a Kalman filter needs of a block, energies and forces and then the gradients by all weights
+of two sums, one over energies and one over forces, in units of the time for energies and forces.
 """
 
 from __future__ import annotations
@@ -140,9 +140,9 @@ def microseconds(work: Callable[[Pairs], object], blocks: list[Pairs], rounds: i
     for block in blocks:
         times = []
         for _ in range(rounds):
-            start = time.perf_counter()
+            start = time.thread_time()
             work(block)
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
         total += min(times)
     return 1e6 * total / sum(len(block[3]) for block in blocks)
 

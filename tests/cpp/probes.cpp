@@ -26,7 +26,7 @@ NetOutputs<Real> net_outputs(const NetView<Real> &view, const std::vector<Real> 
   Net<Real> net;
   const auto n = static_cast<std::int64_t>(x.size()) / view.n_in;
   net.prepare(packed.layers, n, 1);
-  packed.template forward<1>(net, x.data(), x1.data(), n);
+  net.template forward<1>(x.data(), x1.data(), n);
   const LayerState<Real> &output = net.output();
   const auto rows = [&](const Buffer<Real> &padded) { return rows_of(padded, n, net.n_features(), net.width()); };
   return {rows(output.y), rows(output.y1)};
@@ -53,16 +53,13 @@ NetGradients<Real> net_gradients(const NetView<Real> &view, const std::vector<Re
     gradient->prepare(packed.layers, row->data());
   }
   result.x.resize(x.size());
-  with_activation(view.activation, [&](auto activation) {
-    using Activation = decltype(activation);
-    net.template forward<Activation, 0>(x.data(), nullptr, n);
-    net.template forward_tangents<Activation>(x1.data(), n);
-    spread(bar1, sweeps.by_values());
-    const std::vector<Real> ones(n, Real(1));
-    sweeps.template sweep_values<Activation>(net, n, {{ones.data(), &of_values}}, nullptr);
-    spread(bar, sweeps.by_tangents());
-    sweeps.template sweep_tangents<Activation>(net, n, nullptr, of_tangents, result.x.data());
-  });
+  net.template forward<0>(x.data(), nullptr, n);
+  net.forward_tangents(x1.data(), n);
+  spread(bar1, sweeps.by_values());
+  const std::vector<Real> ones(n, Real(1));
+  sweeps.sweep_values(net, n, {{ones.data(), &of_values}}, nullptr);
+  spread(bar, sweeps.by_tangents());
+  sweeps.sweep_tangents(net, n, nullptr, of_tangents, result.x.data());
   of_values.finish();
   of_tangents.finish();
   return result;
@@ -77,7 +74,7 @@ Real exponential_of(Real x) {
 
 template <typename Real>
 Probes<Real> probes() {
-  return {Isa::PWMLFF_ISA, exponential_of<Real>, Tanh::value<Real>, Sigmoid::value<Real>,
+  return {Isa::PWMLFF_ISA, exponential_of<Real>, Tanh::keep<Real>,  Sigmoid::keep<Real>,
           kLanes<Real>,    multiply<Real>,       net_outputs<Real>, net_gradients<Real>};
 }
 

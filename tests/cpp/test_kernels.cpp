@@ -35,7 +35,7 @@ std::vector<double> plain_net(const NetView<double> &net, std::vector<double> x)
     for (std::size_t j = 0; j < n_out; ++j) {
       double z = next[n_out * n_in + j];
       for (std::size_t k = 0; k < n_in; ++k) z += next[j * n_in + k] * x[k];
-      const double a = net.activation == ActivationKind::tanh ? std::tanh(z) : 1.0 / (1.0 + std::exp(-z));
+      const double a = net.activations[l] == ActivationKind::tanh ? std::tanh(z) : 1.0 / (1.0 + std::exp(-z));
       y[j] = next[n_out * (n_in + 1) + j] * a;
       if (l > 0 && (n_out == n_in || n_out == 2 * n_in)) y[j] += x[j % n_in];
     }
@@ -52,6 +52,8 @@ struct Shape {
   std::int64_t n_in;
   std::vector<std::int64_t> widths;
   ActivationKind activation;
+
+  std::vector<ActivationKind> activations() const { return std::vector<ActivationKind>(widths.size(), activation); }
 };
 
 // links to layers of equal and of doubled width and none, widths that fill vectors and that do not
@@ -148,9 +150,9 @@ TEST_CASE_TEMPLATE("nets and their derivatives along the inputs", Real, double, 
       CAPTURE(shape.n_in);
       const auto parameters = random_numbers<Real>(net_parameter_count(shape.n_in, shape.widths), 4);
       const auto x = random_numbers<Real>(n * shape.n_in, 5), x1 = random_numbers<Real>(n * shape.n_in, 6);
-      const auto output = probes.net({parameters.data(), shape.n_in, shape.widths, shape.activation}, x, x1);
+      const auto output = probes.net({parameters.data(), shape.n_in, shape.widths, shape.activations()}, x, x1);
       const std::vector<double> exact(parameters.begin(), parameters.end());
-      const NetView<double> view{exact.data(), shape.n_in, shape.widths, shape.activation};
+      const NetView<double> view{exact.data(), shape.n_in, shape.widths, shape.activations()};
       const std::int64_t n_out = shape.widths.back();
       REQUIRE(static_cast<std::int64_t>(output.y.size()) == n * n_out);
       for (std::int64_t e = 0; e < n; ++e)
@@ -178,7 +180,7 @@ TEST_CASE("gradients of nets, and of their derivatives, by parameters and inputs
       auto x = random_numbers<double>(n * shape.n_in, 8);
       const auto x1 = random_numbers<double>(n * shape.n_in, 9);
       const auto bar = random_numbers<double>(n * n_out, 10), bar1 = random_numbers<double>(n * n_out, 11);
-      const NetView<double> view{parameters.data(), shape.n_in, shape.widths, shape.activation};
+      const NetView<double> view{parameters.data(), shape.n_in, shape.widths, shape.activations()};
       const auto gradients = probes.net_gradients(view, x, x1, bar, bar1);
       const auto value = [&] {
         const auto outputs = probes.net(view, x, x1);

@@ -24,6 +24,19 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *((name, {"activation": "sigmoid"}) for name in ("DP", "DP_TYPE_EMBEDDING")),
     *(("NEP", {"version": version}) for version in (3, 4, 5)),
     ("NEP", {"descriptor": {"cutoff": [4.5, 4.0], "n_max": [15, 9], "basis_size": [9, 0], "l_max": [8, 0, 0]}}),
+    ("NN", {}),
+    ("NN", {"fitting_net": {"network_size": [3, 9, 20], "activation": ["softplus", "cos", "sigmoid"]}}),
+]
+# symmetry functions: of pairs that overlap in their powers, and of each kind
+FUNCTIONS: list[dict[str, Any]] = [
+    {"type": "G2", "cutoff": 4.5, "eta": 0.5, "r_s": 2.0, "factor": 0.2},
+    {"type": "G3", "cutoff": 4.0, "kappa": 2.0, "factor": 0.2},
+    *(
+        {"type": kind, "cutoff": 4.2, "eta": eta, "lambda": sign, "zeta": zeta, "factor": 0.05}
+        for kind in ("G4", "G5")
+        for eta, sign, zeta in ((0.05, 1, 2), (0.2, 1, 2), (0.2, -1, 3.5))
+    ),
+    {"type": "triple", "centers": [2.5, 3.0, 3.0], "half_widths": [1.5, 1.2, 2.0], "factor": 0.1},
 ]
 
 
@@ -31,6 +44,9 @@ def make_potential(name: str, n_types: int, dtype: str = "float64", **keys: Any)
     if name == "NEP":
         descriptor = {"cutoff": [4.5, 4.0], "n_max": [3, 2], "basis_size": [4, 3], "l_max": [4, 2, 1, 1, 1, 1, 1]}
         settings = {"descriptor": descriptor, "fitting_net": {"network_size": 10}, "start": "gpumd", **keys}
+    elif name == "NN":
+        descriptor = {"functions": FUNCTIONS, "normalization": "none"}
+        settings = {"descriptor": descriptor, "fitting_net": {"network_size": [7, 8]}, **keys}
     else:
         settings = {
             "descriptor": {"Rmax": 4.5, "Rmin": 1.0, "M2": 4, "network_size": [6, 12, 12], **keys},
@@ -42,6 +58,8 @@ def make_potential(name: str, n_types: int, dtype: str = "float64", **keys: Any)
     potential = build_potential(name, config, elements, dtype, ZBLConfig(inner=1.2, outer=2.0))
     if name == "NEP":
         potential.network.scaler.uniform_(0.02, 0.05)
+    elif name == "NN":
+        potential.network.scaling.uniform_(0.3, 0.8)
     else:
         environment = potential.network.environment
         environment.mean.uniform_(0.1, 0.3)
@@ -98,7 +116,7 @@ def test_equals_twin(
         assert difference(row, other) < tolerance
 
 
-@pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING", "NEP"])
+@pytest.mark.parametrize("name", ["DP", "DP_TYPE_EMBEDDING", "NEP", "NN"])
 @pytest.mark.parametrize("n_directed", [0, 1])
 def test_energies_or_gradients_alone(name: str, n_directed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = make_pairs(2)
@@ -108,7 +126,7 @@ def test_energies_or_gradients_alone(name: str, n_directed: int, monkeypatch: py
     assert difference(*(e.weight_gradients(by_energies, by_gradients) for e in (native, twin))) < 1e-11
 
 
-@pytest.mark.parametrize(("name", "part"), [("DP", "fitting.0"), ("NEP", "central.1.coefficients")])
+@pytest.mark.parametrize(("name", "part"), [("DP", "fitting.0"), ("NEP", "central.1.coefficients"), ("NN", "nets.0")])
 def test_only_trained_weights_are_differentiated_by(name: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs, potential = make_pairs(2), make_potential(name, 2)
     potential.network.get_submodule(part).requires_grad_(False)
@@ -117,7 +135,7 @@ def test_only_trained_weights_are_differentiated_by(name: str, part: str, monkey
     assert difference(*(e.weight_gradients(*factors) for e in (native, twin))) < 1e-11
 
 
-@pytest.mark.parametrize("name", ["DP", "NEP"])
+@pytest.mark.parametrize("name", ["DP", "NEP", "NN"])
 def test_any_number_of_threads_agrees(name: str) -> None:
     pairs, potential = make_pairs(2), make_potential(name, 2)
     factors = torch.randn(2, 150, dtype=torch.float64), torch.randn(1, *pairs[0].shape, dtype=torch.float64)
@@ -132,7 +150,7 @@ def test_any_number_of_threads_agrees(name: str) -> None:
     assert difference(rows[2], rows[0]) < 1e-13
 
 
-@pytest.mark.parametrize("name", ["DP", "NEP"])
+@pytest.mark.parametrize("name", ["DP", "NEP", "NN"])
 def test_no_pairs_and_no_atoms(name: str) -> None:
     potential = make_potential(name, 2)
     nothing = torch.zeros(0, 3, dtype=torch.float64)
@@ -145,7 +163,7 @@ def test_no_pairs_and_no_atoms(name: str) -> None:
         assert rows.isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["DP_TYPE_EMBEDDING", "NEP"])
+@pytest.mark.parametrize("name", ["DP_TYPE_EMBEDDING", "NEP", "NN"])
 @pytest.mark.parametrize("trained", ["energies", "gradients"])
 def test_a_loss_sees_the_same_weights(name: str, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs, potential, results = make_pairs(2), make_potential(name, 2), []

@@ -1,7 +1,7 @@
-// Activations whose derivatives follow from their value, and the exponential they share.
+// Activations of nets, and the exponential they share.
 //
-// Included only by files compiled once per instruction set. Written so that loops over them become vector code;
-// absolute error of a few units in the last place of 1.
+// Included only by files compiled once per instruction set. Written so that loops over them become vector code, but for
+// the cosine; absolute error of a few units in the last place of 1.
 #pragma once
 
 #include <cmath>
@@ -62,12 +62,21 @@ inline Real clamp(Real x, Real limit) {
   return x > limit ? limit : x;
 }
 
-struct Tanh {
+// Each tells a number to keep of z, and from that its value at z and the first and second derivative.
+
+// Derivatives follow from the value.
+struct FollowsFromValue {
   template <typename Real>
-  static Real value(Real z) {
+  static Real value(Real kept) {
+    return kept;
+  }
+};
+
+struct Tanh : FollowsFromValue {
+  template <typename Real>
+  static Real keep(Real z) {
     return Real(1) - Real(2) / (exponential(Real(2) * clamp(z, Real(20))) + Real(1));
   }
-  // first and second derivative, from the value
   template <typename Real>
   static Real first(Real a) {
     return Real(1) - a * a;
@@ -78,9 +87,9 @@ struct Tanh {
   }
 };
 
-struct Sigmoid {
+struct Sigmoid : FollowsFromValue {
   template <typename Real>
-  static Real value(Real z) {
+  static Real keep(Real z) {
     return Real(1) / (Real(1) + exponential(-clamp(z, Real(40))));
   }
   template <typename Real>
@@ -93,13 +102,175 @@ struct Sigmoid {
   }
 };
 
+struct Linear : FollowsFromValue {
+  template <typename Real>
+  static Real keep(Real z) {
+    return z;
+  }
+  template <typename Real>
+  static Real first(Real) {
+    return Real(1);
+  }
+  template <typename Real>
+  static Real second(Real, Real) {
+    return Real(0);
+  }
+};
+
+// ln(1 + e^z), kept as z
+struct Softplus {
+  template <typename Real>
+  static Real keep(Real z) {
+    return z;
+  }
+  template <typename Real>
+  static Real value(Real z) {
+    const Real positive = z < Real(0) ? Real(0) : z, size = z < Real(0) ? -z : z;
+    const Real t = exponential(-clamp(size, Real(80))), s = t / (Real(2) + t);
+    return positive + Real(2) * s * inverse_tangent_series(s * s);
+  }
+  template <typename Real>
+  static Real first(Real z) {
+    return Sigmoid::keep(z);
+  }
+  template <typename Real>
+  static Real second(Real, Real first) {
+    return first * (Real(1) - first);
+  }
+
+ private:
+  // artanh(s) / s for s^2 <= 1 / 9; ln(1 + t) = 2 artanh(t / (2 + t))
+  template <typename Real>
+  static Real inverse_tangent_series(Real square) {
+    constexpr int kTerms = sizeof(Real) == 4 ? 8 : 16;
+    Real sum = Real(1) / Real(2 * kTerms + 1);
+#pragma GCC unroll 16
+    for (int k = kTerms - 1; k >= 0; --k) sum = sum * square + Real(1) / Real(2 * k + 1);
+    return sum;
+  }
+};
+
+struct Relu : FollowsFromValue {
+  template <typename Real>
+  static Real keep(Real z) {
+    return z < Real(0) ? Real(0) : z;
+  }
+  template <typename Real>
+  static Real first(Real a) {
+    return a > Real(0) ? Real(1) : Real(0);
+  }
+  template <typename Real>
+  static Real second(Real, Real) {
+    return Real(0);
+  }
+};
+
+// e^(-z^2 / 2), kept as z
+struct Gaussian {
+  template <typename Real>
+  static Real keep(Real z) {
+    return z;
+  }
+  template <typename Real>
+  static Real value(Real z) {
+    return exponential(-clamp(Real(0.5) * z * z, Real(80)));
+  }
+  template <typename Real>
+  static Real first(Real z) {
+    return -z * value(z);
+  }
+  template <typename Real>
+  static Real second(Real z, Real first) {
+    return -value(z) - z * first;
+  }
+};
+
+// cos z, kept as z
+struct Cosine {
+  template <typename Real>
+  static Real keep(Real z) {
+    return z;
+  }
+  template <typename Real>
+  static Real value(Real z) {
+    return std::cos(z);
+  }
+  template <typename Real>
+  static Real first(Real z) {
+    return -std::sin(z);
+  }
+  template <typename Real>
+  static Real second(Real z, Real) {
+    return -std::cos(z);
+  }
+};
+
+struct ReverseSigmoid : FollowsFromValue {
+  template <typename Real>
+  static Real keep(Real z) {
+    return Sigmoid::keep(-z);
+  }
+  template <typename Real>
+  static Real first(Real a) {
+    return a * (a - Real(1));
+  }
+  template <typename Real>
+  static Real second(Real a, Real first) {
+    return first * (Real(2) * a - Real(1));
+  }
+};
+
+// e^-z
+struct Decay : FollowsFromValue {
+  template <typename Real>
+  static Real keep(Real z) {
+    return exponential(-clamp(z, Real(80)));
+  }
+  template <typename Real>
+  static Real first(Real a) {
+    return -a;
+  }
+  template <typename Real>
+  static Real second(Real a, Real) {
+    return a;
+  }
+};
+
+// z^2, kept as z
+struct Square {
+  template <typename Real>
+  static Real keep(Real z) {
+    return z;
+  }
+  template <typename Real>
+  static Real value(Real z) {
+    return z * z;
+  }
+  template <typename Real>
+  static Real first(Real z) {
+    return Real(2) * z;
+  }
+  template <typename Real>
+  static Real second(Real, Real) {
+    return Real(2);
+  }
+};
+
 // Calls `function` with the activation as a type.
 template <typename Function>
 inline void with_activation(ActivationKind kind, Function function) {
-  if (kind == ActivationKind::tanh)
-    function(Tanh());
-  else
-    function(Sigmoid());
+  switch (kind) {
+    case ActivationKind::tanh: return function(Tanh());
+    case ActivationKind::sigmoid: return function(Sigmoid());
+    case ActivationKind::linear: return function(Linear());
+    case ActivationKind::softplus: return function(Softplus());
+    case ActivationKind::relu: return function(Relu());
+    case ActivationKind::gaussian: return function(Gaussian());
+    case ActivationKind::cosine: return function(Cosine());
+    case ActivationKind::reverse_sigmoid: return function(ReverseSigmoid());
+    case ActivationKind::decay: return function(Decay());
+    case ActivationKind::square: return function(Square());
+  }
 }
 
 }  // namespace pwmlff::PWMLFF_ISA

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "bp/make_evaluator.hpp"
 #include "dp/make_evaluator.hpp"
 #include "nep/make_evaluator.hpp"
 #include "shortest.hpp"
@@ -21,6 +22,7 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
+    {"bp", bp::make_evaluator, bp::extent},
     {"dp", dp::make_evaluator, dp::extent},
     {"nep", nep::make_evaluator, nep::extent},
 };

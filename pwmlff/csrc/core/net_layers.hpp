@@ -19,8 +19,9 @@ namespace {
 template <typename Real>
 struct Layer {
   std::int64_t n_in, n_out, width, width_in;  // widths: n_out and n_in padded
-  int copies;                                 // how many times the input is added to the output
-  Buffer<Real> weight;                        // [n_in, width], W^T
+  ActivationKind activation;
+  int copies;               // how many times the input is added to the output
+  Buffer<Real> weight;      // [n_in, width], W^T
   const Real *weight_back;  // [n_out, width_in], W; the parameters themselves where no padding is needed
   Buffer<Real> weight_back_copy;
   Buffer<Real> bias, scale;  // [width]
@@ -49,7 +50,8 @@ void pack(const NetView<Real> &net, std::vector<Layer<Real>> &layers) {
     layer.n_out = n_out;
     layer.width = padded<Real>(n_out);
     layer.width_in = padded<Real>(n_in);
-    layer.copies = l == 0 ? 0 : n_out == n_in ? 1 : n_out == 2 * n_in ? 2 : 0;
+    layer.activation = net.activations[l];
+    layer.copies = l == 0 || !net.is_residual ? 0 : n_out == n_in ? 1 : n_out == 2 * n_in ? 2 : 0;
     layer.weight.resize(n_in * layer.width);
     if (layer.width != n_out) std::fill(layer.weight.begin(), layer.weight.end(), Real(0));
     transpose(next, n_out, n_in, layer.weight.data(), layer.width);
@@ -95,8 +97,8 @@ void gather_links(const Layer<Real> &layer, const Buffer<Real> &factors, Buffer<
   }
 }
 
-// What a block's passes leave for the next: per layer the value a = phi(z), the derivative z' of z along the direction,
-// and the outputs y and y'.
+// What a block's passes leave for the next: per layer a, the number of activation.hpp that tells phi(z) and its
+// derivatives, the derivative z' of z along the direction, and the outputs y and y'.
 template <typename Real>
 struct LayerState {
   Buffer<Real> a, z1, y, y1;

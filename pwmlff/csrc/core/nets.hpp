@@ -1,6 +1,7 @@
-// Description of a residual net, shared by the operations that evaluate one.
+// Description of a net, shared by the operations that evaluate one.
 //
-// Layer 1: y = t * phi(W x + b); layer l: the same + x (equal widths), or + (x, x) (doubled width), or nothing.
+// Layer 1: y = t * phi(W x + b); layer l: the same, and in a residual net + x (equal widths) or + (x, x) (doubled
+// width).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,20 @@
 
 namespace pwmlff {
 
-enum class ActivationKind { tanh = 0, sigmoid = 1 };
+// Numbers of the stored models; reverse_sigmoid is 1 - sigmoid, decay e^-z, gaussian e^(-z^2 / 2), square z^2.
+enum class ActivationKind {
+  tanh = 0,
+  sigmoid = 1,
+  linear = 2,
+  softplus = 3,
+  relu = 4,
+  gaussian = 5,
+  cosine = 6,
+  reverse_sigmoid = 7,
+  decay = 8,
+  square = 9,
+};
+constexpr std::int64_t kActivations = 10;
 
 // Parameters lie one layer after another: weight [n_out, n_in], bias [n_out], scale t [n_out].
 template <typename Real>
@@ -16,7 +30,8 @@ struct NetView {
   const Real *parameters;
   std::int64_t n_in;
   std::vector<std::int64_t> widths;
-  ActivationKind activation;
+  std::vector<ActivationKind> activations;  // of each layer
+  bool is_residual = true;
 };
 
 // Number of parameters of a net of these widths.

@@ -33,7 +33,7 @@ class Net {
   }
 
   // Evaluates the net at x [n, n_in], and with Order 1 its derivatives along x1 [n, n_in].
-  template <typename Activation, int Order>
+  template <int Order>
   void forward(const Real *x, const Real *x1, std::int64_t n) {
     input_ = padded_rows(x, n, x_padded_);
     if (Order >= 1) input1_ = padded_rows(x1, n, x1_padded_);
@@ -42,7 +42,7 @@ class Net {
       LayerState<Real> &state = states[l];
       multiply_by_weight(layer, input(l), state.a, n);
       if (Order >= 1) multiply_by_weight(layer, input1(l), state.z1, n);
-      activate<Activation, Order>(layer, state, n);
+      with_activation(layer.activation, [&](auto kind) { activate<decltype(kind), Order>(layer, state, n); });
       if (layer.copies > 0) {
         add_links(layer, states[l - 1].y, state.y, n);
         if (Order >= 1) add_links(layer, states[l - 1].y1, state.y1, n);
@@ -51,22 +51,13 @@ class Net {
   }
 
   // The derivatives along x1 [n, n_in] of the values of the last `forward`.
-  template <typename Activation>
   void forward_tangents(const Real *x1, std::int64_t n) {
     input1_ = padded_rows(x1, n, x1_padded_);
     for (std::size_t l = 0; l < layers_->size(); ++l) {
       const Layer<Real> &layer = (*layers_)[l];
       LayerState<Real> &state = states[l];
       multiply_by_weight(layer, input1(l), state.z1, n);
-      for (std::int64_t column = 0; column < layer.width; column += kLanes<Real>) {
-        const Real *__restrict scale = layer.scale.data() + column;
-        for (std::int64_t place = column; place < n * layer.width; place += layer.width) {
-          const Real *__restrict a = state.a.data() + place, *__restrict z1 = state.z1.data() + place;
-          Real *__restrict y1 = state.y1.data() + place;
-#pragma omp simd
-          for (std::int64_t j = 0; j < kLanes<Real>; ++j) y1[j] = scale[j] * Activation::first(a[j]) * z1[j];
-        }
-      }
+      with_activation(layer.activation, [&](auto kind) { activate_tangents<decltype(kind)>(layer, state, n); });
       if (layer.copies > 0) add_links(layer, states[l - 1].y1, state.y1, n);
     }
   }
@@ -98,11 +89,24 @@ class Net {
         Real *__restrict y1 = state.y1.data() + place;
 #pragma omp simd
         for (std::int64_t j = 0; j < kLanes<Real>; ++j) {
-          const Real value = Activation::value(a[j] + bias[j]);
-          a[j] = value;
-          y[j] = scale[j] * value;
-          if (Order >= 1) y1[j] = scale[j] * Activation::first(value) * z1[j];
+          const Real kept = Activation::keep(a[j] + bias[j]);
+          a[j] = kept;
+          y[j] = scale[j] * Activation::value(kept);
+          if (Order >= 1) y1[j] = scale[j] * Activation::first(kept) * z1[j];
         }
+      }
+    }
+  }
+
+  template <typename Activation>
+  static void activate_tangents(const Layer<Real> &layer, LayerState<Real> &state, std::int64_t n) {
+    for (std::int64_t column = 0; column < layer.width; column += kLanes<Real>) {
+      const Real *__restrict scale = layer.scale.data() + column;
+      for (std::int64_t place = column; place < n * layer.width; place += layer.width) {
+        const Real *__restrict a = state.a.data() + place, *__restrict z1 = state.z1.data() + place;
+        Real *__restrict y1 = state.y1.data() + place;
+#pragma omp simd
+        for (std::int64_t j = 0; j < kLanes<Real>; ++j) y1[j] = scale[j] * Activation::first(a[j]) * z1[j];
       }
     }
   }

@@ -45,13 +45,14 @@ class ReverseSweeps {
   };
 
   // From the values of the last `forward`. Writes dE/dx [n, n_in] unless that is null.
-  template <typename Activation>
   void sweep_values(const Net<Real> &net, std::int64_t n, const std::vector<Weighted> &sums, Real *by_inputs) {
     const std::vector<Layer<Real>> &layers = net.layers();
     for (std::size_t l = layers.size(); l-- > 0;) {
       const Layer<Real> &layer = layers[l];
-      differentiate_values<Activation>(layer, net.states[l], values_[l].data(), n);
-      for (const Weighted &sum : sums) collect_values(net, l, sum, n);
+      with_activation(layer.activation, [&](auto kind) {
+        differentiate_values<decltype(kind)>(layer, net.states[l], values_[l].data(), n);
+        for (const Weighted &sum : sums) collect_values<decltype(kind)>(net, l, sum, n);
+      });
       if (l > 0)
         propagate(layer, values_[l], by_z_, values_[l - 1], n);
       else if (by_inputs)
@@ -61,14 +62,15 @@ class ReverseSweeps {
 
   // From the derivatives of the last `forward` or `forward_tangents`, each times `lengths` [n] where that is not null;
   // after `sweep_values`. Writes dE'/dx [n, n_in] unless that is null.
-  template <typename Activation>
   void sweep_tangents(const Net<Real> &net, std::int64_t n, const Real *lengths, NetGradient<Real> &gradient,
                       Real *by_inputs) {
     const std::vector<Layer<Real>> &layers = net.layers();
     for (std::size_t l = layers.size(); l-- > 0;) {
       const Layer<Real> &layer = layers[l];
       LayerGradient<Real> &sums = gradient.layers[l];
-      differentiate_tangents<Activation>(layer, net.states[l], values_[l].data(), lengths, sums, n);
+      with_activation(layer.activation, [&](auto kind) {
+        differentiate_tangents<decltype(kind)>(layer, net.states[l], values_[l].data(), lengths, sums, n);
+      });
       collect_weight(layer, net.input(l), by_z_, sums, n);
       collect_weight(layer, net.input1(l), by_z1_, sums, n);
       if (l > 0) {
@@ -118,7 +120,7 @@ class ReverseSweeps {
           to_z[j] = by_z;
           to_z1[j] = scaled * first * length;
           bias_sum[j] += by_z;
-          scale_sum[j] += tangent[j] * a[j] + value[j] * first * along;
+          scale_sum[j] += tangent[j] * Activation::value(a[j]) + value[j] * first * along;
         }
       }
       add_bias_and_scale(bias_sum, scale_sum, column, sums);
@@ -126,6 +128,7 @@ class ReverseSweeps {
   }
 
   // One sum of energies: its share of the weights, bias and scale
+  template <typename Activation>
   void collect_values(const Net<Real> &net, std::size_t l, const Weighted &sum, std::int64_t n) {
     const Layer<Real> &layer = net.layers()[l];
     const std::int64_t width = layer.width;
@@ -142,7 +145,7 @@ class ReverseSweeps {
         for (std::int64_t j = 0; j < kLanes<Real>; ++j) {
           to[j] = factor * from[j];
           bias_sum[j] += to[j];
-          scale_sum[j] += factor * value[j] * a[j];
+          scale_sum[j] += factor * value[j] * Activation::value(a[j]);
         }
       }
       add_bias_and_scale(bias_sum, scale_sum, column, sums);

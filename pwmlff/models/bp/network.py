@@ -84,6 +84,7 @@ class BehlerParrinello(KernelNetwork):
 
     Config = BPConfig
     RunFile = BPRunFile
+    is_trained_by_kernels = True
     nets: Any
     scaling: Tensor
     ranges: Tensor
@@ -139,7 +140,10 @@ class BehlerParrinello(KernelNetwork):
 
     def by_parameters(self, by_weights: Tensor) -> Tensor:
         """See `KernelNetwork.by_parameters`; the kernels have the order of the parameters."""
-        return by_weights
+        weights = list(self.parameters())
+        parts = by_weights.split([weight.numel() for weight in weights], -1)
+        trained = [part for weight, part in zip(weights, parts, strict=True) if weight.requires_grad]
+        return torch.cat(trained, -1)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""

@@ -141,7 +141,7 @@ class DeepPotential final : public Evaluator {
     Net<Real> &net = work.fitting;
     net.prepare(packed.layers, kAtoms, 0);
     work.sweeps.prepare(packed.layers, kAtoms);
-    packed.template forward<0>(net, work.descriptor.data(), nullptr, n);
+    net.template forward<0>(work.descriptor.data(), nullptr, n);
     const std::int64_t n_last = net.n_features(), width = net.width();
     Real *by_values = work.sweeps.by_values();
     std::fill(by_values, by_values + n * width, Real(0));
@@ -150,9 +150,7 @@ class DeepPotential final : public Evaluator {
           static_cast<double>(dot(net.output().y.data() + slot * width, output.data(), n_last) + output[n_last]);
       std::copy(output.begin(), output.begin() + n_last, by_values + slot * width);
     }
-    with_activation(packed.activation, [&](auto kind) {
-      work.sweeps.template sweep_values<decltype(kind)>(net, n, {}, work.descriptor_gradient.data());
-    });
+    work.sweeps.sweep_values(net, n, {}, work.descriptor_gradient.data());
   }
 
   std::int64_t n_types_;

@@ -23,7 +23,8 @@ Model<Real> model_of(const Description &d) {
   const auto views = [](const StoredNets &nets, std::int64_t n_in) {
     std::vector<NetView<Real>> result;
     for (std::int64_t k = 0; k < nets.parameters.shape[0]; ++k)
-      result.push_back({nets.parameters.as<Real>() + k * nets.parameters.shape[1], n_in, nets.widths, nets.activation});
+      result.push_back({nets.parameters.as<Real>() + k * nets.parameters.shape[1], n_in, nets.widths,
+                        std::vector<ActivationKind>(nets.widths.size(), nets.activation)});
     return result;
   };
   model.fitting = views(d.fitting, d.n_features * d.n_axis);

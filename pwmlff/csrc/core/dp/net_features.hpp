@@ -54,7 +54,7 @@ class NetFeatures {
       for (std::int64_t p0 = begin; p0 < end; p0 += kBlock) {
         const std::int64_t n = std::min(kBlock, end - p0), width = work.net.width();
         for (std::int64_t k = 0; k < n; ++k) work.input[k] = static_cast<Real>(chunk.input[p0 + k]);
-        packed.template forward<1>(work.net, work.input.data(), ones.data(), n);
+        work.net.template forward<1>(work.input.data(), ones.data(), n);
         for (std::int64_t k = 0; k < n; ++k) {
           const std::int64_t p = p0 + k;
           const Real *y = work.net.output().y.data() + k * width, *y1 = work.net.output().y1.data() + k * width;

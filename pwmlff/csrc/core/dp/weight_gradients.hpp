@@ -206,9 +206,9 @@ class WeightGradients {
         const std::int64_t n = std::min(kBlock, end - p0);
         for (std::int64_t p = 0; p < n; ++p) input_[p] = static_cast<Real>(chunk_.input[p0 + p]);
         if (n_directed_ > 0)
-          packed.template forward<1>(net_, input_.data(), ones.data(), n);
+          net_.template forward<1>(input_.data(), ones.data(), n);
         else
-          packed.template forward<0>(net_, input_.data(), nullptr, n);
+          net_.template forward<0>(input_.data(), nullptr, n);
         visit(index, p0, n);
       }
     }
@@ -256,12 +256,6 @@ class WeightGradients {
 
   // The fitting net's weights; U and V from its inputs.
   void differentiate_fitting(std::int64_t type) {
-    const PackedNet<Real> &packed = nets_->fitting[type];
-    with_activation(packed.activation, [&](auto activation) { differentiate_fitting<decltype(activation)>(type); });
-  }
-
-  template <typename Activation>
-  void differentiate_fitting(std::int64_t type) {
     const Descriptor<Real> &descriptor = nets_->descriptor;
     const PackedNet<Real> &packed = nets_->fitting[type];
     const std::int64_t n = static_cast<std::int64_t>(chunk_.atoms.size()), length = descriptor.length();
@@ -270,14 +264,14 @@ class WeightGradients {
     for (std::int64_t slot = 0; slot < n; ++slot) descriptor.describe(sums(slot, 0), d_.data() + slot * length);
     net_.prepare(packed.layers, kAtoms, 1);
     sweeps_.prepare(packed.layers, kAtoms);
-    net_.template forward<Activation, 0>(d_.data(), nullptr, n);
+    net_.template forward<0>(d_.data(), nullptr, n);
     spread_output(type, sweeps_.by_values(), [](std::int64_t) { return Real(1); });
     std::vector<Weighted> &energies = energies_of_slots();
     for (std::int64_t k = n_directed_; k < cotangents_->n_sums; ++k) {
       energies[k - n_directed_].gradient = &rows_[k].fitting[type];
       add_output(type, k, nullptr);
     }
-    sweeps_.template sweep_values<Activation>(net_, n, energies, by_d_.data());
+    sweeps_.sweep_values(net_, n, energies, by_d_.data());
     for (std::int64_t slot = 0; slot < n; ++slot)
       for (std::int64_t k = 0; k < n_sets(); ++k)
         descriptor.template differentiate<false>(sums(slot, 0), by_d_.data() + slot * length,
@@ -285,11 +279,11 @@ class WeightGradients {
     for (std::int64_t k = 0; k < n_directed_; ++k) {
       for (std::int64_t slot = 0; slot < n; ++slot)
         descriptor.describe_tangent(sums(slot, k), sums(slot, k) + 4 * stride(), d1_.data() + slot * length);
-      net_.template forward_tangents<Activation>(d1_.data(), n);
+      net_.forward_tangents(d1_.data(), n);
       spread_output(type, sweeps_.by_tangents(),
                     [&](std::int64_t slot) { return static_cast<Real>(by_energy(k, slot)); });
       add_output(type, k, net_.output().y1.data());
-      sweeps_.template sweep_tangents<Activation>(net_, n, nullptr, rows_[k].fitting[type], by_d1_.data());
+      sweeps_.sweep_tangents(net_, n, nullptr, rows_[k].fitting[type], by_d1_.data());
       for (std::int64_t slot = 0; slot < n; ++slot) {
         const Real *a = sums(slot, k), *a1 = a + 4 * stride();
         descriptor.template differentiate<false>(a, by_d1_.data() + slot * length, by_sums(slot, k));
@@ -342,12 +336,6 @@ class WeightGradients {
 
   // The embedding nets' weights.
   void differentiate_embedding(std::int64_t type) {
-    const ActivationKind activation = nets_->embedding.front().activation;
-    with_activation(activation, [&](auto kind) { differentiate_embedding<decltype(kind)>(type); });
-  }
-
-  template <typename Activation>
-  void differentiate_embedding(std::int64_t type) {
     const std::int64_t width = n_factors();
     const std::int64_t n_energies = cotangents_->n_sums - n_directed_;
     const std::int64_t n_atoms = static_cast<std::int64_t>(chunk_.atoms.size());
@@ -368,11 +356,11 @@ class WeightGradients {
         weighted_[k] = {factors, &rows_[n_directed_ + k].embedding[index]};
       }
       spread(p0, n, 4, 0, sweeps_.by_values());
-      sweeps_.template sweep_values<Activation>(net_, n, weighted_, nullptr);
+      sweeps_.sweep_values(net_, n, weighted_, nullptr);
       for (std::int64_t k = 0; k < n_directed_; ++k) {
         spread(p0, n, 8, k, sweeps_.by_tangents());
         const Real *lengths = lengths_.data() + k * chunk_.n_pairs() + p0;
-        sweeps_.template sweep_tangents<Activation>(net_, n, lengths, rows_[k].embedding[index], nullptr);
+        sweeps_.sweep_tangents(net_, n, lengths, rows_[k].embedding[index], nullptr);
       }
     });
   }

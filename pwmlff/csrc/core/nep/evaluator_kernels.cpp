@@ -38,7 +38,7 @@ PackedNet<Real> packed(const nep::Model<Real> &model, std::int64_t type) {
   for (std::int64_t h = 0; h < n_neurons; ++h)
     for (std::int64_t d = 0; d < n_descriptors; ++d) parameters[h * n_descriptors + d] *= model.scaler[d];
   for (std::int64_t h = 0; h < n_neurons; ++h) parameters[n_neurons * n_descriptors + h] *= Real(-1);
-  return {NetView<Real>{nullptr, n_descriptors, {n_neurons}, ActivationKind::tanh}, std::move(parameters)};
+  return {NetView<Real>{nullptr, n_descriptors, {n_neurons}, {ActivationKind::tanh}}, std::move(parameters)};
 }
 
 template <typename Real, typename Wide>
@@ -138,7 +138,7 @@ class Nep final : public Evaluator {
     const auto n = static_cast<std::int64_t>(work.atoms.size());
     work.net.prepare(packed.layers, kAtoms, 0);
     work.sweeps.prepare(packed.layers, kAtoms);
-    work.net.template forward<Tanh, 0>(work.descriptors.data(), nullptr, n);
+    work.net.template forward<0>(work.descriptors.data(), nullptr, n);
     const std::int64_t width = work.net.width();
     for (std::int64_t slot = 0; slot < n; ++slot) {
       const Real *y = work.net.output().y.data() + slot * width;
@@ -148,7 +148,7 @@ class Nep final : public Evaluator {
       energies[work.atoms[slot]] = static_cast<double>(sum - biases_[type]);
     }
     std::fill_n(work.sweeps.by_values(), n * width, Real(1));
-    work.sweeps.template sweep_values<Tanh>(work.net, n, {}, work.by_descriptors.data());
+    work.sweeps.sweep_values(work.net, n, {}, work.by_descriptors.data());
   }
 
   std::int64_t n_types_, n_descriptors_;

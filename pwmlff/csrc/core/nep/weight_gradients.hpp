@@ -163,7 +163,7 @@ class WeightGradients {
     provide(factors_, n_energies * n);
     net_.prepare(packed.layers, kAtoms, 1);
     sweeps_.prepare(packed.layers, kAtoms);
-    net_.template forward<Tanh, 0>(inputs(0, inputs_), nullptr, n);
+    net_.template forward<0>(inputs(0, inputs_), nullptr, n);
     const std::int64_t width = net_.width();
     std::fill_n(sweeps_.by_values(), n * width, Real(1));
     weighted_.resize(n_energies);
@@ -173,15 +173,15 @@ class WeightGradients {
         factors[slot] = static_cast<Real>(by_energy(n_directed() + k, slot));
       weighted_[k] = {factors, &net_gradients_[n_directed() + k]};
     }
-    sweeps_.template sweep_values<Tanh>(net_, n, weighted_, by_inputs_.data());
+    sweeps_.sweep_values(net_, n, weighted_, by_inputs_.data());
     take_by_inputs(0, [](std::int64_t) { return 1.0; });
     for (std::int64_t k = n_directed(); k < n_sums(); ++k)
       take_by_inputs(1 + k, [&](std::int64_t slot) { return by_energy(k, slot); });
     for (std::int64_t k = 0; k < n_directed(); ++k) {
-      net_.template forward_tangents<Tanh>(inputs(1 + k, input_changes_), n);
+      net_.forward_tangents(inputs(1 + k, input_changes_), n);
       for (std::int64_t slot = 0; slot < n; ++slot)
         std::fill_n(sweeps_.by_tangents() + slot * width, width, static_cast<Real>(by_energy(k, slot)));
-      sweeps_.template sweep_tangents<Tanh>(net_, n, nullptr, net_gradients_[k], by_inputs_.data());
+      sweeps_.sweep_tangents(net_, n, nullptr, net_gradients_[k], by_inputs_.data());
       take_by_inputs(1 + k, [](std::int64_t) { return 1.0; });
     }
     for (std::int64_t k = 0; k < n_sums(); ++k)

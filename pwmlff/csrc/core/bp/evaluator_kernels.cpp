@@ -1,0 +1,251 @@
+// The evaluator of Behler-Parrinello nets, see model.hpp.
+#include "bp/angular_part.hpp"
+#include "bp/jacobian.hpp"
+#include "bp/model.hpp"
+#include "bp/neighborhood.hpp"
+#include "bp/radial_part.hpp"
+#include "bp/weight_gradients.hpp"
+#include "kernel.hpp"
+#include "packed_net.hpp"
+#include "reverse_sweeps.hpp"
+
+namespace pwmlff::PWMLFF_ISA {
+
+namespace {
+
+// Atoms of a chunk: enough that each weight of the net fetched serves many, few enough that what their neighbours leave
+// for the derivatives stays in the outer cache.
+constexpr std::int64_t kAtoms = 16;
+
+// Of one central type.
+template <typename Real, typename Wide>
+struct CentralKernels {
+  RadialPart<Real, Wide> radial;
+  AngularPart<Real, Wide> angular;
+  double radial_reach, angular_reach;
+  Buffer<Real> shift, factor;
+  PackedNet<Real> net;
+
+  CentralKernels(const bp::CutoffFunction &cutoff, const bp::CentralModel<Real> &model)
+      : radial(cutoff, model.radial),
+        angular(cutoff, model.angular),
+        radial_reach(model.radial_reach),
+        angular_reach(angular.is_empty() ? 0.0 : model.angular_reach),
+        shift(model.shift.begin(), model.shift.end()),
+        factor(model.factor.begin(), model.factor.end()),
+        net(NetView<Real>{nullptr, model.n_inputs(), model.widths, model.activations, false},
+            Buffer<Real>(model.parameters.begin(), model.parameters.end())) {}
+
+  std::int64_t n_inputs() const { return static_cast<std::int64_t>(shift.size()); }
+  // The two have their neighbours in common.
+  bool has_one_reach() const { return radial_reach == angular_reach; }
+};
+
+// What an atom of a chunk leaves for the way back.
+template <typename Real, typename Wide>
+struct AtomRows {
+  Neighborhood<Real, Wide> radial_near, angular_near;
+  RadialRows<Real> radial;
+  NearRows<Real> angular;
+};
+
+// Buffers of one thread; they grow to the largest chunk and stay.
+template <typename Real, typename Wide>
+struct Workspace {
+  std::vector<std::int64_t> atoms;
+  std::vector<AtomRows<Real, Wide>> rows;
+  AngularWorkspace<Real, Wide> angular;
+  Buffer<Real> by_distance;
+  Buffer<Wide> functions;          // G [F]
+  Buffer<Real> inputs, by_inputs;  // [atoms, F]
+  Net<Real> net;
+  ReverseSweeps<Real> sweeps;
+
+  // for who will differentiate by the weights
+  Real *kept = nullptr;  // see weight_gradients.hpp
+  AngularJacobian<Real, Wide> jacobian;
+};
+
+template <typename Real, typename Wide>
+class BehlerParrinello final : public Evaluator {
+ public:
+  explicit BehlerParrinello(const bp::Model<Real> &model) {
+    for (const bp::CentralModel<Real> &central : model.central) {
+      central_.emplace_back(model.cutoff, central);
+      n_kept_ = std::max(n_kept_, 4 * central.n_inputs());
+    }
+  }
+
+  std::int64_t n_types() const override { return static_cast<std::int64_t>(central_.size()); }
+
+  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
+                     std::int64_t last) const override {
+    static thread_local Work of_thread;
+    Work &work = of_thread;
+    work.kept = kIsTrained ? reinterpret_cast<Real *>(kept) : nullptr;
+    for (std::int64_t type = 0; type < n_types(); ++type) {
+      work.atoms.clear();
+      for (std::int64_t i = first; i < last; ++i) {
+        if (pairs.atom_types[i] != type) continue;
+        work.atoms.push_back(i);
+        if (static_cast<std::int64_t>(work.atoms.size()) == kAtoms) flush(pairs, type, work, energies, gradients);
+      }
+      if (!work.atoms.empty()) flush(pairs, type, work, energies, gradients);
+    }
+    return {};
+  }
+
+  std::int64_t n_weights() const override {
+    std::int64_t sum = 0;
+    if constexpr (kIsTrained)
+      for (const TrainedNet<Real> &net : trained()) sum += net.n_weights();
+    return sum;
+  }
+
+  std::int64_t kept_size() const override { return kIsTrained ? n_kept_ * static_cast<std::int64_t>(sizeof(Real)) : 0; }
+
+  void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *kept, double *rows,
+                     std::int64_t first, std::int64_t last) const override {
+    if constexpr (kIsTrained) {
+      static thread_local WeightGradients<Real> gradients;
+      gradients.run(trained(), pairs, cotangents, reinterpret_cast<const Real *>(kept), n_kept_, rows, first, last);
+    }
+  }
+
+ private:
+  using Work = Workspace<Real, Wide>;
+  using Near = Neighborhood<Real, Wide>;
+  static constexpr bool kIsTrained = std::is_same_v<Wide, double>;  // the geometry of training
+
+  std::vector<TrainedNet<Real>> trained() const {
+    std::vector<TrainedNet<Real>> nets;
+    for (const CentralKernels<Real, Wide> &own : central_)
+      nets.push_back({&own.net, own.shift.data(), own.factor.data()});
+    return nets;
+  }
+
+  void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
+    const CentralKernels<Real, Wide> &central = central_[type];
+    const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
+    const std::int64_t n_inputs = central.n_inputs();
+    if (work.rows.empty()) work.rows.resize(kAtoms);
+    provide(work.inputs, n_atoms * n_inputs);
+    provide(work.by_inputs, n_atoms * n_inputs);
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
+      Real *inputs = work.inputs.data() + slot * n_inputs;
+      if (work.kept)
+        describe_keeping(pairs, work.atoms[slot], central, work, inputs);
+      else
+        describe(pairs, work.atoms[slot], central, work.rows[slot], work, inputs);
+    }
+    find_energies(central, work, energies);
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
+      AtomRows<Real, Wide> &rows = work.rows[slot];
+      Real *by_g = work.by_inputs.data() + slot * n_inputs;
+      if (work.kept) {
+        apply_kept(pairs, work.atoms[slot], by_g, n_inputs, work.kept, gradients);
+        continue;
+      }
+      for (std::int64_t f = 0; f < n_inputs; ++f) by_g[f] *= central.factor[f];
+      double *to = gradients + 3 * pairs.start[work.atoms[slot]];
+      std::fill(to, gradients + 3 * pairs.start[work.atoms[slot] + 1], 0.0);
+      central.radial.differentiate(rows.radial_near, rows.radial, by_g, work.by_distance, to);
+      if (!central.angular.is_empty())
+        central.angular.differentiate(angular_near(central, rows), rows.angular, by_g, work.angular, to);
+    }
+    work.atoms.clear();
+  }
+
+  static const Near &angular_near(const CentralKernels<Real, Wide> &central, const AtomRows<Real, Wide> &rows) {
+    return central.has_one_reach() ? rows.radial_near : rows.angular_near;
+  }
+
+  // The inputs of the net.
+  void describe(const Pairs &pairs, std::int64_t atom, const CentralKernels<Real, Wide> &central,
+                AtomRows<Real, Wide> &rows, Work &work, Real *inputs) const {
+    const std::int64_t n_inputs = central.n_inputs();
+    work.functions.assign(n_inputs, Wide(0));
+    rows.radial_near.gather(pairs, atom, n_types(), central.radial_reach);
+    central.radial.sum(rows.radial_near, rows.radial, work.functions.data());
+    if (!central.angular.is_empty()) {
+      if (!central.has_one_reach()) rows.angular_near.gather(pairs, atom, n_types(), central.angular_reach);
+      central.angular.sum(angular_near(central, rows), rows.angular, work.angular, work.functions.data());
+    }
+    scale(central, work, inputs);
+  }
+
+  static void scale(const CentralKernels<Real, Wide> &central, const Work &work, Real *inputs) {
+    for (std::int64_t f = 0; f < central.n_inputs(); ++f)
+      inputs[f] = static_cast<Real>((work.functions[f] - central.shift[f]) * central.factor[f]);
+  }
+
+  // The same, and what is kept of the atom's pairs.
+  void describe_keeping(const Pairs &pairs, std::int64_t atom, const CentralKernels<Real, Wide> &central, Work &work,
+                        Real *inputs) const {
+    const std::int64_t n_inputs = central.n_inputs(), begin = pairs.start[atom], end = pairs.start[atom + 1];
+    AtomRows<Real, Wide> &rows = work.rows.front();
+    Real *kept = work.kept + begin * n_kept_;
+    for (std::int64_t e = 0; e < end - begin; ++e) std::fill_n(kept + e * n_kept_, 4 * n_inputs, Real(0));
+    const auto add = [&](const Near &near, std::int64_t neighbor, std::int64_t input, const Real *derivative) {
+      Real *to = kept + near.place[neighbor] * n_kept_ + input;
+      for (int c = 0; c < 3; ++c) to[(1 + c) * n_inputs] += central.factor[input] * derivative[c];
+    };
+    work.functions.assign(n_inputs, Wide(0));
+    rows.radial_near.gather(pairs, atom, n_types(), central.radial_reach);
+    central.radial.sum(rows.radial_near, rows.radial, work.functions.data());
+    central.radial.for_derivatives(rows.radial_near, rows.radial,
+                                   [&](std::int64_t neighbor, std::int64_t input, Real by_distance) {
+                                     Real derivative[3];
+                                     for (int c = 0; c < 3; ++c)
+                                       derivative[c] = by_distance * rows.radial_near.unit[c][neighbor];
+                                     add(rows.radial_near, neighbor, input, derivative);
+                                   });
+    if (!central.angular.is_empty()) {
+      rows.angular_near.gather(pairs, atom, n_types(), central.angular_reach);
+      work.jacobian.add(central.angular, rows.angular_near, work.functions.data(),
+                        [&](std::int64_t neighbor, std::int64_t input, const Real *derivative) {
+                          add(rows.angular_near, neighbor, input, derivative);
+                        });
+    }
+    scale(central, work, inputs);
+    if (begin < end) std::copy_n(inputs, n_inputs, kept);
+  }
+
+  // The gradients of an atom's pairs from the derivatives of the energy by the inputs.
+  void apply_kept(const Pairs &pairs, std::int64_t atom, const Real *by_inputs, std::int64_t n_inputs, const Real *kept,
+                  double *gradients) const {
+    for (std::int64_t e = pairs.start[atom]; e < pairs.start[atom + 1]; ++e)
+      for (int c = 0; c < 3; ++c)
+        gradients[3 * e + c] = static_cast<double>(dot(by_inputs, kept + e * n_kept_ + (1 + c) * n_inputs, n_inputs));
+  }
+
+  // Energies of the chunk, and their derivatives by the inputs.
+  void find_energies(const CentralKernels<Real, Wide> &central, Work &work, double *energies) const {
+    const auto n = static_cast<std::int64_t>(work.atoms.size());
+    work.net.prepare(central.net.layers, kAtoms, 0);
+    work.sweeps.prepare(central.net.layers, kAtoms);
+    work.net.template forward<0>(work.inputs.data(), nullptr, n);
+    const std::int64_t width = work.net.width();
+    std::fill_n(work.sweeps.by_values(), n * width, Real(0));
+    for (std::int64_t slot = 0; slot < n; ++slot) {
+      energies[work.atoms[slot]] = static_cast<double>(work.net.output().y[slot * width]);
+      work.sweeps.by_values()[slot * width] = Real(1);
+    }
+    work.sweeps.sweep_values(work.net, n, {}, work.by_inputs.data());
+  }
+
+  std::vector<CentralKernels<Real, Wide>> central_;
+  std::int64_t n_kept_ = 0;  // numbers of a pair
+};
+
+template <typename Real>
+std::unique_ptr<const Evaluator> make(const bp::Model<Real> &model) {
+  if (model.has_double_geometry) return std::make_unique<BehlerParrinello<Real, double>>(model);
+  return std::make_unique<BehlerParrinello<Real, Real>>(model);
+}
+
+}  // namespace
+
+}  // namespace pwmlff::PWMLFF_ISA
+
+PWMLFF_EVALUATOR(bp::Model)
