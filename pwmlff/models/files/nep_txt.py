@@ -15,9 +15,11 @@ from pwmlff.models.files.model_file import ModelFile
 from pwmlff.models.files.nep_file import NepFile
 from pwmlff.models.files.nep_parser import NepTextError, parse_nep
 from pwmlff.models.nep import NEP, NEPConfig
+from pwmlff.ops.reference.invariants import EXTRAS
 
 _FIRST_LETTERS = b"nep"
 _MOST_NEIGHBORS = 819  # that GPUMD takes
+_OLD_EXTRAS = 2  # of `EXTRAS`, which all programs know
 _CLOSEST = 2.0  # Å, distance of atoms where the training data are not known
 
 
@@ -98,6 +100,9 @@ def write_nep_txt(path: Path, potential: Potential) -> str:
     reason = ""
     if file.version > network.config.version:
         reason = f", since a nep{network.config.version} has no energies of elements"
+    newer = [extra.name for extra, is_on in zip(EXTRAS[_OLD_EXTRAS:], file.extras[_OLD_EXTRAS:], strict=True) if is_on]
+    if newer:
+        reason += f"; older programs (NEP_CPU, nep-adapters) overlook the invariants {', '.join(newer)} and go wrong"
     return f"nep{file.version}{reason}"
 
 

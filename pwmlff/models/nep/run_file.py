@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field
@@ -14,8 +15,7 @@ from pwmlff.models.nep.config import NEPConfig, repulsion
 from pwmlff.models.nep.nep_in import read_nep_in
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
 
-# what `pwmlff init` takes: all invariants of few l, and as many neighbours in any material
-_L_MAX = (4, 1, 1, 1, 1, 1)
+# what `pwmlff init` takes: as many neighbours in any material
 _N_NEIGHBORS = (80, 40)  # radial and angular
 _CUTOFFS = ((5.0, 8.0), (4.0, 6.0))  # least and largest, Å
 _STEP = 0.5  # Å
@@ -41,6 +41,7 @@ class NEPRunFile(RunFileHooks):
         }
     }
     readers = {".in": read_nep_in}
+    kalman = MappingProxyType({"p_max": 20.0})
     needs_frames = True
 
     @classmethod
@@ -75,7 +76,7 @@ class NEPRunFile(RunFileHooks):
     def suggested(
         cls, config: NEPConfig, elements: Sequence[str], frames: Sequence[Frame]
     ) -> tuple[NEPConfig, list[str]]:
-        """See the base; cutoffs by the number of neighbours, and more invariants than GPUMD and MatPL take."""
+        """See the base; cutoffs by the number of neighbours; for one element the version that most programs read."""
         farthest = max(largest for _, largest in _CUTOFFS)
         cutoff = tuple(
             min(max(_STEP * round(reach / _STEP), least), largest)
@@ -83,10 +84,11 @@ class NEPRunFile(RunFileHooks):
                 reach_of_neighbors(frames, elements, _N_NEIGHBORS, farthest), _CUTOFFS, strict=True
             )
         )
-        descriptor = config.descriptor.model_copy(update={"cutoff": cutoff, "l_max": _L_MAX})
+        descriptor = config.descriptor.model_copy(update={"cutoff": cutoff})
         told = f"cutoffs {cutoff[0]:g} and {cutoff[1]:g} Å, within which atoms have about "
         told += " and ".join(str(n) for n in _N_NEIGHBORS) + " neighbours where that is possible"
-        return config.model_copy(update={"descriptor": descriptor}), [told]
+        version = 4 if len(elements) == 1 else config.version
+        return config.model_copy(update={"version": version, "descriptor": descriptor}), [told]
 
     @classmethod
     def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:
