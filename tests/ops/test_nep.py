@@ -263,10 +263,11 @@ def test_no_pairs_and_no_atoms() -> None:
 
 
 @pytest.mark.parametrize("terms", [0, 4, 6])
+@pytest.mark.parametrize("sizes", [Sizes(), Sizes(n_types=1, l_max=0, extras=(0,) * 6)], ids=["angles", "no angles"])
 @pytest.mark.parametrize("place", [0, 5])
-def test_not_a_number_stays_visible_and_leaves_no_trace(place: int, terms: int) -> None:
+def test_not_a_number_stays_visible_and_leaves_no_trace(place: int, sizes: Sizes, terms: int) -> None:
     """Buffers outlive a call, and vectors are filled with what others have left."""
-    arrays, (vectors, *rest) = make_arrays(Sizes()), make_pairs(3)
+    arrays, (vectors, *rest) = make_arrays(sizes), make_pairs(sizes.n_types)
     arrays = by_tables(arrays, terms) if terms else arrays
     model, before = make_evaluator(StoredModel("nep", arrays)), torch.get_num_threads()
     torch.set_num_threads(1)  # one workspace

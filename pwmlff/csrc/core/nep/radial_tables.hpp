@@ -30,6 +30,7 @@ class RadialTables {
     Buffer<std::int32_t> interval;
     Buffer<Real> s;      // distance from its begin, in intervals
     Buffer<Real> slope;  // of s by r, divided by r; then of the energy
+    Buffer<Real> by_q;   // [stride], with zeros behind: another atom's may not be numbers
   };
 
   std::int64_t n_functions() const { return tables_.n_functions(); }
@@ -57,12 +58,15 @@ class RadialTables {
     work.pairs.end_atom();
   }
 
+  // See RadialPart.
   void differentiate(std::int64_t central, std::int64_t slot, const Real *by_q, Workspace &work,
                      double *gradients) const {
+    work.by_q.assign(tables_.stride(), Real(0));
+    std::copy_n(by_q, tables_.n_functions(), work.by_q.data());
     for (std::int64_t r = work.pairs.run_start[slot]; r < work.pairs.run_start[slot + 1]; ++r) {
       const RadialRun &run = work.pairs.runs[r];
       const Real *table = tables_.of_types(central, run.type);
-      for (std::int64_t p = run.first; p < run.first + run.count; ++p) work.slope[p] *= by_s(table, by_q, work, p);
+      for (std::int64_t p = run.first; p < run.first + run.count; ++p) work.slope[p] *= by_s(table, work, p);
       const Real *__restrict slope = work.slope.data();
       Real *__restrict x = work.pairs.x.data(), *__restrict y = work.pairs.y.data(),
                        *__restrict z = work.pairs.z.data();
@@ -98,13 +102,13 @@ class RadialTables {
   }
 
   // sum_n dE/dq_n dg_n/ds
-  Real by_s(const Real *table, const Real *by_q, const Workspace &work, std::int64_t p) const {
+  Real by_s(const Real *table, const Workspace &work, std::int64_t p) const {
     const Real *row = table + work.interval[p] * tables_.row_size();
     Real weights[Terms], power = 1;
     for (int term = 1; term < Terms; ++term, power *= work.s[p]) weights[term] = Real(term) * power;
     FewVector<Real> sum = {};
     for (std::int64_t n = 0; n < tables_.stride(); n += kFew)
-      sum += load<Real, kFew>(by_q + n) * tables_.slope(row + n, weights);
+      sum += load<Real, kFew>(work.by_q.data() + n) * tables_.slope(row + n, weights);
     return total<kFew>(sum);
   }
 
