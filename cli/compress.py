@@ -1,9 +1,9 @@
-"""`pwmlff compress`: a faster model, its embedding nets replaced by tables."""
+"""`pwmlff compress`: a faster model, with tables in the place of embedding nets or radial functions."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def compress(
     model: Annotated[
-        Path, typer.Argument(help="Checkpoint that training wrote, of a Deep Potential.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            help="Checkpoint that training wrote, of a Deep Potential or a NEP; or a nep.txt.",
+            exists=True,
+            dir_okay=False,
+        ),
     ],
     data: Annotated[
         list[Path] | None,
@@ -23,10 +28,19 @@ def compress(
         ),
     ] = None,
     dx: Annotated[
-        str, typer.Option("--dx", "-d", help="Grid spacing, or auto: the coarsest that keeps the tolerance.")
-    ] = "0.01",
+        str | None,
+        typer.Option(
+            "--dx",
+            "-d",
+            help="Grid spacing, or auto: the coarsest that keeps the tolerance. Left out: 0.01 for a Deep Potential, "
+            "0.05 (Å) for a NEP.",
+        ),
+    ] = None,
     order: Annotated[int, typer.Option("--order", "-o", help="Of the polynomials, 3 or 5.")] = 3,
-    save: Annotated[Path, typer.Option("--save", "-s", help="File to write; .ckpt is added.")] = Path("cmp_dp_model"),
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", "-s", help="File to write; .ckpt is added. Left out: cmp_dp_model, cmp_nep_model."),
+    ] = None,
     tolerance: Annotated[
         float, typer.Option(min=0.0, help="With -d auto: largest deviation of a force component, eV/Å.")
     ] = 1e-4,
@@ -34,7 +48,7 @@ def compress(
         str | None, typer.Option("--format", "-f", help="Data format; guessed from the content when not given.")
     ] = None,
 ) -> None:
-    """Replace the embedding nets of a Deep Potential by tables.
+    """Replace the embedding nets of a Deep Potential, or the radial functions of a NEP, by tables.
 
     Writes a checkpoint for test, infer, export and ASE, and prints how far it is from the model and how much faster.
     """
@@ -44,7 +58,7 @@ def compress(
     from pwmlff.evaluate.report import report_console
 
     try:
-        spacing = None if dx == "auto" else float(dx)
+        spacing = dx if dx is None or dx == "auto" else float(dx)
     except ValueError as error:
         raise ConfigError(f"the grid spacing (-d) is '{dx}', expected a number such as 0.01, or auto") from error
     for path in data or []:
@@ -53,7 +67,7 @@ def compress(
     result = compress_model(
         model,
         data or [],
-        dx=spacing,
+        dx=cast("float | Literal['auto'] | None", spacing),
         order=cast("Order", order),  # others are refused there
         save=save,
         tolerance=tolerance,

@@ -1,4 +1,4 @@
-"""Compression: nets of one scalar become tables."""
+"""Compression: functions of one number, nets and others, become tables."""
 
 from pwmlff.compress.run import Compression, compress_model
 from pwmlff.compress.tabulate import tabulate

@@ -41,7 +41,7 @@ def _description(result: Compression) -> str:
     lines = [
         f"{tables.n_tables} table{'s' if tables.n_tables > 1 else ''}, one per {tables.per}: "
         f"order {tables.order}, dx {tables.dx:g}, {tables.size / 1e6:.3g} MB",
-        f"range from {result.range_source}; later counted as too near: pairs {_counted(result)}",
+        f"range {_range(result)}; later counted as too near: {_counted(result)}",
         f"measured on {result.measured_on}",
     ]
     if result.choice.too_coarse:
@@ -50,19 +50,24 @@ def _description(result: Compression) -> str:
     return "\n".join(lines)
 
 
+def _range(result: Compression) -> str:
+    return f"from {result.range_source}" if result.range_source else "from distance 0 to the cutoffs"
+
+
 def _counted(result: Compression) -> str:
     if result.potential.knows_shortest():
-        return "nearer than any of their elements in the training data"
-    return "beyond the fine part of the tables (an older checkpoint, which knows no pairs of its training data)"
+        return "pairs nearer than any of their elements in the training data"
+    unknown = "the model knows no pairs of its training data"
+    return f"pairs beyond the fine part of the tables ({unknown})" if result.range_source else f"none ({unknown})"
 
 
 def _range_table(result: Compression) -> Table:
     rich = Table(title="range of the tables", title_justify="left")
-    for heading in ("central element", "shortest distance Å", "fine to s 1/Å", "coarse to s 1/Å", "MB"):
+    for heading in ("central element", "shortest distance Å", *result.tables.parts, "MB"):
         rich.add_column(heading, justify="left" if heading == "central element" else "right")
     for element, reach in zip(result.potential.elements, result.tables.ranges, strict=True):
-        shortest = f"{result.shortest[element]:.4f}"
-        rich.add_row(element, shortest, f"{reach.fine:.4f}", f"{reach.coarse:.4f}", f"{reach.size / 1e6:.3g}")
+        shortest = f"{result.shortest[element]:.4f}" if element in result.shortest else "unknown"
+        rich.add_row(element, shortest, *(f"{end:.4f}" for end in reach.ends), f"{reach.size / 1e6:.3g}")
     return rich
 
 
@@ -88,7 +93,8 @@ def _speed(result: Compression) -> str:
         f"uncompressed {_spread(speed.original)}, compressed {_spread(speed.compressed)} µs/atom for energies and "
         f"forces ({speed.n_atoms} atoms, {threads}): {_spread(speed.ratio)} times as fast, median (least to most) of "
         f"{speed.n_turns} measurements by turns\n"
-        f"wrote {result.output}"
+        + ("the tables do not pay here: the model is faster as it is\n" if speed.ratio.median < 1 else "")
+        + f"wrote {result.output}"
     )
 
 

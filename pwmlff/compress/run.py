@@ -6,15 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from pwmlff.compress.choose import SPACINGS, Choice, choose_spacing
 from pwmlff.compress.deviations import Deviations, compare
 from pwmlff.compress.ranges import shortest_distances
 from pwmlff.compress.speed import Speed, measure_speed
-from pwmlff.compress.structures import hard_sphere_frames
+from pwmlff.compress.structures import covalent_distances, hard_sphere_frames
 from pwmlff.compress.tabulate import tabulate
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
@@ -37,10 +38,12 @@ class Compression:
     Attributes:
         output: The compressed checkpoint.
         potential: Its model.
-        tables: What these replace nets by.
+        tables: What is in it.
         choice: Spacing, with those ruled out before it when it was chosen by tolerance.
-        shortest: Shortest distance in Å of each element in `range_source`; the fine tables reach a tenth further.
-        range_source: Where these distances are from: the training data, and further data that was given.
+        shortest: Shortest distance in Å of each element in the training data and further data that was given, as far
+            as it is known.
+        range_source: Where the range of the tables is from: these data, from whose distances fine tables reach a tenth
+            further; empty where tables are for all distances.
         deviations: From the uncompressed model.
         measured_on: Which structures these were measured on.
         speed: Of both.
@@ -61,9 +64,9 @@ def compress_model(
     checkpoint_path: Path | str,
     data: Sequence[Path] = (),
     *,
-    dx: float | None = 0.01,
+    dx: float | Literal["auto"] | None = None,
     order: Order = 3,
-    save: Path | str = "cmp_dp_model",
+    save: Path | str | None = None,
     tolerance: float = 1e-4,
     format: str | None = None,
 ) -> Compression:
@@ -73,10 +76,10 @@ def compress_model(
         checkpoint_path: A file that training wrote.
         data: Frames to compare on, whose distances the tables cover beside those of the training data; none: the
             statistics in the checkpoint, and the training data it names.
-        dx: Grid spacing; None: the coarsest one that keeps the tolerance.
+        dx: Grid spacing; "auto": the coarsest one that keeps the tolerance; None: what the family takes.
         order: Of the polynomials, 3 or 5.
-        save: File to write; `.ckpt` is added when it has no suffix of that name.
-        tolerance: Of the force error when dx is None, eV/Å.
+        save: File to write; `.ckpt` is added when it has no suffix of that name. None: such as `cmp_dp_model`.
+        tolerance: Of the force error when dx is "auto", eV/Å.
         format: Of the data; found from the content when None.
 
     Raises:
@@ -84,20 +87,22 @@ def compress_model(
         ConfigError: The output would replace the checkpoint, or no spacing keeps the tolerance.
         DataFormatError: The data cannot be read or does not fit the model.
     """
-    source, output = Path(checkpoint_path), _output(Path(save))
-    if output.resolve() == source.resolve():
-        raise ConfigError(f"'{output}' is the model to compress; name another file with -s")
+    source = Path(checkpoint_path)
     refuse_exported(source, "which cannot be compressed; compress its checkpoint, and export that")
     model = read_model(source)
     original = model.potential.frozen()
+    output = _output(Path(save or f"cmp_{model.config.get('model_type', name_of(original.network)).lower()}_model"))
+    if output.resolve() == source.resolve():
+        raise ConfigError(f"'{output}' is the model to compress; name another file with -s")
     tabulation = original.network.tabulation()
-    tabulate(original, SPACINGS[0] if dx is None else dx, order)  # refuses before data is read
+    dx = tabulation.spacing if dx is None else dx
+    tabulate(original, SPACINGS[0] if dx == "auto" else dx, order)  # refuses before data is read
     given = read_frames(data, format=format) if data else None
-    shortest = tabulation.shortest
+    shortest = _known_shortest(original, tabulation)
     knows_training = bool((shortest < original.cutoff).any())
     if given is not None:
         shortest = shortest_distances(given, original, shortest)
-    if bool((shortest >= original.cutoff).all()):
+    if tabulation.shortest is not None and bool((shortest >= original.cutoff).all()):
         raise ModelFileError(
             f"'{source}' does not know the distances of its training data; name data to scan: "
             f"pwmlff compress {source} DATA"
@@ -107,7 +112,7 @@ def compress_model(
     def tabulated(spacing: float) -> Potential:
         return tabulate(original, spacing, order, shortest).frozen()
 
-    choice = choose_spacing(original, tabulated, frames, tolerance) if dx is None else Choice(dx, tabulated(dx))
+    choice = choose_spacing(original, tabulated, frames, tolerance) if dx == "auto" else Choice(dx, tabulated(dx))
     tables = choice.compressed.network.table_summary()
     assert tables is not None  # just made
     result = Compression(
@@ -115,14 +120,29 @@ def compress_model(
         potential=choice.compressed,
         tables=tables,
         choice=choice,
-        shortest=dict(zip(original.elements, shortest.tolist(), strict=True)),
-        range_source=_range_source(knows_training, data),
+        shortest=_by_element(original, shortest, tabulation),
+        range_source="" if tabulation.shortest is None else _range_source(knows_training, data),
         deviations=compare(original, choice.compressed, frames),
         measured_on=measured_on,
         speed=measure_speed(original, choice.compressed, frames),
     )
     save_checkpoint(output, choice.compressed, config=_config(model, source, result))
     return result
+
+
+def _known_shortest(original: Potential, tabulation: Tabulation) -> Tensor:
+    """Return the shortest distance [T] of each element in the training data, Å; the cutoff where it is not known."""
+    if tabulation.shortest is not None:
+        return tabulation.shortest
+    if original.knows_shortest():
+        return original.shortest.amin(1)
+    return torch.full((len(original.elements),), original.cutoff, dtype=torch.float64)
+
+
+def _by_element(original: Potential, shortest: Tensor, tabulation: Tabulation) -> dict[str, float]:
+    """Return distances by element; those that tables are made for are known, or taken to be the cutoff."""
+    named = zip(original.elements, shortest.tolist(), strict=True)
+    return {symbol: r for symbol, r in named if r < original.cutoff or tabulation.shortest is not None}
 
 
 def _frames(
@@ -140,12 +160,13 @@ def _frames(
             return frames, f"the {len(frames)} frames of the training data"
         some = [frames[index * len(frames) // _MOST_TRAINING_FRAMES] for index in range(_MOST_TRAINING_FRAMES)]
         return some, f"{len(some)} of the {len(frames)} frames of the training data"
-    reason = f"'{missing[0]}' is not there" if missing else "the checkpoint names none"
-    made_up = hard_sphere_frames(model.potential, shortest.numpy(), tabulation.n_neighbors, _N_MADE_UP)
-    return made_up, (
-        f"{len(made_up)} made-up structures with the density and shortest distances of the training data ({reason}); "
-        "name data for a better measure"
-    )
+    reason = f"'{missing[0]}' is not there" if missing else "the model names none"
+    potential, distances, n_neighbors = model.potential, shortest.numpy(), tabulation.n_neighbors
+    what = "the density and shortest distances of the training data"
+    if bool((shortest >= potential.cutoff).all()):
+        distances, n_neighbors, what = covalent_distances(potential.elements), 0.0, "distances of covalent radii"
+    made_up = hard_sphere_frames(potential, distances, n_neighbors, _N_MADE_UP)
+    return made_up, f"{len(made_up)} made-up structures with {what} ({reason}); name data for a better measure"
 
 
 def _output(save: Path) -> Path:

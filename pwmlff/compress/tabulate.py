@@ -1,4 +1,4 @@
-"""A potential with tables in the place of nets."""
+"""A potential with tables in the place of functions of one number."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pwmlff.models.tables import Order
 
 
 def tabulate(potential: Potential, dx: float, order: Order, shortest: Tensor | None = None) -> Potential:
-    """Return a copy of a potential whose nets of one scalar are tables; see `models.tables.Tabulation.tabulated`.
+    """Return a copy of a potential whose functions of one number are tables; see `models.base.Tabulation`.
 
     Raises:
-        ModelFileError: The model has no such nets, or order or dx make no sense.
+        ModelFileError: The model has no such functions, or order or dx make no sense.
     """
     return potential.with_network(potential.network.tabulation().tabulated(dx, order, shortest))

@@ -96,5 +96,5 @@ def _table_metadata(potential: Potential) -> TableMetadata | None:
     tables = potential.network.table_summary()
     if tables is None:
         return None
-    shortest = dict(zip(potential.elements, tables.shortest, strict=True))
+    shortest = dict(zip(potential.elements, tables.shortest, strict=False))  # none of tables for all distances
     return {"order": tables.order, "dx": tables.dx, "shortest": shortest}

@@ -11,7 +11,7 @@ from pwmlff.models.base import DTYPES, Network, NetworkConfig
 from pwmlff.models.bp import BehlerParrinello
 from pwmlff.models.derivatives import Prediction, predict
 from pwmlff.models.dp import CompressedDeepPotential, DeepPotential, TypeEmbeddingDeepPotential
-from pwmlff.models.nep import NEP
+from pwmlff.models.nep import NEP, CompressedNEP
 from pwmlff.models.potential import Potential
 from pwmlff.models.zbl import ZBLConfig
 
@@ -22,7 +22,10 @@ MODELS: dict[str, type[Network]] = {
     "NN": BehlerParrinello,
 }
 # made from a trained model, for inference
-DERIVED_MODELS: dict[str, type[Network]] = {"DP_COMPRESSED": CompressedDeepPotential}
+DERIVED_MODELS: dict[str, type[Network]] = {
+    "DP_COMPRESSED": CompressedDeepPotential,
+    "NEP_COMPRESSED": CompressedNEP,
+}
 
 
 def known_models() -> dict[str, type[Network]]:

@@ -176,12 +176,12 @@ class Network(nn.Module):
         return 0, 0
 
     def tabulation(self) -> Tabulation:
-        """Return what `pwmlff compress` needs to replace nets by tables.
+        """Return what `pwmlff compress` needs to put tables in the place of functions of one number.
 
         Raises:
             ModelFileError: There is nothing that tables could replace.
         """
-        raise ModelFileError(f"a {type(self).__name__} has no embedding nets that could be compressed")
+        raise ModelFileError(f"a {type(self).__name__} has nothing that tables could replace")
 
     def table_summary(self) -> TableSummary | None:
         """Describe the tables that `pwmlff compress` made; None of a network without."""
@@ -189,29 +189,34 @@ class Network(nn.Module):
 
 
 class Tabulation(Protocol):
-    """Nets of a trained network that tables can replace: what `pwmlff compress` asks for.
+    """Functions of one number in a trained network that tables can replace: what `pwmlff compress` asks for.
 
     Letters: `T` types.
 
     Attributes:
         shortest: [T] shortest distance of an atom of each type to a neighbour in the training data, Å; the cutoff where
-            the network has not seen any.
-        n_neighbors: Mean number of neighbours of an atom in the training data.
+            the network has not seen any. None where tables are for all distances.
+        n_neighbors: Number of neighbours of an atom in the training data; 0 where that is not known.
+        spacing: Width of a fine interval where none is asked for.
     """
 
     @property
-    def shortest(self) -> Tensor: ...  # noqa: D102 - see the class
+    def shortest(self) -> Tensor | None: ...  # noqa: D102 - see the class
 
     @property
     def n_neighbors(self) -> float: ...  # noqa: D102
+
+    @property
+    def spacing(self) -> float: ...  # noqa: D102
 
     def tabulated(self, dx: float, order: Order, shortest: Tensor | None = None) -> Network:
         """Return a copy of the network with tables.
 
         Args:
-            dx: Width of a fine interval, in units of the net's standardised input.
+            dx: Width of a fine interval, in units of the functions' argument.
             order: Degree of the polynomials.
-            shortest: [T] shortest distance an atom of each type will have, Å; that of the training data when None.
+            shortest: [T] shortest distance an atom of each type will have, Å; that of the training data when None. It
+                means nothing where tables are for all distances.
 
         Raises:
             ModelFileError: Order or dx make no sense.

@@ -1,4 +1,4 @@
-"""Small trained Deep Potentials of Cu and Au, and frames on disk."""
+"""Small trained models of Cu and Au, and frames on disk."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ from pwmlff.models.files.checkpoint import save_checkpoint
 
 ELEMENTS = ["Cu", "Au"]
 CUTOFF = 4.5  # Å
-MODEL: dict[str, Any] = {
+_DP: dict[str, Any] = {
     "descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "M2": 4, "network_size": [6, 12, 12]},
     "fitting_net": {"network_size": [10, 10, 1]},
 }
+_NEP: dict[str, Any] = {
+    "descriptor": {"cutoff": [CUTOFF, 4.0, 4.1, 3.5], "n_max": [4, 3], "basis_size": [6, 5]},
+    "fitting_net": {"network_size": 10},
+}
+SECTIONS = {"DP": _DP, "DP_TYPE_EMBEDDING": _DP, "NEP": _NEP}
 ZBL = {"inner": 1.2, "outer": 2.4}
 N_STEPS = 40
 
@@ -42,7 +47,7 @@ def trained(two_element_frames: list[Frame]) -> Callable[[str], Potential]:
 def _train(name: str, frames: Sequence[Frame]) -> Potential:
     torch.manual_seed(5)
     key, _, repulsion = name.partition("+")
-    config = MODELS[key].Config.model_validate(MODEL)
+    config = MODELS[key].Config.model_validate(SECTIONS[key])
     potential = build_potential(key, config, ELEMENTS, zbl=ZBLConfig(**ZBL) if repulsion else None)
     dataset = FrameDataset(frames, ELEMENTS, CUTOFF)
     potential.collect_statistics(iterate_batches(dataset, 4))
@@ -79,7 +84,7 @@ def make_checkpoint(trained: Callable[[str], Potential], tmp_path: Path, data_fi
         content = {
             "model_type": key,
             "atom_type": ELEMENTS,
-            "model": MODEL,
+            "model": SECTIONS[key],
             "zbl": ZBL if repulsion else None,
             "train_data": [str(data_file)],
             **config,

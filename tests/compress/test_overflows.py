@@ -82,7 +82,7 @@ def beyond_tables(potential: Potential, batch: Batch) -> tuple[int, int]:
     ranges = potential.network.table_summary().ranges
     centers = batch.atom_types[batch.pair_centers]
     s = reference.environment_rows(batch.pair_vectors, 1.0, 4.5)[:, 0]
-    limits = [torch.tensor([getattr(reach, name) for reach in ranges])[centers] for name in ("fine", "coarse")]
+    limits = [torch.tensor([reach.ends[part] for reach in ranges])[centers] for part in (0, 1)]
     return int((s > limits[0]).sum()), int((s > limits[1]).sum())
 
 

@@ -87,7 +87,7 @@ def test_auto_is_the_coarsest_within_the_tolerance(
     original = trained("DP")
     errors = {dx: compare(original, tabulate(original, dx, order), two_element_frames).force_error for dx in SPACINGS}
     tolerance = 2 * errors[0.05]
-    result = compress_model(make_checkpoint(), dx=None, order=order, tolerance=tolerance, save=tmp_path / "auto")
+    result = compress_model(make_checkpoint(), dx="auto", order=order, tolerance=tolerance, save=tmp_path / "auto")
     assert result.choice.dx == max(dx for dx, error in errors.items() if error <= tolerance)
     assert set(result.choice.too_coarse) == {dx for dx in SPACINGS if dx > result.choice.dx}
     assert result.deviations.force_error <= tolerance
@@ -95,7 +95,7 @@ def test_auto_is_the_coarsest_within_the_tolerance(
 
 def test_no_spacing_is_good_enough(make_checkpoint: Callable, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no spacing down to 0.001 .* use order 5"):
-        compress_model(make_checkpoint(), dx=None, tolerance=1e-300, save=tmp_path / "auto")
+        compress_model(make_checkpoint(), dx="auto", tolerance=1e-300, save=tmp_path / "auto")
     assert not (tmp_path / "auto.ckpt").exists()
 
 
@@ -275,7 +275,7 @@ def test_other_kinds_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         build_potential("TOY", ToyModel.Config(), ["Cu"]),
         config={"model": {}},
     )
-    with pytest.raises(ModelFileError, match="a ToyModel has no embedding nets"):
+    with pytest.raises(ModelFileError, match="a ToyModel has nothing that tables could replace"):
         compress_model(tmp_path / "toy.ckpt", save=tmp_path / "small")
 
 

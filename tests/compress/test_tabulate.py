@@ -91,8 +91,8 @@ def test_range_covers_the_shortest_distances(trained: Callable) -> None:
     ranges = tabulate(potential, 0.05, 3).network.table_summary().ranges
     for reach, distance in zip(ranges, shortest.tolist(), strict=True):
         s, further = (_switch(r) / r for r in (distance, 0.9 * distance))
-        assert s < further <= reach.fine < 1.2 * further
-        assert reach.coarse >= 10 * s
+        assert s < further <= reach.ends[0] < 1.2 * further
+        assert reach.ends[1] >= 10 * s
 
 
 @pytest.mark.parametrize("order", [3, 5])

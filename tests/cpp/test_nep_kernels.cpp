@@ -27,15 +27,19 @@ const Sizes kSizes[] = {
     {2, 7, true, 4, 5, 6, 7, 8},
 };
 
+constexpr std::int64_t kIntervals[] = {9, 5};  // of tables
+
+// With coefficients, or with tables of so many terms.
 template <typename Real>
 struct Arrays {
   Sizes sizes;
+  std::int64_t n_terms;
   std::int64_t n_descriptors;
   std::vector<double> cutoff;
   std::vector<Real> radial, angular, net, scaler;
   std::array<bool, nep::kExtras> extras{};
 
-  explicit Arrays(const Sizes &s) : sizes(s) {
+  explicit Arrays(const Sizes &s, std::int64_t terms = 0) : sizes(s), n_terms(terms) {
     std::int64_t n_extras = 0;
     for (int x = 0; x < nep::kExtras; ++x) {
       extras[x] = s.has_extras && nep::kExtraLeastL[x] <= s.l_max;
@@ -44,8 +48,11 @@ struct Arrays {
     n_descriptors = s.n_radial + s.n_angular * (s.l_max + n_extras);
     const std::int64_t n_pairs = s.n_types * s.n_types;
     for (std::int64_t t = 0; t < s.n_types; ++t) cutoff.insert(cutoff.end(), {5.0 - 0.2 * t, 3.5 + 0.1 * t});
-    radial = random_numbers<Real>(n_pairs * s.n_radial * s.k_radial, 1);
-    angular = random_numbers<Real>(n_pairs * s.n_angular * s.k_angular, 2);
+    const auto per_function = [&](int kind, std::int64_t n_basis) {
+      return terms > 0 ? kIntervals[kind] * terms : n_basis;
+    };
+    radial = random_numbers<Real>(n_pairs * s.n_radial * per_function(nep::kRadial, s.k_radial), 1);
+    angular = random_numbers<Real>(n_pairs * s.n_angular * per_function(nep::kAngular, s.k_angular), 2);
     net = random_numbers<Real>(s.n_types * (s.n_neurons * (n_descriptors + 2) + 1), 3);
     scaler.assign(n_descriptors, Real(0.01));
   }
@@ -55,15 +62,23 @@ struct Arrays {
             sizes.l_max,
             extras,
             cutoff.data(),
-            {radial.data(), sizes.n_radial, sizes.k_radial},
-            {angular.data(), sizes.n_angular, sizes.k_angular},
+            {functions(radial.data(), sizes.n_radial, sizes.k_radial, kIntervals[0]),
+             functions(angular.data(), sizes.n_angular, sizes.k_angular, kIntervals[1])},
             n_descriptors,
             sizes.n_neurons,
             net.data(),
             scaler.data(),
             has_double_geometry};
   }
+
+  nep::Functions<Real> functions(const Real *numbers, std::int64_t n, std::int64_t n_basis,
+                                 std::int64_t n_intervals) const {
+    if (n_terms > 0) return {n, nullptr, 0, numbers, n_intervals, n_terms};
+    return {n, numbers, n_basis, nullptr, 0, 0};
+  }
 };
+
+constexpr std::int64_t kTerms[] = {0, 4, 6};
 
 struct Structure {
   std::vector<double> vectors;
@@ -139,48 +154,52 @@ Evaluators all_evaluators(const nep::Model<Real> &model) {
 }  // namespace
 
 TEST_CASE("NEP has the same numbers from each instruction set and in each precision") {
-  for (const Sizes &sizes : kSizes) {
-    CAPTURE(sizes.l_max);
-    CAPTURE(sizes.n_radial);
-    const Arrays<double> arrays(sizes);
-    const Arrays<float> single(sizes);
-    const Structure structure(sizes.n_types, 40, 30);
-    const Evaluators evaluators = all_evaluators(arrays.model(true));
-    const Result expected = evaluate(*evaluators.front(), structure);
-    const double scale = largest(expected.gradients);
-    CHECK(scale > 0);
-    for (const auto &evaluator : evaluators) {
-      const Result result = evaluate(*evaluator, structure);
-      CHECK(difference(result.energies, expected.energies) < 1e-12 * largest(expected.energies));
-      CHECK(difference(result.gradients, expected.gradients) < 1e-12 * scale);
-    }
-    for (const bool has_double_geometry : {true, false})
-      for (const auto &evaluator : all_evaluators(single.model(has_double_geometry))) {
+  for (const Sizes &sizes : kSizes)
+    for (const std::int64_t n_terms : kTerms) {
+      CAPTURE(sizes.l_max);
+      CAPTURE(sizes.n_radial);
+      CAPTURE(n_terms);
+      const Arrays<double> arrays(sizes, n_terms);
+      const Arrays<float> single(sizes, n_terms);
+      const Structure structure(sizes.n_types, 40, 30);
+      const Evaluators evaluators = all_evaluators(arrays.model(true));
+      const Result expected = evaluate(*evaluators.front(), structure);
+      const double scale = largest(expected.gradients);
+      CHECK(scale > 0);
+      for (const auto &evaluator : evaluators) {
         const Result result = evaluate(*evaluator, structure);
-        CHECK(difference(result.energies, expected.energies) < 1e-4 * largest(expected.energies));
-        CHECK(difference(result.gradients, expected.gradients) < 1e-4 * scale);
+        CHECK(difference(result.energies, expected.energies) < 1e-12 * largest(expected.energies));
+        CHECK(difference(result.gradients, expected.gradients) < 1e-12 * scale);
       }
-  }
+      for (const bool has_double_geometry : {true, false})
+        for (const auto &evaluator : all_evaluators(single.model(has_double_geometry))) {
+          const Result result = evaluate(*evaluator, structure);
+          CHECK(difference(result.energies, expected.energies) < 1e-4 * largest(expected.energies));
+          CHECK(difference(result.gradients, expected.gradients) < 1e-4 * scale);
+        }
+    }
 }
 
 TEST_CASE("NEP's gradients are slopes of its energy") {
-  for (const Sizes &sizes : kSizes) {
-    CAPTURE(sizes.l_max);
-    const Arrays<double> arrays(sizes);
-    Structure structure(sizes.n_types, 5, 12);
-    for (const auto &evaluator : all_evaluators(arrays.model(true))) {
-      const Result result = evaluate(*evaluator, structure);
-      for (std::size_t k = 0; k < structure.vectors.size(); k += 7) {
-        const double at = structure.vectors[k];
-        const auto energy = [&](double step) {
-          structure.vectors[k] = at + step;
-          return evaluate(*evaluator, structure).sum();
-        };
-        CHECK(std::abs(slope(energy, 1e-4) - result.gradients[k]) < 1e-6 * (1 + largest(result.gradients)));
-        structure.vectors[k] = at;
+  for (const Sizes &sizes : kSizes)
+    for (const std::int64_t n_terms : kTerms) {  // tables jump between intervals, which no pair passes here
+      CAPTURE(sizes.l_max);
+      CAPTURE(n_terms);
+      const Arrays<double> arrays(sizes, n_terms);
+      Structure structure(sizes.n_types, 5, 12);
+      for (const auto &evaluator : all_evaluators(arrays.model(true))) {
+        const Result result = evaluate(*evaluator, structure);
+        for (std::size_t k = 0; k < structure.vectors.size(); k += 7) {
+          const double at = structure.vectors[k];
+          const auto energy = [&](double step) {
+            structure.vectors[k] = at + step;
+            return evaluate(*evaluator, structure).sum();
+          };
+          CHECK(std::abs(slope(energy, 1e-4) - result.gradients[k]) < 1e-6 * (1 + largest(result.gradients)));
+          structure.vectors[k] = at;
+        }
       }
     }
-  }
 }
 
 TEST_CASE("NEP's gradients by the weights are slopes of sums of energies and gradients") {

@@ -270,13 +270,18 @@ Stored small_model(bool has_tables) {
 }
 
 // A small NEP of two types.
-Stored small_nep() {
+Stored small_nep(bool has_tables) {
   Stored stored{"nep", {}, {}, {}};
   stored.set("cutoff", {2, 2}, {4.0, 3.0, 4.0, 3.5});
   stored.set_integers("l_max", {}, {4});
   stored.set_integers("extras", {6}, {1, 1, 0, 0, 1, 0});
-  stored.set("radial", {2, 2, 3, 4}, random_numbers<double>(48, 5));
-  stored.set("angular", {2, 2, 2, 3}, random_numbers<double>(24, 6));
+  if (has_tables) {
+    stored.set("radial.table", {2, 2, 5, 4, 3}, random_numbers<double>(240, 5));
+    stored.set("angular.table", {2, 2, 3, 4, 2}, random_numbers<double>(96, 6));
+  } else {
+    stored.set("radial", {2, 2, 3, 4}, random_numbers<double>(48, 5));
+    stored.set("angular", {2, 2, 2, 3}, random_numbers<double>(24, 6));
+  }
   stored.set("net", {2, 3 * (17 + 2) + 1}, random_numbers<double>(2 * 58, 7));
   stored.set("scaler", {17}, random_numbers<double>(17, 8));
   stored.set_integers("double_geometry", {}, {1});
@@ -337,28 +342,38 @@ TEST_CASE("stored models that cannot be say why") {
 }
 
 TEST_CASE("stored NEPs that cannot be say why") {
-  const Stored good = small_nep();
-  CHECK(evaluate(good) == "");
-  CHECK(pwmlff::extent(good.model()).reach == 4.0);
-  const auto with_integer = [&](const std::string &name, std::size_t index, std::int64_t value) {
+  for (const bool has_tables : {false, true}) {
+    const Stored good = small_nep(has_tables);
+    CHECK(evaluate(good) == "");
+    CHECK(pwmlff::extent(good.model()).reach == 4.0);
+    const auto with_integer = [&](const std::string &name, std::size_t index, std::int64_t value) {
+      Stored bad = good;
+      bad.integers[name][index] = value;
+      return evaluate(bad);
+    };
+    for (const std::int64_t l_max : {std::int64_t{-1}, std::int64_t{9}, std::numeric_limits<std::int64_t>::max()})
+      CHECK_MESSAGE_HAS(with_integer("l_max", 0, l_max), "0 to 8 as l_max");
+    CHECK_MESSAGE_HAS(with_integer("l_max", 0, 2), "an l_max of 3 or more for the invariant 233, got 2");
+    CHECK_MESSAGE_HAS(with_integer("extras", 2, -1), "6 extras of 0 or 1");
+    CHECK_MESSAGE_HAS(with_integer("extras", 2, 1), "the array 'scaler'");
+    CHECK_MESSAGE_HAS(with_integer("double_geometry", 0, 2), "'double_geometry' to be 0 or 1");
+    for (const auto &[name, values] : good.numbers) {
+      Stored bad = good;
+      bad.numbers[name].back() = NAN;
+      CHECK_MESSAGE_HAS(evaluate(bad), "'" + name + "' of the nep model holds a number");
+    }
     Stored bad = good;
-    bad.integers[name][index] = value;
-    return evaluate(bad);
-  };
-  for (const std::int64_t l_max : {std::int64_t{-1}, std::int64_t{9}, std::numeric_limits<std::int64_t>::max()})
-    CHECK_MESSAGE_HAS(with_integer("l_max", 0, l_max), "0 to 8 as l_max");
-  CHECK_MESSAGE_HAS(with_integer("l_max", 0, 2), "an l_max of 3 or more for the invariant 233, got 2");
-  CHECK_MESSAGE_HAS(with_integer("extras", 2, -1), "6 extras of 0 or 1");
-  CHECK_MESSAGE_HAS(with_integer("extras", 2, 1), "the array 'scaler'");
-  CHECK_MESSAGE_HAS(with_integer("double_geometry", 0, 2), "'double_geometry' to be 0 or 1");
-  for (const auto &[name, values] : good.numbers) {
-    Stored bad = good;
-    bad.numbers[name].back() = NAN;
-    CHECK_MESSAGE_HAS(evaluate(bad), "'" + name + "' of the nep model holds a number");
+    bad.numbers["cutoff"][1] = 0;
+    CHECK_MESSAGE_HAS(evaluate(bad), "cutoffs above 0");
+    if (!has_tables) continue;
+    bad = good;
+    bad.shapes["radial.table"] = {2, 2, 4, 5, 3};
+    CHECK_MESSAGE_HAS(evaluate(bad), "radial tables of 4 or 6 terms, got [2, 2, 4, 5, 3]");
+    bad.set("radial.table", {2, 2, 5, 6, 3}, random_numbers<double>(360, 5));
+    CHECK_MESSAGE_HAS(evaluate(bad), "tables of one order, got [2, 2, 5, 6, 3] and [2, 2, 3, 4, 2]");
+    bad.shapes.erase("angular.table");
+    CHECK_MESSAGE_HAS(evaluate(bad), "lacks the array 'angular.table'");
   }
-  Stored bad = good;
-  bad.numbers["cutoff"][1] = 0;
-  CHECK_MESSAGE_HAS(evaluate(bad), "cutoffs above 0");
 }
 
 TEST_CASE("stored models with any numbers and shapes are refused, or evaluated within their arrays") {
@@ -371,7 +386,7 @@ TEST_CASE("stored models with any numbers and shapes are refused, or evaluated w
   const double odd[] = {0, -1, 1e-300, 1e300, 1e18, 2.5, 3, 1};
   const std::int64_t odd_integers[] = {0, -1, 1, 2, 3, 5, 1 << 14, std::int64_t{1} << 62, -(std::int64_t{1} << 62)};
   for (int trial = 0; trial < 30000; ++trial) {
-    Stored stored = trial % 3 == 0 ? small_nep() : small_model(trial % 3 == 1);
+    Stored stored = trial % 4 < 2 ? small_nep(trial % 4 == 0) : small_model(trial % 4 == 2);
     for (unsigned change = 0; change <= generator() % 3; ++change) {
       switch (generator() % 5) {
         case 0: {

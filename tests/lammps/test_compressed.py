@@ -23,6 +23,8 @@ from pwmlff.ops import library
 pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
 
 CUTOFF = 4.6  # Å
+DP = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
+NEP = {"descriptor": {"cutoff": [CUTOFF, 4.0], "n_max": [3, 2], "basis_size": [5, 4]}, "start": "gpumd"}
 NEARER = "pairs nearer than any in its training data"
 WARNING = "meets " + NEARER
 
@@ -33,8 +35,7 @@ def compressed(crystal: Atoms, as_frame: Callable, tmp_path: Path) -> Callable[.
 
     def make(model_type: str = "DP", dtype: str = "float64", seed: int = 8) -> Path:
         torch.manual_seed(seed)
-        section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
-        config = MODELS[model_type].Config.model_validate(section)
+        config = MODELS[model_type].Config.model_validate(NEP if model_type == "NEP" else DP)
         potential = build_potential(model_type, config, ("O", "Cu"), zbl=ZBLConfig(inner=0.8, outer=1.6))
         potential.collect_statistics(iterate_batches(FrameDataset([as_frame(crystal)], ["O", "Cu"], CUTOFF), 1))
         path = tmp_path / f"{model_type}_{dtype}_{seed}.pt"
@@ -58,7 +59,10 @@ def n_nearer(atoms: Atoms, model: Path) -> int:
     return calculator.table_overflows[0]
 
 
-@pytest.mark.parametrize("model_type", ["DP", "DP_TYPE_EMBEDDING"])
+@pytest.mark.parametrize(
+    ("model_type", "name"),
+    [("DP", "DP_COMPRESSED"), ("DP_TYPE_EMBEDDING", "DP_COMPRESSED"), ("NEP", "NEP_COMPRESSED")],
+)
 @pytest.mark.parametrize("dtype", ["float64", "mixed", "float32"])
 @pytest.mark.parametrize(("ranks", "newton"), [(1, "on"), (2, "off")])
 def test_equals_the_calculator(
@@ -66,6 +70,7 @@ def test_equals_the_calculator(
     compressed: Callable,
     run_lammps: Callable,
     model_type: str,
+    name: str,
     dtype: str,
     ranks: int,
     newton: str,
@@ -78,7 +83,7 @@ def test_equals_the_calculator(
     np.testing.assert_allclose(result.atomic_energies, crystal.get_potential_energies(), rtol=0, atol=tolerance)
     np.testing.assert_allclose(result.forces, crystal.get_forces(), rtol=0, atol=10 * tolerance)
     assert np.abs(result.forces).max() > 1e-2
-    assert f"DP_COMPRESSED model '{path}' of O Cu, cutoff {CUTOFF} Angstrom, {dtype}" in result.output
+    assert f"{name} model '{path}' of O Cu, cutoff {CUTOFF} Angstrom, {dtype}" in result.output
     assert WARNING not in result.output
 
 
@@ -131,6 +136,13 @@ run 10
     assert "in this run model" in count
 
 
+def test_tables_of_a_nep_end_nowhere(crystal: Atoms, compressed: Callable, run_lammps: Callable) -> None:
+    output = run_lammps(collided(crystal, 0.02), f"pwmlff {compressed('NEP')}").output
+    warning, count = [line for line in output.splitlines() if NEARER in line]
+    assert WARNING in warning
+    assert count.endswith(NEARER)
+
+
 def test_committee_names_the_model(crystal: Atoms, compressed: Callable, run_lammps: Callable, model: Path) -> None:
     """The first model does not know the distances of its training data, two others do."""
     tables = [compressed(seed=seed) for seed in (1, 2)]
@@ -162,8 +174,7 @@ def test_models_of_every_kind(
     if kind == "TorchScript":
         potential = Potential(ToyModel.from_config(ToyModel.Config(), ["O", "Cu"], torch.float64), ["O", "Cu"])
     else:
-        section = {"descriptor": {"Rmax": CUTOFF, "Rmin": 1.0, "network_size": [8, 16], "M2": 4}}
-        potential = build_potential("DP", MODELS["DP"].Config.model_validate(section), ("O", "Cu"))
+        potential = build_potential("DP", MODELS["DP"].Config.model_validate(DP), ("O", "Cu"))
     frames = FrameDataset([as_frame(crystal)], ["O", "Cu"], potential.cutoff)
     potential.collect_statistics(iterate_batches(frames, 1))
     if kind.startswith("tables"):

@@ -53,6 +53,17 @@ def make_arrays(sizes: Sizes) -> Arrays:
     }
 
 
+def by_tables(arrays: Arrays, terms: int, intervals: tuple[int, int] = (11, 7)) -> Arrays:
+    """Return the model with tables of random polynomials, which jump between intervals, for coefficients."""
+    generator = torch.Generator().manual_seed(6)
+    result = dict(arrays)
+    for name, count in zip(("radial", "angular"), intervals, strict=True):
+        n_types, _, n_functions, _ = result.pop(name).shape
+        shape = (n_types, n_types, count, terms, n_functions)
+        result[f"{name}.table"] = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return result
+
+
 def make_pairs(n_types: int, n_atoms: int = 40, most: int = 24, longest: float = 6.0) -> Pairs:
     """Atoms with 0 to `most` pairs of all lengths up to beyond the cutoffs."""
     generator = torch.Generator().manual_seed(5)
@@ -68,7 +79,8 @@ def make_pairs(n_types: int, n_atoms: int = 40, most: int = 24, longest: float =
 
 def in_precision(arrays: Arrays, dtype: str, double_geometry: int) -> Arrays:
     """Return the same model with all Real arrays of another precision."""
-    lower = {name: arrays[name].to(getattr(torch, dtype)) for name in ("radial", "angular", "net", "scaler")}
+    exact = ("cutoff", "l_max", "extras", "double_geometry")
+    lower = {name: array.to(getattr(torch, dtype)) for name, array in arrays.items() if name not in exact}
     return {**arrays, **lower, "double_geometry": torch.tensor(double_geometry)}
 
 
@@ -95,6 +107,41 @@ def test_equals_twin(l_max: int, dtype: str, double_geometry: int) -> None:
     assert expected[1].abs().max() > 1e-2
     actual = by_kernels(in_precision(arrays, dtype, double_geometry), pairs)
     assert_close(actual, expected, TOLERANCE[dtype, double_geometry])
+
+
+@pytest.mark.parametrize("terms", [4, 6])
+@pytest.mark.parametrize(("dtype", "double_geometry"), TOLERANCE)
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        Sizes(),
+        Sizes(n_types=11),
+        Sizes(radial=(1, 1), angular=(1, 1)),
+        Sizes(radial=(8, 1), angular=(8, 1)),
+        Sizes(radial=(17, 1), angular=(13, 1)),
+        Sizes(l_max=0, extras=(0,) * 6),
+    ],
+    ids=lambda sizes: f"{sizes.n_types}-{sizes.radial[0]}-{sizes.angular[0]}-{sizes.l_max}",
+)
+def test_tables(sizes: Sizes, dtype: str, double_geometry: int, terms: int) -> None:
+    arrays, pairs = by_tables(make_arrays(sizes), terms), make_pairs(sizes.n_types)
+    expected = by_twin(arrays, pairs)
+    assert expected[1].abs().max() > 1e-2
+    actual = by_kernels(in_precision(arrays, dtype, double_geometry), pairs)
+    assert_close(actual, expected, TOLERANCE[dtype, double_geometry])
+
+
+@pytest.mark.parametrize("terms", [4, 6])
+def test_tables_end_at_the_cutoffs(terms: int) -> None:
+    """The angular cutoff is the longer one, so that radial tables see pairs beyond their own."""
+    arrays = by_tables(make_arrays(Sizes(n_types=1)), terms)
+    arrays["cutoff"][:] = torch.tensor([4.0, 5.0])
+    model = make_evaluator(StoredModel("nep", arrays))
+    for distance in (0.01, 0.3, 4.0 - 1e-9, 4.0 + 1e-9, 5.0 - 1e-9, 5.0, 6.0):
+        assert_close(model(*line([2.5, distance])), by_twin(arrays, line([2.5, distance])))
+    for count in (1, 2, 3, 19):  # pairs are taken by two, and by vectors
+        pairs = line([0.1 + 0.2 * k for k in range(count)])
+        assert_close(model(*pairs), by_twin(arrays, pairs))
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -215,10 +262,13 @@ def test_no_pairs_and_no_atoms() -> None:
         torch.testing.assert_close(energies, by_twin(arrays, pairs)[0], rtol=1e-13, atol=0)
 
 
-@pytest.mark.parametrize("place", [0, 5])
-def test_not_a_number_stays_visible_and_leaves_no_trace(place: int) -> None:
+@pytest.mark.parametrize("terms", [0, 4, 6])
+@pytest.mark.parametrize("sizes", [Sizes(), Sizes(n_types=1, l_max=0, extras=(0,) * 6)], ids=["angles", "no angles"])
+@pytest.mark.parametrize("place", [0, 5, -1])
+def test_not_a_number_stays_visible_and_leaves_no_trace(place: int, sizes: Sizes, terms: int) -> None:
     """Buffers outlive a call, and vectors are filled with what others have left."""
-    arrays, (vectors, *rest) = make_arrays(Sizes()), make_pairs(3)
+    arrays, (vectors, *rest) = make_arrays(sizes), make_pairs(sizes.n_types)
+    arrays = by_tables(arrays, terms) if terms else arrays
     model, before = make_evaluator(StoredModel("nep", arrays)), torch.get_num_threads()
     torch.set_num_threads(1)  # one workspace
     try:
@@ -230,9 +280,12 @@ def test_not_a_number_stays_visible_and_leaves_no_trace(place: int) -> None:
         after = model(vectors, *rest)
     finally:
         torch.set_num_threads(before)
-    assert energies[0].isnan()
+    centers = torch.repeat_interleave(torch.arange(len(energies)), rest[0].diff())
+    others = torch.arange(len(energies)) != centers[place]
+    assert energies[centers[place]].isnan()
     assert gradients[place].isnan().all()
-    assert torch.equal(energies[1:], expected[0][1:])
+    assert torch.equal(energies[others], expected[0][others])
+    assert torch.equal(gradients[others[centers]], expected[1][others[centers]])
     assert all_spoiled[1].isnan().all()
     assert torch.equal(after[0], expected[0])
     assert torch.equal(after[1], expected[1])
@@ -263,5 +316,28 @@ def test_not_a_number_stays_visible_and_leaves_no_trace(place: int) -> None:
 )
 def test_arrays_that_do_not_fit(name: str, value: Tensor | None, message: str) -> None:
     arrays = {**make_arrays(Sizes()), name: value}
+    with pytest.raises(RuntimeError, match=message):
+        make_evaluator(StoredModel("nep", {name: array for name, array in arrays.items() if array is not None}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("angular.table", None, "lacks the array 'angular.table'"),
+        ("radial.table", torch.zeros(3, 3, 11, 5, 5, dtype=torch.float64), "radial tables of 4 or 6 terms, got"),
+        ("angular.table", torch.zeros(3, 3, 7, 6, 3, dtype=torch.float64), "tables of one order, got"),
+        (
+            "radial.table",
+            torch.zeros(3, 3, 0, 4, 5, dtype=torch.float64),
+            "1 to 16777216 intervals of the radial tables",
+        ),
+        ("angular.table", torch.zeros(3, 3, 7, 4, 65, dtype=torch.float64), "1 to 64 angular functions, got 65"),
+        ("radial.table", torch.zeros(3, 3, 11, 4, 5), "'radial.table' .* is float32"),
+        ("angular.table", torch.zeros(3, 2, 7, 4, 3, dtype=torch.float64), "'angular.table' .* expected"),
+        ("scaler", torch.zeros(34, dtype=torch.float64), "'scaler' .* expected"),
+    ],
+)
+def test_tables_that_do_not_fit(name: str, value: Tensor | None, message: str) -> None:
+    arrays = {**by_tables(make_arrays(Sizes()), 4), name: value}
     with pytest.raises(RuntimeError, match=message):
         make_evaluator(StoredModel("nep", {name: array for name, array in arrays.items() if array is not None}))

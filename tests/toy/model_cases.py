@@ -100,6 +100,7 @@ CASES: dict[str, Case] = {
     "DP_TYPE_EMBEDDING": Case(MODELS["DP_TYPE_EMBEDDING"], _DP),
     "DP_TYPE_EMBEDDING+tables": Case(MODELS["DP_TYPE_EMBEDDING"], _DP, table=(0.05, 5)),
     "NEP": Case(MODELS["NEP"], _NEP),
+    "NEP+tables": Case(MODELS["NEP"], _NEP, table=(0.05, 5)),
     "NEP+ZBL": Case(MODELS["NEP"], {"version": 3, "descriptor": {"cutoff": [CUTOFF, 4.2, 4.0, 3.5]}}, _REPULSION),
     "NN": Case(MODELS["NN"], _NN),
     "NN+ZBL": Case(MODELS["NN"], _NN, _REPULSION),

@@ -132,7 +132,7 @@ class CompressedDeepPotential(DeepPotentialBase):
                 mean[central] + scale[central] * (grid.lower + table.dx * steps)
                 for steps in (grid.fine, grid.fine + 10 * grid.coarse)
             )
-            ranges.append(TableRange(fine, coarse, self._size(first, first + self.n_types)))
+            ranges.append(TableRange((fine, coarse), self._size(first, first + self.n_types)))
         return TableSummary(
             per="(central, neighbour) type" if self.by_pair else "neighbour type",
             n_tables=len(self.tables),
@@ -140,6 +140,7 @@ class CompressedDeepPotential(DeepPotentialBase):
             dx=table.dx,
             size=self._size(0, len(self.tables)),
             shortest=self.environment.shortest.tolist(),
+            parts=("fine to s 1/Å", "coarse to s 1/Å"),
             ranges=ranges,
         )
 

@@ -1,12 +1,6 @@
 """Turns the embedding nets of a Deep Potential into tables.
 
-Each net is a function of one scalar. In an interval of width h, with t = x - x_l, D = (y_{l+1} - y_l) / h and exact
-derivatives of the net at both nodes, the features are Hermite's polynomials
-
-    cubic     y_l + y'_l t + (3 D - 2 y'_l - y'_{l+1}) t^2 / h + (y'_l + y'_{l+1} - 2 D) t^3 / h^2
-    quintic   y_l + y'_l t + y''_l / 2 t^2 + c_3 t^3 + c_4 t^4 + c_5 t^5, which also meets both second derivatives
-
-(deepmd-kit: Lu et al., J. Chem. Theory Comput. 2022, 18, 5559, tabulate with the quintic ones).
+Each net is a function of one scalar; the polynomials are those of `models/tables.py`.
 
 Letters: `T` types, `L` intervals, `M` features.
 """
@@ -14,20 +8,19 @@ Letters: `T` types, `L` intervals, `M` features.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from pwmlff import memory
-from pwmlff.errors import ModelFileError
 from pwmlff.models.base import network_dtype
 from pwmlff.models.dp.base import DeepPotentialBase
 from pwmlff.models.dp.compressed import CompressedDeepPotential, CompressedDPConfig, TableConfig, TableGrid
 from pwmlff.models.networks import EmbeddingNet
-from pwmlff.models.tables import Order
+from pwmlff.models.tables import Order, check_grid, check_memory, hermite_polynomials
 from pwmlff.ops.reference import quintic_switch, residual_net
 
+_SPACING = 0.01  # unless another is asked for
 MARGIN = 0.1  # the fine intervals reach to distances shorter by this part than any seen
 COARSE_RANGE = 10  # the coarse intervals reach to this many times the largest s seen
 _COARSE_WIDTH = 10  # times dx
@@ -35,7 +28,7 @@ _WORKING_COPIES = 4  # of one table in float64, while it is computed
 
 
 class NetTabulation:
-    """Embedding nets that tables can replace; see `models.tables.Tabulation`.
+    """Embedding nets that tables can replace; see `models.base.Tabulation`.
 
     Args:
         network: A Deep Potential; it is not changed.
@@ -58,13 +51,15 @@ class NetTabulation:
         """Mean over the training data."""
         return float(self._network.environment.n_neighbors)
 
+    @property
+    def spacing(self) -> float:
+        """In units of the standardised s."""
+        return _SPACING
+
     def tabulated(self, dx: float, order: Order, shortest: Tensor | None = None) -> CompressedDeepPotential:
-        """See `models.tables.Tabulation`."""
+        """See `models.base.Tabulation`."""
         network = self._network
-        if order not in get_args(Order):
-            raise ModelFileError(f"order is {order}, expected 3 (cubic) or 5 (quintic)")
-        if not (math.isfinite(dx) and dx > 0):
-            raise ModelFileError(f"the grid spacing is {dx}, expected a positive number such as 0.01")
+        check_grid(dx, order)
         shortest = self.shortest if shortest is None else shortest
         self._check_memory(dx, order, shortest)
         grids = _grids(network, dx, shortest, is_per_pair=self._is_per_pair)
@@ -85,15 +80,7 @@ class NetTabulation:
         n_features = [net.widths[-1] for net, _ in self._nets]
         n_intervals = [span.n_intervals(dx) for span in _spans(network, shortest, is_per_pair=self._is_per_pair)]
         numbers = [n * (order + 1) * m for n, m in zip(n_intervals, n_features, strict=True)]
-        size = sum(numbers) * network_dtype(network).itemsize
-        needed = 2 * size + _WORKING_COPIES * max(numbers) * torch.float64.itemsize  # with the copy of the kernels
-        available = memory.available()
-        if needed > available:
-            raise ModelFileError(
-                f"tables with a grid spacing of {dx:g} take {memory.gigabytes(size)}, and "
-                f"{memory.gigabytes(needed)} while they are made; {memory.gigabytes(available)} of memory are free; "
-                f"take a larger spacing, such as -d 0.001 ({memory.gigabytes(size * dx / 0.001)}) or -d auto"
-            )
+        check_memory(numbers, network_dtype(network), dx, copies=2, working=_WORKING_COPIES)
 
 
 class _Span(NamedTuple):
@@ -144,36 +131,8 @@ def _coefficients(net: EmbeddingNet, constants: Tensor, grid: TableGrid, dx: flo
     steps = torch.cat([counts, grid.fine + _COARSE_WIDTH * coarse])
     nodes = grid.lower + dx * steps  # [L + 1]
     parameters = net.flat_parameters(constants).detach().to("cpu", torch.float64)
-    values, first, second = _derivatives(nodes, parameters, net)
-    h = widths.unsqueeze(-1)
-    secant = (values[1:] - values[:-1]) / h
-    begin, end = first[:-1], first[1:]
-    if order == 3:
-        terms = [values[:-1], begin, (3 * secant - 2 * begin - end) / h, (begin + end - 2 * secant) / h**2]
-    else:
-        a, b = second[:-1], second[1:]
-        terms = [
-            values[:-1],
-            begin,
-            a / 2,
-            (20 * secant - 8 * end - 12 * begin + (b - 3 * a) * h) / (2 * h**2),
-            (-30 * secant + 14 * end + 16 * begin + (3 * a - 2 * b) * h) / (2 * h**3),
-            (12 * secant - 6 * end - 6 * begin + (b - a) * h) / (2 * h**4),
-        ]
-    return torch.stack(terms, dim=1)
-
-
-def _derivatives(x: Tensor, parameters: Tensor, net: EmbeddingNet) -> list[Tensor]:
-    """Return value, first and second derivative [n, M] of a net at inputs [n]."""
 
     def features(inputs: Tensor) -> Tensor:
         return residual_net(inputs.unsqueeze(-1), parameters, net.widths, net.activation)
 
-    def slope(inputs: Tensor) -> Tensor:
-        return torch.func.jvp(features, (inputs,), (torch.ones_like(inputs),))[1]
-
-    def curvature(inputs: Tensor) -> Tensor:
-        return torch.func.jvp(slope, (inputs,), (torch.ones_like(inputs),))[1]
-
-    with torch.no_grad():
-        return [function(x) for function in (features, slope, curvature)]
+    return hermite_polynomials(features, nodes, widths, order)

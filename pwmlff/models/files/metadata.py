@@ -26,7 +26,7 @@ class TableMetadata(TypedDict):
 
     order: int
     dx: float
-    shortest: dict[str, float]  # distance in Å of each element
+    shortest: dict[str, float]  # distance in Å of each element; empty of tables for all distances
 
 
 class StoredArray(TypedDict):

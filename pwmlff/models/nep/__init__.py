@@ -1,6 +1,7 @@
-"""Neuroevolution potential."""
+"""Neuroevolution potential, on coefficients or on tables."""
 
+from pwmlff.models.nep.compressed import CompressedNEP
 from pwmlff.models.nep.config import NEPConfig
 from pwmlff.models.nep.network import NEP
 
-__all__ = ["NEP", "NEPConfig"]
+__all__ = ["NEP", "CompressedNEP", "NEPConfig"]

@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from pwmlff.errors import ModelFileError
 from pwmlff.models.base import Network
 from pwmlff.models.evaluation import trained_weights
-from pwmlff.models.native import KernelNetwork
+from pwmlff.models.nep.base import NEPBase
 from pwmlff.models.nep.config import NEPConfig
 from pwmlff.models.nep.run_file import NEPRunFile
-from pwmlff.models.nep.stored import stored
-from pwmlff.ops import StoredModel
+from pwmlff.models.nep.tabulate import FunctionTabulation
 from pwmlff.ops.reference import nep
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class CentralType(nn.Module):
         self.coefficients = Coefficients(config, n_types, dtype)
 
 
-class NEP(KernelNetwork):
+class NEP(NEPBase):
     """Neuroevolution potential.
 
     Args:
@@ -97,25 +96,13 @@ class NEP(KernelNetwork):
             they are not known.
     """
 
-    Config = NEPConfig
     RunFile = NEPRunFile
-    is_flat_at_cutoff = False  # the cutoff function is a cosine
     is_trained_by_kernels = True
     central: Any
-    cutoffs: Tensor
-    scaler: Tensor
     neighbors: Tensor
 
     def __init__(self, config: NEPConfig, n_types: int, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.config = config
-        descriptor = config.descriptor
-        self.cutoff = max(descriptor.cutoff)
-        cutoffs = torch.tensor(descriptor.cutoff, dtype=torch.float64).view(-1, 2)
-        if len(cutoffs) not in (1, n_types):
-            raise ValueError(f"cutoffs of {len(cutoffs)} elements, expected those of {n_types} or one for all")
-        self.register_buffer("cutoffs", cutoffs.expand(n_types, 2).clone(), persistent=False)
-        self.register_buffer("scaler", torch.ones(descriptor.width, dtype=dtype))
+        super().__init__(config, n_types, dtype)
         self.register_buffer("neighbors", torch.zeros(2, dtype=torch.int64))
         self.shared_net = Net(config, dtype) if config.version == 3 else None
         self.central = nn.ModuleList(CentralType(config, n_types, dtype) for _ in range(n_types))
@@ -149,19 +136,13 @@ class NEP(KernelNetwork):
         for parameter in fixed:
             parameter.requires_grad_(False)
 
-    def arrays(self) -> dict[str, Tensor]:
-        """Return the arrays of `stored.py` with float64 geometry, as functions of the weights."""
+    def weights(self) -> dict[str, Tensor]:
+        """See the base."""
         rows = [torch.cat([net.w0.flatten(), net.b0, net.w1, b1]) for net, b1 in zip(self.nets, self.b1, strict=True)]
-        descriptor = self.config.descriptor
         return {
-            "cutoff": self.cutoffs,
-            "l_max": torch.tensor(descriptor.l_max[0]),
-            "extras": torch.tensor(descriptor.extras),
             "radial": torch.stack([central.coefficients.radial for central in self.central]),
             "angular": torch.stack([central.coefficients.angular for central in self.central]),
             "net": torch.stack(rows),
-            "scaler": self.scaler,
-            "double_geometry": torch.tensor(1),
         }
 
     @torch.no_grad()
@@ -207,11 +188,6 @@ class NEP(KernelNetwork):
         except ValueError as error:
             raise ModelFileError(f"the start model has {error}, as the `model` section of the run file says") from error
 
-    def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
-        """See `Network.stored`."""
-        with torch.no_grad():
-            return stored(self.arrays(), geometry)
-
     def by_parameters(self, by_weights: Tensor) -> Tensor:
         """See `KernelNetwork.by_parameters`; the kernels order them as the arrays radial, angular and net."""
         arrays = self.arrays()
@@ -226,10 +202,9 @@ class NEP(KernelNetwork):
                 gradients[weight] = gradients[weight] + gradient if weight in gradients else gradient
         return torch.cat([gradients[weight] for weight in trained_weights(self)], -1)
 
-    def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
-        """Return atomic energies [N]; see `Network.forward`."""
-        overflows = torch.zeros(2, dtype=torch.int64)  # there are none
-        return nep.atomic_energies(self.arrays(), pair_vectors, pair_start, pair_types, atom_types, overflows)
+    def tabulation(self) -> FunctionTabulation:
+        """See `Network.tabulation`."""
+        return FunctionTabulation(self, int(self.neighbors[0]))
 
     @torch.no_grad()
     def collect_statistics(self, batches: Iterable[Batch]) -> None:

@@ -12,6 +12,12 @@ D = nR + nA (L + X) and H neurons; Real is float64 or float32, the same in all a
     scaler            Real [D]                  multiplies the descriptor
     double_geometry   int64 []                  1: distances and sums over neighbours are float64, 0: Real
 
+or, in the place of radial and angular, tables of the functions g_n: polynomials of so many terms in the distance from
+the begin of an interval, lowest power first; L' intervals divide the way from 0 to the cutoff of a pair,
+
+    radial.table      Real [T, T, L', terms, nR]   terms 4 or 6, the same in both
+    angular.table     Real [T, T, L', terms, nA]
+
 Formula and order of the descriptor are in `ops/reference/nep.py`.
 """
 

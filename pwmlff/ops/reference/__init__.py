@@ -5,12 +5,12 @@ from pwmlff.ops.reference.dp import (
     environment_matrix,
     environment_rows,
     quintic_switch,
-    table_features,
 )
 from pwmlff.ops.reference.families import FAMILIES, evaluate
 from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
 from pwmlff.ops.reference.nets import fitting_net, plain_net, residual_net
 from pwmlff.ops.reference.shortest import count_nearer
+from pwmlff.ops.reference.tables import table_features
 from pwmlff.ops.reference.zbl import UNIVERSAL_SCREENING, repulsion_energies, stored_repulsion_energies
 
 __all__ = [

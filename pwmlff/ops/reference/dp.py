@@ -1,4 +1,4 @@
-"""The Deep Potential (Zhang et al., NeurIPS 2018): environment matrix, embedding, tables, and the whole."""
+"""The Deep Potential (Zhang et al., NeurIPS 2018): environment matrix, embedding, and the whole."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pwmlff.ops.pairs import pair_centers
 from pwmlff.ops.reference.nets import fitting_net, residual_net
+from pwmlff.ops.reference.tables import table_features
 
 
 def quintic_switch(distances: Tensor, inner: float, outer: float) -> Tensor:
@@ -98,40 +99,6 @@ def embedding_contraction(
     features = residual_net(s.unsqueeze(-1), parameters, widths, activation)  # [E, M]
     sums = torch.zeros([start.shape[0] - 1, 4, widths[-1]], dtype=s.dtype, device=s.device)
     return sums.index_add(0, pair_centers(start), rows.unsqueeze(2) * features.unsqueeze(1))
-
-
-def table_features(x: Tensor, coefficients: Tensor, lower: float, dx: float, n_fine: int, n_coarse: int) -> Tensor:
-    """Evaluate a table of polynomials that stands for an embedding net.
-
-    Interval l begins at node x_l: `G_m(x) = sum_k coefficients[l, k, m] (x - x_l)^k`. Before the first node and beyond
-    the last the features go on as straight lines.
-
-    Args:
-        x: [n] float64.
-        coefficients: [n_fine + n_coarse, order + 1, M].
-        lower: The first node.
-        dx: Width of a fine interval; a coarse one is ten times as wide.
-        n_fine: Number of fine intervals.
-        n_coarse: Number of coarse intervals, which follow the fine ones.
-
-    Returns:
-        [n, M] in the dtype of the coefficients.
-    """
-    inside = x.clamp(lower, lower + dx * (n_fine + 10 * n_coarse))
-    steps = (inside.detach() - lower) / dx
-    interval = (
-        torch.where(steps < n_fine, steps, n_fine + (steps - n_fine) / 10).floor().clamp(0, n_fine + n_coarse - 1)
-    )
-    node = lower + dx * torch.where(interval < n_fine, interval, n_fine + 10 * (interval - n_fine))
-    t, beyond = inside - node, x - inside
-    table = coefficients.index_select(0, interval.to(torch.int64))  # [n, order + 1, M]
-    features = table[:, 0]
-    power = torch.ones_like(t)  # t^(k - 1)
-    for k in range(1, coefficients.shape[1]):
-        weight = power * (t + k * beyond)
-        features = features + weight.to(coefficients.dtype).unsqueeze(-1) * table[:, k]
-        power = power * t
-    return features
 
 
 def atomic_energies(

@@ -5,12 +5,13 @@ With the Chebyshev polynomials T_k and c_nk by (central, neighbour) type, a radi
     g_n(r) = sum_k c_nk f_k(r)          f_k = (T_k(x) + 1) / 2 f_c
     f_c = (1 + cos(pi r / r_c)) / 2     x = 2 (r / r_c - 1)^2 - 1
 
-and zero from the cutoff r_c of the pair on, the mean of those of its types. The descriptor of atom i is sum_j g_n(r_ij)
-for each radial function, then the `invariants` of  s_nlm = sum_j g_n(r_ij) b_lm  of the angular functions, which have
-coefficients and a cutoff of their own: for each invariant all n. Its energy is  w1 . tanh(w0 q - b0) - b1  with the
-descriptor times a constant scaler as q.
+and zero from the cutoff r_c of the pair on, the mean of those of its types; or a table that stands for it. The
+descriptor of atom i is sum_j g_n(r_ij) for each radial function, then the `invariants` of  s_nlm = sum_j g_n(r_ij) b_lm
+of the angular functions, which have coefficients and a cutoff of their own: for each invariant all n. Its energy is
+w1 . tanh(w0 q - b0) - b1  with the descriptor times a constant scaler as q.
 
-Letters: `N` atoms, `E` pairs, `T` types, `D` length of the descriptor, `B` = L (L + 2) functions of a direction.
+Letters: `N` atoms, `E` pairs, `T` types, `D` length of the descriptor, `B` = L (L + 2) functions of a direction, `L`
+intervals of a table.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from pwmlff.ops.pairs import pair_centers
 from pwmlff.ops.reference.invariants import direction_functions, invariants
+from pwmlff.ops.reference.tables import table_features
 
 
 def chebyshev_functions(distances: Tensor, cutoffs: Tensor, count: int) -> Tensor:
@@ -84,18 +86,17 @@ def descriptors(
     arrays: Mapping[str, Tensor], pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
 ) -> Tensor:
     """Return the descriptors [N, D] before they are scaled; arguments as in `atomic_energies`."""
-    radial, angular, cutoffs = arrays["radial"], arrays["angular"], arrays["cutoff"]
-    wide = torch.float64 if int(arrays["double_geometry"]) else radial.dtype
-    vectors, cutoffs = pair_vectors.to(wide), cutoffs.to(wide)
+    wide = torch.float64 if int(arrays["double_geometry"]) else arrays["scaler"].dtype
+    vectors, cutoffs = pair_vectors.to(wide), pair_cutoffs(arrays["cutoff"].to(wide)).flatten(0, 1)  # [T * T, 2]
     centers = pair_centers(pair_start)  # [E]
-    kinds, pair_cutoffs = _kinds(cutoffs, centers, pair_types, atom_types)
+    kinds = _kinds(centers, pair_types, atom_types, len(arrays["cutoff"]))
     n_atoms = len(atom_types)
 
-    places, distances, functions = _radial_functions(vectors, kinds, pair_cutoffs[:, 0], radial)
+    places, distances, functions = _radial_functions(vectors, kinds, cutoffs[:, 0], arrays, "radial")
     sums = torch.zeros(n_atoms, functions.shape[1], dtype=wide, device=vectors.device)
     radial_part = sums.index_add(0, centers.index_select(0, places), functions)
 
-    places, distances, functions = _radial_functions(vectors, kinds, pair_cutoffs[:, 1], angular)
+    places, distances, functions = _radial_functions(vectors, kinds, cutoffs[:, 1], arrays, "angular")
     l_max = int(arrays["l_max"])
     directions = vectors.index_select(0, places) / distances.unsqueeze(1)
     products = functions.unsqueeze(2) * direction_functions(directions, l_max).unsqueeze(1)  # [e, n, B]
@@ -118,19 +119,24 @@ def neighbor_counts(
         atom_types: See there.
     """
     centers = pair_centers(pair_start)
-    kinds, pair_cutoffs = _kinds(cutoffs, centers, pair_types, atom_types)
-    is_near = pair_vectors.square().sum(1, keepdim=True) < pair_cutoffs.square().index_select(0, kinds)
+    kinds = _kinds(centers, pair_types, atom_types, len(cutoffs))
+    squares = pair_cutoffs(cutoffs).flatten(0, 1).square()
+    is_near = pair_vectors.square().sum(1, keepdim=True) < squares.index_select(0, kinds)
     return torch.zeros(len(atom_types), 2, dtype=torch.int64).index_add(0, centers, is_near.to(torch.int64))
 
 
-def _kinds(cutoffs: Tensor, centers: Tensor, pair_types: Tensor, atom_types: Tensor) -> tuple[Tensor, Tensor]:
-    """Return central and neighbour type as one number, [E], and the cutoffs of each kind of pair, [T * T, 2] Å."""
-    kinds = atom_types.index_select(0, centers) * len(cutoffs) + pair_types
-    return kinds, 0.5 * (cutoffs.unsqueeze(1) + cutoffs.unsqueeze(0)).flatten(0, 1)
+def pair_cutoffs(cutoffs: Tensor) -> Tensor:
+    """Return the cutoffs of pairs of types, [T, T, 2] Å, from those of types [T, 2]."""
+    return 0.5 * (cutoffs.unsqueeze(1) + cutoffs.unsqueeze(0))
+
+
+def _kinds(centers: Tensor, pair_types: Tensor, atom_types: Tensor, n_types: int) -> Tensor:
+    """Return central and neighbour type as one number, [E]."""
+    return atom_types.index_select(0, centers) * n_types + pair_types
 
 
 def _radial_functions(
-    vectors: Tensor, kinds: Tensor, cutoffs: Tensor, coefficients: Tensor
+    vectors: Tensor, kinds: Tensor, cutoffs: Tensor, arrays: Mapping[str, Tensor], name: str
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the pairs within their cutoff, sorted by kind, with their distances and radial functions.
 
@@ -138,7 +144,8 @@ def _radial_functions(
         vectors: [E, 3] Å.
         kinds: [E] central and neighbour type as one number.
         cutoffs: [T * T] Å, by kind.
-        coefficients: [T, T, n, k] c_nk.
+        arrays: Hold coefficients or tables of the functions.
+        name: "radial" or "angular".
 
     Returns:
         Places [e] among the pairs, distances [e] in Å, g_n [e, n].
@@ -149,11 +156,20 @@ def _radial_functions(
     places = places.index_select(0, torch.sort(kinds.index_select(0, places), stable=True)[1])
     kinds = kinds.index_select(0, places)
     distances = torch.linalg.vector_norm(vectors.index_select(0, places), dim=1)
-    n_functions, n_basis = coefficients.shape[2:]
-    basis = chebyshev_functions(distances, cutoffs.index_select(0, kinds), n_basis)  # [e, k]
-    counts = torch.bincount(kinds, minlength=len(cutoffs)).tolist()
-    parts = [basis.new_zeros(0, n_functions)]
-    for part, c in zip(basis.split(counts), coefficients.to(basis.dtype).flatten(0, 1), strict=True):
-        if len(part) > 0:
-            parts.append(part.mm(c.T))
-    return places, distances, torch.cat(parts)
+    counts = torch.bincount(kinds, minlength=len(cutoffs))
+    present = torch.nonzero(counts).squeeze(-1).tolist()
+    sizes = counts[present].tolist()
+    if name in arrays:
+        coefficients = arrays[name].to(vectors.dtype).flatten(0, 1)  # [T * T, n, k]
+        basis = chebyshev_functions(distances, cutoffs.index_select(0, kinds), coefficients.shape[2])  # [e, k]
+        parts = [part.mm(coefficients[kind].T) for kind, part in zip(present, basis.split(sizes), strict=True)]
+        nothing = basis.new_zeros(0, coefficients.shape[1])
+    else:
+        tables = arrays[f"{name}.table"].flatten(0, 1)  # [T * T, L, terms, n]
+        n_intervals, nothing = tables.shape[1], distances.new_zeros(0, tables.shape[3])
+        widths = (cutoffs / n_intervals).tolist()
+        parts = [
+            table_features(part.to(torch.float64), tables[kind], 0.0, widths[kind], n_intervals, 0)
+            for kind, part in zip(present, distances.split(sizes), strict=True)
+        ]
+    return places, distances, torch.cat([nothing, *(part.to(nothing.dtype) for part in parts)])

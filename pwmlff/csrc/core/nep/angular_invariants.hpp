@@ -102,7 +102,7 @@ class AngularInvariants {
   template <typename Real>
   explicit AngularInvariants(const nep::Model<Real> &model)
       : l_max_(model.l_max),
-        n_functions_(model.angular.n_functions),
+        n_functions_(model.functions[nep::kAngular].n_functions),
         n_blocks_(padded_few(n_functions_) / kFew),
         block_(nep::harmonics_up_to(l_max_) * kFew),
         extras_(model.extras) {}

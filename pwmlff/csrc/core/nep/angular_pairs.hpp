@@ -11,6 +11,7 @@
 #include "buffer.hpp"
 #include "nep/basis_functions.hpp"
 #include "nep/expansion.hpp"
+#include "nep/function_tables.hpp"
 #include "nep/harmonics.hpp"
 #include "nep/neighborhood.hpp"
 
@@ -20,25 +21,26 @@ namespace {
 
 template <typename Wide>
 struct AngularPairs {
-  std::int64_t count = 0, size = 0;    // without and with padding
-  Buffer<std::int32_t> place, type;    // in the order of the input, counted from the atom's first pair; of j
-  Buffer<Wide> x, y, z, inverse;       // unit vectors and 1 / distance
-  Buffer<Wide> w, slope;               // (1 - r / r_c)^2 and its derivative by r
-  Buffer<Wide> basis, basis_slope;     // f_c T_k and its derivative by r, [n_basis, size]
-  Buffer<Wide> functions, derivative;  // g_n and dg_n/dr [size, stride]
-  Buffer<Wide> harmonics;              // b [lm, size]
+  std::int64_t count = 0, size = 0;       // without and with padding
+  Buffer<std::int32_t> place, type;       // in the order of the input, counted from the atom's first pair; of j
+  Buffer<Wide> x, y, z, inverse;          // unit vectors and 1 / distance
+  Buffer<Wide> distance, inverse_cutoff;  // Å, 1/Å
+  Buffer<Wide> basis, basis_slope;        // f_c T_k and its derivative by r, [n_basis, size]
+  Buffer<Wide> functions, derivative;     // g_n and dg_n/dr [size, stride]
+  Buffer<Wide> harmonics;                 // b [lm, size]
 
   Directions<Wide> directions() const { return {x.data(), y.data(), z.data()}; }
 
   // All of it; there is a pair or more.
-  template <typename Real>
+  template <typename Functions>
   void fill(std::int64_t central, const Neighborhood<Wide> &neighbors, const CutoffRadii &radii,
-            const Expansion<Real, Wide> &expansion, const HarmonicFunctions<Wide> &functions_of_l) {
+            const Functions &functions_of_r, const HarmonicFunctions<Wide> &functions_of_l) {
     count = neighbors.n_angular;
     size = padded_few(count);
     fill_geometry(neighbors, radii);
-    fill_basis(expansion.n_basis());
-    fill_functions(central, expansion);
+    provide(functions, size * functions_of_r.stride());
+    provide(derivative, size * functions_of_r.stride());
+    fill_functions(central, functions_of_r);
     provide(harmonics, functions_of_l.count * size);
     functions_of_l.write(directions(), size, harmonics.data());
   }
@@ -48,7 +50,7 @@ struct AngularPairs {
 
   void fill_geometry(const Neighborhood<Wide> &neighbors, const CutoffRadii &radii) {
     for (Buffer<std::int32_t> *buffer : {&place, &type}) provide(*buffer, size);
-    for (Buffer<Wide> *buffer : {&x, &y, &z, &inverse, &w, &slope}) provide(*buffer, size);
+    for (Buffer<Wide> *buffer : {&x, &y, &z, &inverse, &distance, &inverse_cutoff}) provide(*buffer, size);
     for (std::int64_t p = 0; p < size; ++p) {
       const std::int64_t from = neighbors.angular[std::min(p, count - 1)];
       place[p] = neighbors.place[from];
@@ -56,20 +58,18 @@ struct AngularPairs {
       x[p] = neighbors.x[from];
       y[p] = neighbors.y[from];
       z[p] = neighbors.z[from];
-      slope[p] = static_cast<Wide>(radii.inverse_angular[type[p]]);
+      inverse_cutoff[p] = static_cast<Wide>(radii.inverse_angular[type[p]]);
     }
     Wide *__restrict to_x = x.data(), *__restrict to_y = y.data(), *__restrict to_z = z.data();
-    Wide *__restrict to_inverse = inverse.data(), *__restrict to_w = w.data(), *__restrict to_slope = slope.data();
+    Wide *__restrict to_inverse = inverse.data(), *__restrict to_distance = distance.data();
 #pragma omp simd
     for (std::int64_t p = 0; p < size; ++p) {
       const Wide squared = to_x[p] * to_x[p] + to_y[p] * to_y[p] + to_z[p] * to_z[p], over = inverse_root(squared);
-      const Wide inside = Wide(1) - squared * over * to_slope[p], v = inside < Wide(0) ? Wide(0) : inside;
       to_x[p] *= over;
       to_y[p] *= over;
       to_z[p] *= over;
       to_inverse[p] = over;
-      to_w[p] = v * v;
-      to_slope[p] *= Wide(-2) * v;
+      to_distance[p] = squared * over;
     }
   }
 
@@ -77,8 +77,10 @@ struct AngularPairs {
     provide(basis, n_basis * size);
     provide(basis_slope, n_basis * size);
     for (std::int64_t p = 0; p < size; p += kFew) {
-      BasisFunctions<Wide, kFew> at(load<Wide, kFew>(w.data() + p));
-      const Vector by_distance = load<Wide, kFew>(slope.data() + p);
+      const Vector inverse_radius = load<Wide, kFew>(inverse_cutoff.data() + p);
+      const Vector inside = Wide(1) - load<Wide, kFew>(distance.data() + p) * inverse_radius;
+      const Vector v = inside < Wide(0) ? Vector{} : inside, by_distance = inverse_radius * (Wide(-2) * v);
+      BasisFunctions<Wide, kFew> at(v * v);
       for (std::int64_t k = 0; k < n_basis; ++k, at.advance()) {
         store<Wide, kFew>(basis.data() + k * size + p, at.value());
         store<Wide, kFew>(basis_slope.data() + k * size + p, at.slope() * by_distance);
@@ -89,8 +91,7 @@ struct AngularPairs {
   template <typename Real>
   void fill_functions(std::int64_t central, const Expansion<Real, Wide> &expansion) {
     const std::int64_t stride = expansion.stride(), n_basis = expansion.n_basis();
-    provide(functions, size * stride);
-    provide(derivative, size * stride);
+    fill_basis(n_basis);
     for (std::int64_t p = 0; p < count; ++p) {
       const Wide *c = expansion.by_basis(central, type[p]);
       for (std::int64_t n = 0; n < stride; n += kFew) {
@@ -102,6 +103,24 @@ struct AngularPairs {
         }
         store<Wide, kFew>(functions.data() + p * stride + n, g);
         store<Wide, kFew>(derivative.data() + p * stride + n, slope_of_g);
+      }
+    }
+  }
+
+  template <typename Real, int Terms>
+  void fill_functions(std::int64_t central, const FunctionTables<Real, Terms> &tables) {
+    const std::int64_t stride = tables.stride();
+    const Wide last = static_cast<Wide>(tables.n_intervals());
+    for (std::int64_t p = 0; p < count; ++p) {
+      const Wide density = inverse_cutoff[p] * last, steps = distance[p] * density;
+      const auto interval = static_cast<std::int32_t>(steps < last ? steps : last);
+      const auto s = static_cast<Real>(steps - static_cast<Wide>(interval));
+      const Real *row = tables.of_types(central, type[p]) + interval * tables.row_size();
+      for (std::int64_t n = 0; n < stride; n += kFew) {
+        FewVector<Real> g, slope_of_g;
+        tables.value_and_slope(row + n, s, g, slope_of_g);
+        store<Wide, kFew>(functions.data() + p * stride + n, __builtin_convertvector(g, Vector));
+        store<Wide, kFew>(derivative.data() + p * stride + n, density * __builtin_convertvector(slope_of_g, Vector));
       }
     }
   }

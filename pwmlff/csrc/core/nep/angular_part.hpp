@@ -44,18 +44,18 @@ struct AngularWorkspace {
   }
 };
 
-template <typename Real, typename Wide>
+template <typename Real, typename Wide, typename Functions>
 class AngularPart {
  public:
   using Workspace = AngularWorkspace<Real, Wide>;
 
   explicit AngularPart(const nep::Model<Real> &model)
-      : expansion_(model.angular, model.n_types),
+      : functions_(model, nep::kAngular),
         invariants_(model),
         wide_harmonics_(harmonic_functions<Wide>(model.l_max)),
         harmonics_(harmonic_functions<Real>(model.l_max)) {}
 
-  const Expansion<Real, Wide> &expansion() const { return expansion_; }
+  const Functions &functions() const { return functions_; }
   const AngularInvariants &invariants() const { return invariants_; }
   const HarmonicFunctions<Wide> &harmonics() const { return wide_harmonics_; }
 
@@ -72,10 +72,10 @@ class AngularPart {
       std::fill(sums, sums + invariants_.sums_size(), Real(0));
     } else {
       AngularPairs<Wide> &pairs = work.pairs;
-      pairs.fill(central, neighbors, radii, expansion_, wide_harmonics_);
+      pairs.fill(central, neighbors, radii, functions_, wide_harmonics_);
       keep(begin, work);
       provide(work.wide_sums, invariants_.sums_size());
-      const std::int64_t stride = expansion_.stride(), n_harmonics = harmonics_.count;
+      const std::int64_t stride = functions_.stride(), n_harmonics = harmonics_.count;
       for (std::int64_t block = 0; block * kFew < stride; ++block)
         multiply<Wide, kFew>(n_harmonics, kFew, count, pairs.harmonics.data(), n, 1,
                              pairs.functions.data() + block * kFew, stride,
@@ -92,7 +92,7 @@ class AngularPart {
     provide(work.by_sums, invariants_.sums_size());
     provide(work.by_harmonics, harmonics_.count * 2 * kFew);
     invariants_.differentiate(work.sums.data() + atom * invariants_.sums_size(), by_q, work.by_sums.data());
-    const std::int64_t n_functions = expansion_.n_functions();
+    const std::int64_t n_functions = functions_.n_functions();
     for (std::int64_t p = begin; p < end; p += kFew) {
       const Real *functions = work.functions.data() + p * 2 * n_functions;
       for (std::int64_t n = 0; n < n_functions; n += kFew)
@@ -111,7 +111,7 @@ class AngularPart {
   // What the way back needs of the pairs.
   void keep(std::int64_t begin, Workspace &work) const {
     const AngularPairs<Wide> &pairs = work.pairs;
-    const std::int64_t n = pairs.size, n_functions = expansion_.n_functions(), stride = expansion_.stride();
+    const std::int64_t n = pairs.size, n_functions = functions_.n_functions(), stride = functions_.stride();
     provide(work.place, begin + n);
     for (Buffer<Real> *buffer : {&work.x, &work.y, &work.z, &work.inverse}) provide(*buffer, begin + n);
     std::copy_n(pairs.place.data(), n, work.place.data() + begin);
@@ -132,7 +132,7 @@ class AngularPart {
       }
   }
 
-  Expansion<Real, Wide> expansion_;
+  Functions functions_;
   AngularInvariants invariants_;
   HarmonicFunctions<Wide> wide_harmonics_;
   HarmonicFunctions<Real> harmonics_;

@@ -11,6 +11,7 @@ namespace {
 
 // What a thread works with is up to 32 atoms times products of these, so a small file cannot ask for much memory.
 constexpr std::int64_t kMostFunctions = 64, kMostDescriptors = 1 << 12, kMostNeurons = 1 << 14;
+constexpr std::int64_t kMostIntervals = 1 << 24;  // whose number is that of an int32
 
 void expect(bool condition, const std::string &message) {
   if (!condition) throw std::runtime_error("the nep model expects " + message);
@@ -23,13 +24,6 @@ void expect_range(const std::string &what, std::int64_t least, std::int64_t most
 
 bool is_flag(std::int64_t number) {
   return number == 0 || number == 1;
-}
-
-Array coefficients(const StoredModel &model, const std::string &name, DType dtype, std::int64_t n_types) {
-  Array result = model.array(name, dtype, {n_types, n_types, -1, -1});
-  expect_range(name + " functions", 1, kMostFunctions, result.shape[2]);
-  expect_range(name + " basis functions", 1, kMostFunctions, result.shape[3]);
-  return result;
 }
 
 }  // namespace
@@ -57,19 +51,41 @@ Description::Description(const StoredModel &model) {
   const std::int64_t geometry = model.integer("double_geometry");
   expect(is_flag(geometry), "'double_geometry' to be 0 or 1, got " + std::to_string(geometry));
   has_double_geometry = geometry == 1;
-  const DType real = model.array("net").dtype;
-  expect(real != DType::int64, "a net of float64 or float32, got int64");
-  radial = coefficients(model, "radial", real, n_types);
-  angular = coefficients(model, "angular", real, n_types);
-  n_descriptors = radial.shape[2] + angular.shape[2] * (l_max + n_extras);
+  net = model.array("net");
+  expect(dtype() != DType::int64, "a net of float64 or float32, got int64");
+  has_tables = model.has("radial.table");
+  radial = functions(model, "radial");
+  angular = functions(model, "angular");
+  expect(!has_tables || radial.shape[3] == angular.shape[3],
+         "tables of one order, got " + shape_text(radial.shape) + " and " + shape_text(angular.shape));
+  n_descriptors = n_functions(radial) + n_functions(angular) * (l_max + n_extras);
   expect_range("descriptors", 1, kMostDescriptors, n_descriptors);
-  scaler = model.array("scaler", real, {n_descriptors});
-  net = model.array("net", real, {n_types, -1});
+  scaler = model.array("scaler", dtype(), {n_descriptors});
+  net = model.array("net", dtype(), {n_types, -1});
   n_neurons = (net.shape[1] - 1) / (n_descriptors + 2);
   expect_range("neurons", 1, kMostNeurons, n_neurons);
   expect(net.shape[1] == n_neurons * (n_descriptors + 2) + 1,
          "nets of H (D + 2) + 1 numbers for D = " + std::to_string(n_descriptors) + " descriptors, got " +
              std::to_string(net.shape[1]));
+}
+
+Array Description::functions(const StoredModel &model, const std::string &name) const {
+  if (has_tables) {
+    const Array &result = model.array(name + ".table", dtype(), {n_types, n_types, -1, -1, -1});
+    expect_range("intervals of the " + name + " tables", 1, kMostIntervals, result.shape[2]);
+    expect(result.shape[3] == 4 || result.shape[3] == 6,
+           name + " tables of 4 or 6 terms, got " + shape_text(result.shape));
+    expect_range(name + " functions", 1, kMostFunctions, n_functions(result));
+    return result;
+  }
+  const Array &result = model.array(name, dtype(), {n_types, n_types, -1, -1});
+  expect_range(name + " functions", 1, kMostFunctions, n_functions(result));
+  expect_range(name + " basis functions", 1, kMostFunctions, result.shape[3]);
+  return result;
+}
+
+std::int64_t Description::n_functions(const Array &functions) const {
+  return functions.shape[has_tables ? 4 : 2];
 }
 
 double Description::reach() const {

@@ -12,12 +12,19 @@
 //   scaler           Real [D]
 //   double_geometry  int64 []               1: distances and sums over neighbours are float64, 0: of type Real
 //
+// or, in the place of `radial` and `angular`, tables of the functions g_n, with 4 or 6 terms in both
+//
+//   radial.table     Real [T, T, intervals, terms, nR]  polynomials in the distance from the begin of the interval,
+//                                           lowest power first; intervals divide the way from 0 to a pair's cutoff
+//   angular.table    Real [T, T, intervals, terms, nA]  likewise
+//
 // The descriptor q holds the radial q_n, then for each l = 1..L and each extra that is on, in the order above, q_nl
 // over all n.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "nep/invariants.hpp"
 #include "stored_model.hpp"
@@ -30,13 +37,19 @@ struct Description {
   int l_max;
   std::array<bool, kExtras> extras;
   bool has_double_geometry;
-  Array cutoff, radial, angular, net, scaler;
+  bool has_tables;
+  Array cutoff, net, scaler;
+  Array radial, angular;  // coefficients or tables
 
   // Throws std::runtime_error where an array is missing, or where arrays do not fit each other.
   explicit Description(const StoredModel &model);
 
   DType dtype() const { return net.dtype; }
-  double reach() const;  // Å, the longest cutoff
+  std::int64_t n_functions(const Array &functions) const;  // of one of the two
+  double reach() const;                                    // Å, the longest cutoff
+
+ private:
+  Array functions(const StoredModel &model, const std::string &name) const;
 };
 
 }  // namespace pwmlff::nep

@@ -4,6 +4,7 @@
 #include "nep/model.hpp"
 #include "nep/neighborhood.hpp"
 #include "nep/radial_part.hpp"
+#include "nep/radial_tables.hpp"
 #include "nep/weight_gradients.hpp"
 #include "packed_net.hpp"
 #include "reverse_sweeps.hpp"
@@ -17,11 +18,11 @@ namespace {
 constexpr std::int64_t kAtoms = 32;
 
 // Buffers of one thread; they grow to the largest chunk and stay.
-template <typename Real, typename Wide>
+template <typename Real, typename Wide, typename Radial>
 struct Workspace {
   std::vector<std::int64_t> atoms;
   Neighborhood<Wide> neighbors;
-  typename RadialPart<Real, Wide>::Workspace radial;
+  typename Radial::Workspace radial;
   AngularWorkspace<Real, Wide> angular;
   Buffer<Wide> radial_sums;
   Buffer<Real> descriptors, by_descriptors;  // [atoms, D], and room for a vector behind them
@@ -41,18 +42,18 @@ PackedNet<Real> packed(const nep::Model<Real> &model, std::int64_t type) {
   return {NetView<Real>{nullptr, n_descriptors, {n_neurons}, {ActivationKind::tanh}}, std::move(parameters)};
 }
 
-template <typename Real, typename Wide>
+template <typename Real, typename Wide, typename Radial, typename Functions>
 class Nep final : public Evaluator {
  public:
   explicit Nep(const nep::Model<Real> &model)
       : n_types_(model.n_types),
         n_descriptors_(model.n_descriptors),
         has_angles_(model.l_max > 0),
-        radial_(model.radial, model.n_types),
+        radial_(model),
         angular_(model),
         scaler_(model.scaler, model.scaler + model.n_descriptors) {
     for (std::int64_t t = 0; t < n_types_; ++t) {
-      radii_.push_back(cutoff_radii(model.cutoff, n_types_, t));
+      radii_.push_back(cutoff_radii(model, t));
       nets_.push_back(packed(model, t));
       biases_.push_back(model.net[(t + 1) * (model.n_neurons * (n_descriptors_ + 2) + 1) - 1]);
     }
@@ -91,15 +92,16 @@ class Nep final : public Evaluator {
   }
 
  private:
-  using Work = Workspace<Real, Wide>;
-  static constexpr bool kIsTrained = std::is_same_v<Wide, double>;  // the geometry of training
+  using Work = Workspace<Real, Wide, Radial>;
+  // Coefficients, not tables, whose geometry is that of training.
+  static constexpr bool kIsTrained = std::is_same_v<Functions, Expansion<Real, double>>;
 
   TrainedNep<Real> trained() const {
     return {radii_,
             nets_,
             scaler_,
             radial_.expansion(),
-            angular_.expansion(),
+            angular_.functions(),
             angular_.invariants(),
             angular_.harmonics(),
             has_angles_};
@@ -108,7 +110,7 @@ class Nep final : public Evaluator {
   void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
     const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
     const std::int64_t n_radial = radial_.n_functions();
-    work.radial.clear();
+    work.radial.pairs.clear();
     work.angular.clear();
     provide(work.radial_sums, padded_few(n_radial));
     provide(work.descriptors, n_atoms * n_descriptors_ + padded_few(n_radial));
@@ -125,7 +127,7 @@ class Nep final : public Evaluator {
       const Real *by_q = work.by_descriptors.data() + slot * n_descriptors_;
       const std::int64_t first = pairs.start[work.atoms[slot]], end = pairs.start[work.atoms[slot] + 1];
       double *to = gradients + 3 * first;
-      if (radial_.n_pairs(slot, work.radial) < end - first) std::fill(to, gradients + 3 * end, 0.0);
+      if (work.radial.pairs.n_pairs(slot) < end - first) std::fill(to, gradients + 3 * end, 0.0);
       radial_.differentiate(type, slot, by_q, work.radial, to);
       if (has_angles_) angular_.differentiate(slot, by_q + n_radial, work.angular, to);
     }
@@ -153,18 +155,26 @@ class Nep final : public Evaluator {
 
   std::int64_t n_types_, n_descriptors_;
   bool has_angles_;
-  RadialPart<Real, Wide> radial_;
-  AngularPart<Real, Wide> angular_;
+  Radial radial_;
+  AngularPart<Real, Wide, Functions> angular_;
   std::vector<CutoffRadii> radii_;  // by central type, as the rest
   std::vector<PackedNet<Real>> nets_;
   std::vector<Real> biases_;  // b1
   std::vector<Real> scaler_;  // [D]
 };
 
+template <typename Real, typename Wide>
+std::unique_ptr<const Evaluator> make_with(const nep::Model<Real> &model) {
+  if (!model.functions[nep::kRadial].tables)
+    return std::make_unique<Nep<Real, Wide, RadialPart<Real, Wide>, Expansion<Real, Wide>>>(model);
+  if (model.functions[nep::kRadial].n_terms == 4)
+    return std::make_unique<Nep<Real, Wide, RadialTables<Real, Wide, 4>, FunctionTables<Real, 4>>>(model);
+  return std::make_unique<Nep<Real, Wide, RadialTables<Real, Wide, 6>, FunctionTables<Real, 6>>>(model);
+}
+
 template <typename Real>
 std::unique_ptr<const Evaluator> make(const nep::Model<Real> &model) {
-  if (model.has_double_geometry) return std::make_unique<Nep<Real, double>>(model);
-  return std::make_unique<Nep<Real, Real>>(model);
+  return model.has_double_geometry ? make_with<Real, double>(model) : make_with<Real, Real>(model);
 }
 
 }  // namespace

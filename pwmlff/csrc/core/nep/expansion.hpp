@@ -29,18 +29,18 @@ constexpr std::int64_t padded_few(std::int64_t n) {
 template <typename Real, typename Wide>
 class Expansion {
  public:
-  Expansion(const nep::Coefficients<Real> &c, std::int64_t n_types)
-      : n_functions_(c.n_functions),
-        n_basis_(c.n_basis),
-        n_types_(n_types),
-        stride_(padded_few(c.n_functions)),
-        basis_stride_(padded_few(c.n_basis)),
-        by_basis_(n_types * n_types * n_basis_ * stride_),
-        by_function_(n_types * n_types * n_functions_ * basis_stride_) {
+  Expansion(const nep::Model<Real> &model, nep::Kind kind)
+      : n_functions_(model.functions[kind].n_functions),
+        n_basis_(model.functions[kind].n_basis),
+        n_types_(model.n_types),
+        stride_(padded_few(n_functions_)),
+        basis_stride_(padded_few(n_basis_)),
+        by_basis_(n_types_ * n_types_ * n_basis_ * stride_),
+        by_function_(n_types_ * n_types_ * n_functions_ * basis_stride_) {
     Wide *by_basis = by_basis_.data();
     Real *by_function = by_function_.data();
-    for (const Real *from = c.values; from < c.values + n_types * n_types * n_functions_ * n_basis_;
-         by_basis += n_basis_ * stride_)
+    const Real *from = model.functions[kind].coefficients, *end = from + n_types_ * n_types_ * n_functions_ * n_basis_;
+    for (; from < end; by_basis += n_basis_ * stride_)
       for (std::int64_t n = 0; n < n_functions_; ++n, from += n_basis_, by_function += basis_stride_) {
         double constant = from[0];
         for (std::int64_t k = 1; k < n_basis_; ++k) {

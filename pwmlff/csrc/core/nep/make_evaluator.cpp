@@ -9,8 +9,9 @@ namespace pwmlff::nep {
 namespace {
 
 template <typename Real>
-Coefficients<Real> coefficients(const Array &array) {
-  return {array.as<Real>(), array.shape[2], array.shape[3]};
+Functions<Real> functions(const Description &d, const Array &array) {
+  if (d.has_tables) return {array.shape[4], nullptr, 0, array.as<Real>(), array.shape[2], array.shape[3]};
+  return {array.shape[2], array.as<Real>(), array.shape[3], nullptr, 0, 0};
 }
 
 template <typename Real>
@@ -19,8 +20,7 @@ Model<Real> model_of(const Description &d) {
           d.l_max,
           d.extras,
           d.cutoff.as<double>(),
-          coefficients<Real>(d.radial),
-          coefficients<Real>(d.angular),
+          {functions<Real>(d, d.radial), functions<Real>(d, d.angular)},
           d.n_descriptors,
           d.n_neurons,
           d.net.as<Real>(),

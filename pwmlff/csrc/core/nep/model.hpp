@@ -20,15 +20,20 @@
 
 namespace pwmlff::nep {
 
-// c_nk by central and neighbour type, [T, T, n_functions, n_basis].
-template <typename Real>
-struct Coefficients {
-  const Real *values;
-  std::int64_t n_functions, n_basis;
+enum Kind { kRadial, kAngular };
+constexpr int kKinds = 2;
 
-  const Real *of_types(std::int64_t n_types, std::int64_t central, std::int64_t neighbor) const {
-    return values + (central * n_types + neighbor) * n_functions * n_basis;
-  }
+// The functions g_n of one kind by central and neighbour type: coefficients, or tables in their place. Those of the two
+// that are not there are null.
+template <typename Real>
+struct Functions {
+  std::int64_t n_functions;
+  const Real *coefficients;  // c_nk [T, T, n_functions, n_basis]
+  std::int64_t n_basis;
+  // Polynomials in the distance from the begin of an interval, lowest power first, [T, T, n_intervals, n_terms,
+  // n_functions]. The intervals divide the way from 0 to the cutoff of the pair.
+  const Real *tables;
+  std::int64_t n_intervals, n_terms;
 };
 
 // Points into the arrays it was read from, see description.hpp.
@@ -37,12 +42,17 @@ struct Model {
   std::int64_t n_types;
   int l_max;
   std::array<bool, kExtras> extras;
-  const double *cutoff;  // [T, 2] Å
-  Coefficients<Real> radial, angular;
-  std::int64_t n_descriptors, n_neurons;  // D and H
-  const Real *net;                        // [T, H (D + 2) + 1]
-  const Real *scaler;                     // [D]
+  const double *cutoff;                           // [T, 2] Å
+  std::array<Functions<Real>, kKinds> functions;  // both are coefficients, or both tables of one order
+  std::int64_t n_descriptors, n_neurons;          // D and H
+  const Real *net;                                // [T, H (D + 2) + 1]
+  const Real *scaler;                             // [D]
   bool has_double_geometry;
+
+  // Å
+  double pair_cutoff(Kind kind, std::int64_t central, std::int64_t neighbor) const {
+    return 0.5 * (cutoff[kKinds * central + kind] + cutoff[kKinds * neighbor + kind]);
+  }
 };
 
 }  // namespace pwmlff::nep

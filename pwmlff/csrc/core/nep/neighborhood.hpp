@@ -9,6 +9,7 @@
 
 #include "buffer.hpp"
 #include "gemm.hpp"
+#include "nep/model.hpp"
 #include "pairs.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
@@ -26,11 +27,12 @@ struct CutoffRadii {
   std::vector<Squares> squares;                         // [T]
 };
 
-inline CutoffRadii cutoff_radii(const double *cutoff, std::int64_t n_types, std::int64_t central) {
+template <typename Real>
+CutoffRadii cutoff_radii(const nep::Model<Real> &model, std::int64_t central) {
   CutoffRadii radii;
-  for (std::int64_t t = 0; t < n_types; ++t) {
-    const double radial = 0.5 * (cutoff[2 * central] + cutoff[2 * t]);
-    const double angular = 0.5 * (cutoff[2 * central + 1] + cutoff[2 * t + 1]);
+  for (std::int64_t t = 0; t < model.n_types; ++t) {
+    const double radial = model.pair_cutoff(nep::kRadial, central, t);
+    const double angular = model.pair_cutoff(nep::kAngular, central, t);
     radii.inverse_radial.push_back(1 / radial);
     radii.inverse_angular.push_back(1 / angular);
     radii.squares.push_back({std::max(radial, angular) * std::max(radial, angular), angular * angular});

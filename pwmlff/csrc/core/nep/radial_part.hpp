@@ -7,15 +7,15 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <vector>
+#include <type_traits>
 
 #include "buffer.hpp"
 #include "gemm.hpp"
 #include "nep/basis_functions.hpp"
 #include "nep/expansion.hpp"
 #include "nep/neighborhood.hpp"
+#include "nep/radial_runs.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -24,29 +24,15 @@ namespace {
 template <typename Real, typename Wide>
 class RadialPart {
  public:
-  explicit RadialPart(const nep::Coefficients<Real> &coefficients, std::int64_t n_types)
-      : expansion_(coefficients, n_types) {}
-
-  // Neighbours of one type of one atom, padded to whole vectors by such as add nothing.
-  struct Run {
-    std::int64_t type, first, count;
-  };
+  explicit RadialPart(const nep::Model<Real> &model) : expansion_(model, nep::kRadial) {}
 
   // Buffers of one thread.
   struct Workspace {
-    std::vector<Run> runs;
-    std::vector<std::int64_t> run_start;  // of atoms, and their end
-    Buffer<std::int32_t> place;           // counted from the atom's first pair
-    Buffer<Real> x, y, z;                 // Å, then the gradients
-    Buffer<Real> w, slope;                // (1 - r / r_c)^2, and its derivative by r divided by r
-    Buffer<Real> cutoff, cutoff_slope;    // the latter by w
-    Buffer<Wide> sums;                    // [n_basis, lanes]
-    Buffer<Real> terms, slope_terms;      // [n_basis] h_k and k h_k
-
-    void clear() {
-      runs.clear();
-      run_start.assign(1, 0);
-    }
+    RadialRuns<Real> pairs;
+    Buffer<Real> w, slope;              // (1 - r / r_c)^2, and its derivative by r divided by r
+    Buffer<Real> cutoff, cutoff_slope;  // the latter by w
+    Buffer<Wide> sums;                  // [n_basis, lanes]
+    Buffer<Real> terms, slope_terms;    // [n_basis] h_k and k h_k
   };
 
   const Expansion<Real, Wide> &expansion() const { return expansion_; }
@@ -59,7 +45,7 @@ class RadialPart {
     std::fill(q, q + stride, Wide(0));
     for (std::int64_t type = 0; type < static_cast<std::int64_t>(neighbors.counts.size()); ++type) {
       if (neighbors.counts[type] == 0) continue;
-      const Run run = append(type, neighbors, radii.inverse_radial[type], work);
+      const RadialRun run = append(type, neighbors, radii.inverse_radial[type], work);
       sum_basis(run, work);
       const Wide *c = expansion_.by_basis(central, type);
       for (std::int64_t k = 0; k < expansion_.n_basis(); ++k, c += stride) {
@@ -70,29 +56,17 @@ class RadialPart {
           store<Wide, kFew>(q + n, load<Wide, kFew>(q + n) + total * load<Wide, kFew>(c + n));
       }
     }
-    work.run_start.push_back(static_cast<std::int64_t>(work.runs.size()));
-  }
-
-  // Of an atom of the chunk, those within the cutoffs.
-  std::int64_t n_pairs(std::int64_t slot, const Workspace &work) const {
-    std::int64_t sum = 0;
-    for (std::int64_t r = work.run_start[slot]; r < work.run_start[slot + 1]; ++r) sum += work.runs[r].count;
-    return sum;
+    work.pairs.end_atom();
   }
 
   // Writes the gradients of all pairs of an atom of the chunk within the cutoffs, from dE/dq_n.
   void differentiate(std::int64_t central, std::int64_t slot, const Real *by_q, Workspace &work,
                      double *gradients) const {
-    for (std::int64_t r = work.run_start[slot]; r < work.run_start[slot + 1]; ++r) {
-      const Run &run = work.runs[r];
+    for (std::int64_t r = work.pairs.run_start[slot]; r < work.pairs.run_start[slot + 1]; ++r) {
+      const RadialRun &run = work.pairs.runs[r];
       combine(expansion_.by_function(central, run.type), by_q, work);
       differentiate(run, work);
-      for (std::int64_t p = run.first; p < run.first + run.count; ++p) {
-        double *to = gradients + 3 * work.place[p];
-        to[0] = static_cast<double>(work.x[p]);
-        to[1] = static_cast<double>(work.y[p]);
-        to[2] = static_cast<double>(work.z[p]);
-      }
+      work.pairs.scatter(run, gradients);
     }
   }
 
@@ -100,38 +74,21 @@ class RadialPart {
   using Vector = typename VectorOf<Real>::type;
   static constexpr std::int64_t kAtOnce = 4;  // vectors of pairs, to hide the latency of the recursions
 
-  Run append(std::int64_t type, const Neighborhood<Wide> &neighbors, double inverse, Workspace &work) const {
-    const std::int64_t begin = work.runs.empty() ? 0 : work.runs.back().first + padded<Real>(work.runs.back().count);
-    const Run run{type, begin, neighbors.counts[type]};
-    const std::int64_t n = padded<Real>(run.count), from = type * neighbors.capacity;
-    for (Buffer<Real> *buffer : {&work.x, &work.y, &work.z, &work.w, &work.slope, &work.cutoff, &work.cutoff_slope})
-      provide(*buffer, begin + n);
-    provide(work.place, begin + n);
-    std::copy_n(neighbors.place.data() + from, run.count, work.place.data() + begin);
-    const Wide *__restrict from_x = neighbors.x.data() + from, *__restrict from_y = neighbors.y.data() + from,
-                           *__restrict from_z = neighbors.z.data() + from;
-    Real *__restrict x = work.x.data() + begin, *__restrict y = work.y.data() + begin,
-                     *__restrict z = work.z.data() + begin, *__restrict w = work.w.data() + begin,
-                     *__restrict slope = work.slope.data() + begin;
-    const Wide inverse_radius = inverse;
-#pragma omp simd
-    for (std::int64_t p = 0; p < n; ++p) {
-      const Wide squared = from_x[p] * from_x[p] + from_y[p] * from_y[p] + from_z[p] * from_z[p];
-      const Wide over = inverse_root(squared), inside = Wide(1) - squared * over * inverse_radius,
-                 v = inside < Wide(0) ? Wide(0) : inside;
-      x[p] = static_cast<Real>(from_x[p]);
-      y[p] = static_cast<Real>(from_y[p]);
-      z[p] = static_cast<Real>(from_z[p]);
+  RadialRun append(std::int64_t type, const Neighborhood<Wide> &neighbors, Wide inverse_cutoff, Workspace &work) const {
+    const std::int64_t begin = work.pairs.end(), n = padded<Real>(neighbors.counts[type]);
+    for (Buffer<Real> *buffer : {&work.w, &work.slope, &work.cutoff, &work.cutoff_slope}) provide(*buffer, begin + n);
+    Real *__restrict w = work.w.data() + begin, *__restrict slope = work.slope.data() + begin;
+    const RadialRun run = work.pairs.append(type, neighbors, [=](std::int64_t p, Wide distance, Wide inverse) {
+      const Wide inside = Wide(1) - distance * inverse_cutoff, v = inside < Wide(0) ? Wide(0) : inside;
       w[p] = static_cast<Real>(v * v);
-      slope[p] = static_cast<Real>(Wide(-2) * v * inverse_radius * over);
-    }
+      slope[p] = static_cast<Real>(Wide(-2) * v * inverse_cutoff * inverse);
+    });
     for (std::int64_t p = run.count; p < n; ++p) w[p] = slope[p] = 0;
-    work.runs.push_back(run);
     return run;
   }
 
   // Sums of f_c T_k over the pairs of a run, lane by lane.
-  void sum_basis(const Run &run, Workspace &work) const {
+  void sum_basis(const RadialRun &run, Workspace &work) const {
     const std::int64_t end = run.first + padded<Real>(run.count);
     work.sums.assign(expansion_.n_basis() * kLanes<Real>, Wide(0));
     std::int64_t p = run.first;
@@ -198,7 +155,7 @@ class RadialPart {
     for (std::int64_t k = 0; k < stride; ++k) work.slope_terms[k] = static_cast<Real>(k) * work.terms[k];
   }
 
-  void differentiate(const Run &run, Workspace &work) const {
+  void differentiate(const RadialRun &run, Workspace &work) const {
     const std::int64_t end = run.first + padded<Real>(run.count);
     std::int64_t p = run.first;
     for (; p + kAtOnce * kLanes<Real> <= end; p += kAtOnce * kLanes<Real>) differentiate<kAtOnce>(p, work);
@@ -233,9 +190,9 @@ class RadialPart {
       const Vector by_w =
           load(work.cutoff_slope.data() + at) * whole + Real(2) * load(work.cutoff.data() + at) * slope[v];
       const Vector along = by_w * load(work.slope.data() + at);
-      store(work.x.data() + at, along * load(work.x.data() + at));
-      store(work.y.data() + at, along * load(work.y.data() + at));
-      store(work.z.data() + at, along * load(work.z.data() + at));
+      store(work.pairs.x.data() + at, along * load(work.pairs.x.data() + at));
+      store(work.pairs.y.data() + at, along * load(work.pairs.y.data() + at));
+      store(work.pairs.z.data() + at, along * load(work.pairs.z.data() + at));
     }
   }
 
