@@ -100,7 +100,7 @@ class NEP(KernelNetwork):
     Config = NEPConfig
     RunFile = NEPRunFile
     is_flat_at_cutoff = False  # the cutoff function is a cosine
-    is_trained_by_kernels = True
+    trained_by_kernels_on = ("cpu", "cuda")
     central: Any
     cutoffs: Tensor
     scaler: Tensor

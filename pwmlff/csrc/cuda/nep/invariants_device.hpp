@@ -43,7 +43,8 @@ template <typename Real, typename Wide>
 __device__ void find_invariants(const DeviceNep<Real> &model, const Few<Wide> *sums, int n_harmonics, Real *q) {
   const int n_functions = model.angular.n_functions;
   for (int item = lane(); item < model.l_max * n_functions; item += kWarp) {
-    const int n = item % n_functions, place = nep::place_of(item / n_functions + 1), size = 2 * (item / n_functions) + 3;
+    const int n = item % n_functions, place = nep::place_of(item / n_functions + 1),
+              size = 2 * (item / n_functions) + 3;
     const Few<Wide> *s = sums + n / kFew * n_harmonics + place;
     Real sum = 0;
     for (int i = 0; i < size; ++i) {
@@ -69,7 +70,8 @@ __device__ void find_changes(const DeviceNep<Real> &model, const Few<Real> *sums
                              int n_harmonics, Real *q) {
   const int n_functions = model.angular.n_functions;
   for (int item = lane(); item < model.l_max * n_functions; item += kWarp) {
-    const int n = item % n_functions, place = nep::place_of(item / n_functions + 1), size = 2 * (item / n_functions) + 3;
+    const int n = item % n_functions, place = nep::place_of(item / n_functions + 1),
+              size = 2 * (item / n_functions) + 3;
     const int first = n / kFew * n_harmonics + place;
     Real sum = 0;
     for (int i = 0; i < size; ++i)
