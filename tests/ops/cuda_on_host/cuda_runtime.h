@@ -17,7 +17,7 @@
 #define __host__
 #define __global__
 #define __shared__ thread_local  // of a name, also of one that is declared extern; blocks do not overlap
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct dim3 {
   unsigned x, y, z;

@@ -72,7 +72,8 @@ class Harmonics {
         }
       }
       PWMLFF_UNROLL(9)
-      for (int l = 0; l <= L; ++l) above[l] = p[l];
+      for (int l = 0; l <= L; ++l)
+        if (l >= m) above[l] = p[l];
     }
   }
 
@@ -128,7 +129,8 @@ class Harmonics {
         add(is_first, Real(m) * (m == 1 ? imaginary : re_[m - 1] * imaginary - im_[m - 1] * real), sum.by_y);
       }
       PWMLFF_UNROLL(9)
-      for (int l = 0; l <= L; ++l) above[l] = p[l];
+      for (int l = 0; l <= L; ++l)
+        if (l >= m) above[l] = p[l];
     }
     return sum;
   }

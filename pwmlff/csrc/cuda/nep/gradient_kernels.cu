@@ -148,6 +148,7 @@ class AtomGradient {
   __device__ void sum_angular() const {
     const int n_blocks = model_.angular.blocks();
     for (int at = lane(); at < n_blocks * kHarmonics; at += kWarp) memory_.sums[at] = memory_.changes[at] = {};
+    __syncwarp();
     const auto choose = [&](std::int64_t pair) { return is_angular(pair); };
     for_chosen_pairs(first_, end_, memory_.waiting, choose, [&](std::int64_t pair, int count) {
       const ChangingPair geometry = pair_at(pair);
@@ -333,7 +334,7 @@ class AtomGradient {
 };
 
 template <int L>
-__global__ void __launch_bounds__(kWarp)
+__global__ void __launch_bounds__(kWarp, 1)
     differentiate_kernel(DeviceNep<double> model, const double *scaler, Pairs pairs, NepCotangents cotangents,
                          std::int64_t n_weights, double *rows) {
   const std::int64_t k = blockIdx.x % cotangents.n_sums, slice = blockIdx.x / cotangents.n_sums % cotangents.n_slices;

@@ -139,6 +139,7 @@ class AtomEvaluation {
   __device__ void sum_angular() const {
     const int n_blocks = model_.angular.blocks();
     for (int at = lane(); at < n_blocks * kHarmonics; at += kWarp) memory_.sums[at] = {};
+    __syncwarp();
     for_angular_pairs([&](std::int64_t pair, int count) {
       const NepPair<Wide> geometry = pair_at(pair);
       const FallingSquare<Wide> w(geometry, model_.cutoffs[kind(pair)].inverse_angular);
