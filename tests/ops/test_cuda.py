@@ -228,7 +228,7 @@ NEPS: dict[str, dict[str, Any]] = {
     },
     "l up to 8, more than a warp or a block holds": {
         "version": 3,
-        "descriptor": {"cutoff": [4.5, 4.0], "n_max": [9, 8], "basis_size": [12, 19], "l_max": [8, 1, 0, 0, 1]},
+        "descriptor": {"cutoff": [4.5, 4.0], "n_max": [9, 19], "basis_size": [12, 19], "l_max": [8, 1, 0, 0, 1]},
         "fitting_net": {"network_size": 40},
     },
     "l up to 6": {"descriptor": {"cutoff": [4.5, 4.0], "n_max": [0, 7], "basis_size": [0, 0], "l_max": [6]}},

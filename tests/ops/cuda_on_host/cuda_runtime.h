@@ -16,7 +16,7 @@
 #define __device__
 #define __host__
 #define __global__
-#define __shared__ thread_local  // of a name, also of one that is declared extern; blocks do not overlap
+#define __shared__ thread_local  // static, and can be declared extern too; blocks do not overlap
 #define __launch_bounds__(...)
 
 struct dim3 {
