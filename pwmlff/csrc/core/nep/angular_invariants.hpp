@@ -115,7 +115,7 @@ class AngularInvariants {
 
   template <typename Real, typename Function>
   void for_each_extra(Function function) const {
-    nep::for_each_extra<Real, FewVector<Real>>(extras_.data(), function);
+    nep::for_each_extra<Real, FewValue<Real>>(extras_.data(), function);
   }
 
   // The numbers of a block by their place, and what adds to them.

@@ -15,10 +15,10 @@ namespace {
 using nep::inverse_root;
 
 template <typename Real, std::int64_t lanes>
-using CosineCutoff = nep::CosineCutoff<Real, typename VectorOf<Real, lanes>::type>;
+using CosineCutoff = nep::CosineCutoff<Real, typename VectorOf<Real, lanes>::value>;
 
 template <typename Real, std::int64_t lanes>
-using BasisFunctions = nep::BasisFunctions<Real, typename VectorOf<Real, lanes>::type>;
+using BasisFunctions = nep::BasisFunctions<Real, typename VectorOf<Real, lanes>::value>;
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // Cutoff and Chebyshev polynomials as functions of w = (1 - r / r_c)^2: the argument of the polynomials is x = 2 w - 1.
 //
-// Number is Real, or a vector of such for several pairs at once.
+// Number is Real, or a vector of such for several pairs at once. Those of others are taken by value: in memory they may
+// be aligned to less.
 #pragma once
 
 #include <cmath>
@@ -59,7 +60,7 @@ template <typename Real, typename Number>
 struct CosineCutoff {
   Number value, slope;
 
-  PWMLFF_INLINE explicit CosineCutoff(const Number &w) {
+  PWMLFF_INLINE explicit CosineCutoff(Number w) {
     constexpr HalfAngle<Real> half;  // a copy, since a GPU does not see constants outside of functions
     const Number sine = polynomial(half.sine, w);
     value = w * sine * sine;
@@ -71,7 +72,7 @@ struct CosineCutoff {
 template <typename Real, typename Number>
 class BasisFunctions {
  public:
-  PWMLFF_INLINE explicit BasisFunctions(const Number &w) : BasisFunctions(w, CosineCutoff<Real, Number>(w)) {}
+  PWMLFF_INLINE explicit BasisFunctions(Number w) : BasisFunctions(w, CosineCutoff<Real, Number>(w)) {}
 
   PWMLFF_INLINE Number value() const { return cutoff_ * t_; }
   PWMLFF_INLINE Number slope() const { return cutoff_slope_ * t_ + (Real(2) * k_) * (cutoff_ * u_); }

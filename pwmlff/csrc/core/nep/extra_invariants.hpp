@@ -38,7 +38,7 @@ struct ExtraInvariant {
 
   // Adds to dE/ds what it gets through this invariant.
   template <typename Sums, typename Add>
-  PWMLFF_INLINE static void differentiate(Sums s, const Number &by_q, Add add) {
+  PWMLFF_INLINE static void differentiate(Sums s, Number by_q, Add add) {
     constexpr auto terms = products;
     PWMLFF_UNROLL(32)
     for (int i = 0; i < terms.count; ++i) {
@@ -51,7 +51,7 @@ struct ExtraInvariant {
 
   // Adds the change of what `differentiate` adds.
   template <typename Sums, typename Changes, typename Add>
-  PWMLFF_INLINE static void differentiate_change(Sums s, Changes s1, const Number &by_q, Add add) {
+  PWMLFF_INLINE static void differentiate_change(Sums s, Changes s1, Number by_q, Add add) {
     constexpr auto terms = products;
     PWMLFF_UNROLL(32)
     for (int i = 0; i < terms.count; ++i) {

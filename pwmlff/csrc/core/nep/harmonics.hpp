@@ -20,7 +20,7 @@ struct Directions {
 };
 
 template <typename Real, int L>
-using HarmonicsOfFew = nep::Harmonics<Real, FewVector<Real>, L>;
+using HarmonicsOfFew = nep::Harmonics<Real, FewValue<Real>, L>;
 
 template <typename Real, int L>
 HarmonicsOfFew<Real, L> harmonics_at(const Directions<Real> &directions, std::int64_t p) {
@@ -51,7 +51,7 @@ void write_harmonic_changes(const Directions<Real> &directions, const Directions
 template <typename Real, int L>
 void differentiate_harmonics(const Directions<Real> &directions, const Real *inverse, const Real *h, Real *by_vector) {
   using Factor = typename HarmonicsOfFew<Real, L>::Factor;
-  FewVector<Real> result[3];
+  FewValue<Real> result[3];
   const auto factor = [&](int place) -> Factor {
     const Real *from = h + place * 2 * kFew;
     return {load<Real, kFew>(from), load<Real, kFew>(from + kFew)};

@@ -18,7 +18,7 @@ class Harmonics {
   };
 
   // At the unit vectors (x, y, z).
-  PWMLFF_INLINE Harmonics(const Number &x, const Number &y, const Number &z) : x_(x), y_(y), z_(z) {
+  PWMLFF_INLINE Harmonics(Number x, Number y, Number z) : x_(x), y_(y), z_(z) {
     re_[0] = Number{} + Real(1);
     im_[0] = Number{};
     re_[1] = x;
@@ -52,7 +52,7 @@ class Harmonics {
 
   // Likewise their changes where x, y and z change by dx, dy and dz.
   template <typename Visit>
-  PWMLFF_INLINE void visit_changes(const Number &dx, const Number &dy, const Number &dz, Visit visit) const {
+  PWMLFF_INLINE void visit_changes(Number dx, Number dy, Number dz, Visit visit) const {
     constexpr HarmonicTable slopes = kSlope;
     Number p[L + 1], above[L + 1];  // p_lm and p_l(m + 1)
     PWMLFF_UNROLL(9)
@@ -80,7 +80,7 @@ class Harmonics {
   // The derivative [3] of sum_lm h_lm b_lm by the vectors of the pairs, which are 1 / inverse long; factor(place) gives
   // h_lm.
   template <typename FactorOf>
-  PWMLFF_INLINE void differentiate(FactorOf factor, const Number &inverse, Number *by_vector) const {
+  PWMLFF_INLINE void differentiate(FactorOf factor, Number inverse, Number *by_vector) const {
     const Sum sum = contract(factor);
     const Number radial = sum.value - inverse * (x_ * sum.by_x + y_ * sum.by_y + z_ * sum.by_z);
     by_vector[0] = radial * x_ + inverse * sum.by_x;
