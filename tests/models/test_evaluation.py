@@ -86,7 +86,7 @@ def make_pairs(n_types: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def evaluate(potential: Potential, pairs: tuple[Tensor, ...], monkeypatch: pytest.MonkeyPatch) -> list[Evaluation]:
     """Return what the kernels and what the twins make of it."""
     native = potential.evaluate_parts(*pairs, part_start=PARTS)
-    monkeypatch.setattr(type(potential.network), "is_trained_by_kernels", False)
+    monkeypatch.setattr(type(potential.network), "trained_by_kernels_on", ())
     return [native, potential.evaluate_parts(*pairs, part_start=PARTS)]
 
 
@@ -168,7 +168,7 @@ def test_no_pairs_and_no_atoms(name: str) -> None:
 def test_a_loss_sees_the_same_weights(name: str, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs, potential, results = make_pairs(2), make_potential(name, 2), []
     for by_kernels in (True, False):
-        monkeypatch.setattr(type(potential.network), "is_trained_by_kernels", by_kernels)
+        monkeypatch.setattr(type(potential.network), "trained_by_kernels_on", ("cpu",) * by_kernels)
         energies, gradients = potential.energies_and_gradients(*pairs, differentiable=True)
         loss = energies.square().sum() if trained == "energies" else gradients.square().sum()
         results.append(

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from pwmlff.data.batch import Batch
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.models import MODELS, build_potential
+from pwmlff.models.nep import NEP
 from pwmlff.ops import StoredModel, library, make_evaluator, reference
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +69,11 @@ def make(
         potential = build_potential(model_type, config, ELEMENTS, "float32")
         potential.load_state_dict(weights)
     stored = potential.network.stored(torch.float32 if precision == "float32" else torch.float64)
+    return with_all(stored), arguments(dataset.batch(range(len(dataset))))
+
+
+def with_all(stored: StoredModel) -> StoredModel:
+    """Return a model of two elements with what every family may have."""
     more = {
         "energy_shift": torch.tensor([-3.0, 5.0], dtype=torch.float64),
         "repulsion.range": torch.tensor([[[0, 2.8], [1.5, 2.9]], [[1.5, 2.9], [0, 0]]], dtype=torch.float64),
@@ -74,7 +81,7 @@ def make(
         "repulsion.strength": torch.tensor(14.4, dtype=torch.float64),
         "repulsion.charges": torch.tensor([79.0, 29.0], dtype=torch.float64),
     }
-    return StoredModel(stored.family, {**stored.arrays, **more}), arguments(dataset.batch(range(len(dataset))))
+    return StoredModel(stored.family, {**stored.arrays, **more})
 
 
 def arguments(batch: Batch) -> Arguments:
@@ -100,7 +107,7 @@ def on_host(tmp_path_factory: pytest.TempPathFactory) -> None:
     shim, target = Path(__file__).parent / "cuda_on_host", tmp_path_factory.mktemp("cuda") / "libcuda_on_host.so"
     host = [path for path in (SOURCES / "cuda").rglob("*.cpp") if path.name != "register.cpp"]
     host += [SOURCES / "torch" / f"{name}.cpp" for name in ("pair_tensors", "stored_tensors")]
-    host += [SOURCES / "core" / f"{name}.cpp" for name in ("stored_model", "zbl", "dp/description")]
+    host += [SOURCES / "core" / f"{name}.cpp" for name in ("stored_model", "zbl", "dp/description", "nep/description")]
     command = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-o", target]
     command += [f"-I{folder}" for folder in (shim, SOURCES, SOURCES / "core", *include_paths())]
     command += ["-x", "c++", *(SOURCES / "cuda").rglob("*.cu"), *host, shim / "register.cpp", "-x", "none"]
@@ -210,6 +217,137 @@ def test_contraction_on_gpu() -> None:
     for a, b, expected in zip(actual, again, derivatives(reference.embedding_contraction, "cpu"), strict=True):
         assert (a.cpu() - expected).abs().max() <= 1e-12 * expected.abs().max()
         assert torch.equal(a, b)
+
+
+# keys of the section `model` by what is special about them
+NEPS: dict[str, dict[str, Any]] = {
+    "GPUMD's": {"version": 4, "descriptor": {"cutoff": [4.5, 3.8]}},
+    "all invariants, cutoffs by element": {
+        "descriptor": {"cutoff": [4.5, 4.2, 4.1, 3.6], "n_max": [3, 2], "l_max": [4, 1, 1, 1, 1, 1, 1]},
+        "fitting_net": {"network_size": 10},
+    },
+    "l up to 8, more than a warp or a block holds": {
+        "version": 3,
+        "descriptor": {"cutoff": [4.5, 4.0], "n_max": [9, 19], "basis_size": [12, 19], "l_max": [8, 1, 0, 0, 1]},
+        "fitting_net": {"network_size": 40},
+    },
+    "l up to 6": {"descriptor": {"cutoff": [4.5, 4.0], "n_max": [0, 7], "basis_size": [0, 0], "l_max": [6]}},
+    "no angles": {"descriptor": {"cutoff": [4.5, 4.0], "l_max": [0]}},
+}
+for_all_neps = pytest.mark.parametrize("keys", NEPS.values(), ids=NEPS)
+
+
+def make_nep(keys: dict[str, Any], precision: str, frames: list[Frame]) -> tuple[NEP, StoredModel, Arguments]:
+    """Return a network, its arrays with all that a model may have, and pairs and atoms, one of them alone."""
+    config = MODELS["NEP"].Config.model_validate(keys)
+    potential = build_potential("NEP", config, ELEMENTS, "float64" if precision == "float64" else "float32")
+    lonely = Frame(atomic_numbers=[29, 79], positions=[[0, 0, 0], [9, 0, 0]], cell=torch.zeros(3, 3), pbc=[False] * 3)
+    dataset = FrameDataset([*frames, lonely], ELEMENTS, 4.5)
+    potential.collect_statistics(iterate_batches(dataset, 4))
+    stored = potential.network.stored(torch.float32 if precision == "float32" else torch.float64)
+    return potential.network, with_all(stored), arguments(dataset.batch(range(len(dataset))))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+@needs_native
+@for_all_neps
+@pytest.mark.parametrize("precision", list(TOLERANCE))
+def test_nep_on_host(keys: dict[str, Any], precision: str, two_element_frames: list[Frame]) -> None:
+    _, stored, batch = make_nep(keys, precision, two_element_frames[:2])
+    expected = make_evaluator(stored)(*batch)
+    assert expected[1].abs().max() > 1e-3
+    actual, overflows = evaluate_on_host(stored, batch, 1 << 28)
+    assert_close(actual, expected, TOLERANCE[precision])
+    assert overflows == (0, 0)
+    twin = reference.evaluate("nep", stored.arrays, *batch, torch.zeros(2, dtype=torch.int64))
+    assert_close(actual, twin, TOLERANCE[precision])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+def test_nep_on_host_many_neighbors_far_pairs_and_nothing(two_element_frames: list[Frame]) -> None:
+    """Pairs from beyond both cutoffs add nothing, what is not a number stays to be seen, and there may be no atom."""
+    _, stored, (vectors, start, pair_types, atom_types) = make_nep(NEPS["GPUMD's"], "float64", two_element_frames[:1])
+    first = slice(0, int(start[1]))
+    more = torch.cat([vectors[first] * scale for scale in (0.7, 0.8, 0.9, 1.0, 1.1, 30.0, 1e200)])
+    pairs = more, torch.tensor([0, len(more)]), pair_types[first].repeat(7), atom_types[:1]
+    assert len(more) > 100
+    actual, _ = evaluate_on_host(stored, pairs, 1 << 28)
+    assert_close(actual, reference.evaluate("nep", stored.arrays, *pairs, torch.zeros(2, dtype=torch.int64)), 1e-12)
+    assert not actual[1][-2 * len(vectors[first]) :].any()
+    spoiled = vectors.clone()
+    spoiled[0, 0] = float("nan")
+    (energies, gradients), _ = evaluate_on_host(stored, (spoiled, start, pair_types, atom_types), 1 << 28)
+    assert energies.isnan().sum() == 1
+    assert gradients[0].isnan().all()
+    none = torch.zeros(0, dtype=torch.int64)
+    (energies, gradients), _ = evaluate_on_host(stored, (vectors[:0], none.new_zeros(1), none, none), 1 << 28)
+    assert energies.shape == (0,)
+    assert gradients.shape == (0, 3)
+
+
+def nep_factors(batch: Arguments) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return parts, one of them without atoms, and factors of three sums, two of them over gradients."""
+    n_atoms = len(batch[3])
+    by_energies = torch.randn(3, n_atoms, dtype=torch.float64)
+    by_energies[0] = 0.0
+    return torch.tensor([0, 2, 2, n_atoms]), by_energies, torch.randn(2, *batch[0].shape, dtype=torch.float64)
+
+
+def assert_rows_close(actual: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:
+    assert actual.shape == expected.shape
+    for row, other in zip(actual.flatten(0, 1).cpu(), expected.flatten(0, 1), strict=True):
+        assert (row - other).abs().max() <= tolerance * other.abs().max()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+@for_all_neps
+@pytest.mark.parametrize("precision", ["float64", "mixed"])
+def test_nep_weight_gradients_on_host(
+    keys: dict[str, Any], precision: str, two_element_frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against derivatives of the twin; with room for a row of each atom, and with little."""
+    network, stored, batch = make_nep(keys, precision, two_element_frames[:2])
+    parts, *factors = nep_factors(batch)
+    monkeypatch.setattr(type(network), "trained_by_kernels_on", ())
+    expected = network.evaluate_parts(*batch, part_start=parts).weight_gradients(*factors)
+    for workspace in (1 << 28, 1 << 10):
+        rows = torch.ops.pwmlff_cuda_on_host.weight_gradients(
+            stored.family, stored.arrays, workspace, *batch, parts, *factors
+        )
+        assert_rows_close(network.by_parameters(rows), expected, {"float64": 1e-11, "mixed": 2e-5}[precision])
+
+
+@needs_gpu
+@for_all_neps
+@pytest.mark.parametrize("precision", list(TOLERANCE))
+def test_nep_on_gpu(keys: dict[str, Any], precision: str, two_element_frames: list[Frame]) -> None:
+    _, stored, batch = make_nep(keys, precision, two_element_frames)
+    model = make_evaluator(stored)
+    expected, on_gpu = model(*batch), [tensor.to("cuda") for tensor in batch]
+    first, again = model(*on_gpu), model(*on_gpu)
+    assert_close(first, expected, TOLERANCE[precision])
+    assert torch.equal(first[1], again[1])
+
+
+@needs_gpu
+@for_all_neps
+@pytest.mark.parametrize("precision", ["float64", "mixed"])
+def test_nep_weight_gradients_on_gpu(keys: dict[str, Any], precision: str, two_element_frames: list[Frame]) -> None:
+    network, _, batch = make_nep(keys, precision, two_element_frames)
+    parts, *factors = nep_factors(batch)
+    expected = network.evaluate_parts(*batch, part_start=parts).weight_gradients(*factors)
+    network.to("cuda")
+    on_gpu = [tensor.to("cuda") for tensor in batch]
+    rows = [
+        network.evaluate_parts(*on_gpu, part_start=parts).weight_gradients(*(tensor.to("cuda") for tensor in factors))
+        for _ in range(2)
+    ]
+    assert rows[0].is_cuda
+    assert_rows_close(rows[0], expected, {"float64": 1e-11, "mixed": 2e-5}[precision])
+    assert torch.equal(*rows)
 
 
 @needs_native

@@ -284,7 +284,7 @@ def test_kernels_and_twins_make_the_same_steps(
     weights = []
     for by_kernels in (True, False):
         potential = make_potential()
-        monkeypatch.setattr(type(potential.network), "is_trained_by_kernels", by_kernels)
+        monkeypatch.setattr(type(potential.network), "trained_by_kernels_on", ("cpu",) * by_kernels)
         update = make_update(potential, **keys)
         for frames in ([0, 1], [2, 3], [4, 5]):
             update.step(cu_data.batch(frames))

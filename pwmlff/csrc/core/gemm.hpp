@@ -24,14 +24,17 @@ constexpr int kTileVectors = 3;
 template <typename Real>
 constexpr std::int64_t kLanes = kVectorBytes / static_cast<std::int64_t>(sizeof(Real));
 
+// A vector wherever it lies in memory, and one that is only ever a value, such as templates take.
 template <typename Real, std::int64_t lanes = kLanes<Real>>
 struct VectorOf;
 template <std::int64_t lanes>
 struct VectorOf<double, lanes> {
+  typedef double value __attribute__((vector_size(8 * lanes)));
   typedef double type __attribute__((vector_size(8 * lanes), aligned(8), may_alias));
 };
 template <std::int64_t lanes>
 struct VectorOf<float, lanes> {
+  typedef float value __attribute__((vector_size(4 * lanes)));
   typedef float type __attribute__((vector_size(4 * lanes), aligned(4), may_alias));
 };
 

@@ -7,3 +7,13 @@
 #else
 #define PWMLFF_INLINE inline __attribute__((always_inline))
 #endif
+
+// Before a loop that is to be unrolled, of at most so many turns.
+#if defined(__CUDA_ARCH__)
+#define PWMLFF_UNROLL(turns) _Pragma("unroll")
+#elif defined(__CUDACC__)
+#define PWMLFF_UNROLL(turns)
+#else
+#define PWMLFF_PRAGMA(text) _Pragma(#text)
+#define PWMLFF_UNROLL(turns) PWMLFF_PRAGMA(GCC unroll turns)
+#endif

@@ -6,13 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/check.hpp"
 #include "cuda/net_device.hpp"
 
 namespace pwmlff::cuda {
-
-inline void check(cudaError_t status) {
-  TORCH_CHECK(status == cudaSuccess, "evaluate on CUDA: ", cudaGetErrorString(status));
-}
 
 template <typename Real>
 class AtenNet {

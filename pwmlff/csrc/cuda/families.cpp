@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/check.hpp"
 #include "cuda/dp/evaluator.hpp"
+#include "cuda/nep/evaluator.hpp"
 #include "cuda/stream.hpp"
 #include "cuda/zbl_device.hpp"
 #include "shortest.hpp"
@@ -23,6 +25,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"dp", make_deep_potential},
+    {"nep", make_nep},
 };
 
 std::unique_ptr<const DeviceEvaluator> make_network(const StoredModel &model, at::Device device,
@@ -52,26 +55,50 @@ class Potential final : public DeviceEvaluator {
   }
 
   std::tuple<Tensor, Tensor> evaluate(const PairTensors &pairs, const Tensor &overflows) const override {
-    const Tensor own = shortest_squares_.defined() ? at::zeros_like(overflows) : overflows;
-    auto [energies, gradients] = network_->evaluate(pairs, own);
+    const Tensor own = own_counts(overflows);
+    const auto [energies, gradients] = network_->evaluate(pairs, own);
+    complete(pairs, own, overflows, energies, gradients);
+    return {energies, gradients};
+  }
+
+  std::tuple<Tensor, Tensor, Tensor> evaluate_keeping(const PairTensors &pairs,
+                                                      const Tensor &overflows) const override {
+    const Tensor own = own_counts(overflows);
+    const auto [energies, gradients, kept] = network_->evaluate_keeping(pairs, own);
+    complete(pairs, own, overflows, energies, gradients);
+    return {energies, gradients, kept};
+  }
+
+  // What is added to the network has no weights.
+  Tensor differentiate(const PairTensors &pairs, const Tensor &kept,
+                       const CotangentTensors &cotangents) const override {
+    return network_->differentiate(pairs, kept, cotangents);
+  }
+
+ private:
+  // Where the network counts.
+  Tensor own_counts(const Tensor &overflows) const {
+    return shortest_squares_.defined() ? at::zeros_like(overflows) : overflows;
+  }
+
+  // Adds what is not the network's.
+  void complete(const PairTensors &pairs, const Tensor &own, const Tensor &overflows, const Tensor &energies,
+                const Tensor &gradients) const {
     if (shortest_squares_.defined()) {
       own.select(0, 0).copy_(count_nearer(pairs));
       overflows.add_(own);
     }
     if (constants_.defined()) add_repulsion(pairs, energies, gradients);
     if (energy_shift_.defined()) energies.add_(energy_shift_.index_select(0, pairs.atom_types));
-    return {energies, gradients};
   }
 
- private:
   void add_repulsion(const PairTensors &pairs, const Tensor &energies, const Tensor &gradients) const {
     const Pairs pointers{pairs.vectors.const_data_ptr<double>(), pairs.start.const_data_ptr<std::int64_t>(),
                          pairs.pair_types.const_data_ptr<std::int64_t>(),
                          pairs.atom_types.const_data_ptr<std::int64_t>()};
     const DeviceZbl zbl{reinterpret_cast<const ZblConstants *>(constants_.const_data_ptr<double>()), n_types_};
-    const cudaError_t status = add_zbl(zbl, pointers, pairs.n_atoms(), energies.data_ptr<double>(),
-                                       gradients.data_ptr<double>(), current_stream());
-    TORCH_CHECK(status == cudaSuccess, "evaluate on CUDA: ", cudaGetErrorString(status));
+    check(add_zbl(zbl, pointers, pairs.n_atoms(), energies.data_ptr<double>(), gradients.data_ptr<double>(),
+                  current_stream()));
   }
 
   // As the core's ShortestDistances does; without a wait for the device.

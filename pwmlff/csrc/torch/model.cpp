@@ -72,6 +72,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> Model::evaluate_keeping(const at:
                                                                        const at::Tensor &pair_types,
                                                                        const at::Tensor &atom_types) {
   const c10::NoGradGuard no_gradients;
+  const c10::OptionalDeviceGuard guard(at::device_of(vectors));
   const PairTensors pairs(vectors, start, pair_types, atom_types);
   const OnDevice &here = on_device(vectors.device());
   return here.evaluator->evaluate_keeping(pairs, here.overflows);
@@ -81,6 +82,7 @@ at::Tensor Model::weight_gradients(const at::Tensor &vectors, const at::Tensor &
                                    const at::Tensor &atom_types, const at::Tensor &kept, const at::Tensor &part_start,
                                    const at::Tensor &by_energies, const at::Tensor &by_gradients) {
   const c10::NoGradGuard no_gradients;
+  const c10::OptionalDeviceGuard guard(at::device_of(vectors));
   const PairTensors pairs(vectors, start, pair_types, atom_types);
   const CotangentTensors cotangents(pairs, part_start, by_energies, by_gradients);
   return on_device(vectors.device()).evaluator->differentiate(pairs, kept, cotangents);
@@ -164,6 +166,8 @@ TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
 #ifdef PWMLFF_WITH_CUDA
 TORCH_LIBRARY_IMPL(pwmlff, CUDA, library) {
   library.impl("evaluate", evaluate);
+  library.impl("evaluate_keeping", evaluate_keeping);
+  library.impl("weight_gradients", weight_gradients);
 }
 #endif
 

@@ -84,7 +84,7 @@ class BehlerParrinello(KernelNetwork):
 
     Config = BPConfig
     RunFile = BPRunFile
-    is_trained_by_kernels = True
+    trained_by_kernels_on = ("cpu",)
     nets: Any
     scaling: Tensor
     ranges: Tensor

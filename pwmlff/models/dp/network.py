@@ -40,7 +40,7 @@ class NetDeepPotential(DeepPotentialBase):
         has_net_per_pair: Whether there is a net per (central, neighbour) type, otherwise per neighbour type.
     """
 
-    is_trained_by_kernels = True
+    trained_by_kernels_on = ("cpu",)
     has_net_per_pair: bool
 
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:

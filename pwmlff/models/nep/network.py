@@ -97,7 +97,7 @@ class NEP(NEPBase):
     """
 
     RunFile = NEPRunFile
-    is_trained_by_kernels = True
+    trained_by_kernels_on = ("cpu", "cuda")
     central: Any
     neighbors: Tensor
 

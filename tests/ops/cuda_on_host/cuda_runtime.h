@@ -16,8 +16,8 @@
 #define __device__
 #define __host__
 #define __global__
-#define __shared__ static  // blocks do not overlap
-#define __launch_bounds__(threads)
+#define __shared__ thread_local  // static, and can be declared extern too; blocks do not overlap
+#define __launch_bounds__(...)
 
 struct dim3 {
   unsigned x, y, z;
@@ -25,9 +25,15 @@ struct dim3 {
 };
 
 using cudaStream_t = struct CUstream_st *;
-enum cudaError_t { cudaSuccess, cudaErrorInvalidValue };
+enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorLaunchOutOfResources };
 inline const char *cudaGetErrorString(cudaError_t) {
   return "invalid value";
+}
+
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+template <typename Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
+  return cudaSuccess;
 }
 
 struct cudaLaunchConfig_t {
@@ -42,6 +48,7 @@ namespace cuda_on_host {
 
 constexpr unsigned kWarp = 32;
 constexpr std::size_t kStack = 1 << 16;
+constexpr std::size_t kDynamicSharedMemory = 99 << 10;  // what all GPUs since 2020 have
 
 struct Thread {
   ucontext_t context;
@@ -143,6 +150,21 @@ Number __shfl_xor_sync(unsigned, Number value, int distance) {
   return other;
 }
 
+inline unsigned __ballot_sync(unsigned, bool is_set) {
+  auto &block = cuda_on_host::block;
+  block.exchanged[block.place()] = is_set;
+  __syncwarp();
+  const unsigned first = block.place() / cuda_on_host::kWarp * cuda_on_host::kWarp;
+  unsigned set = 0;
+  for (unsigned k = 0; k < cuda_on_host::kWarp; ++k) set |= static_cast<unsigned>(block.exchanged[first + k] != 0) << k;
+  __syncwarp();
+  return set;
+}
+
+inline int __popc(unsigned bits) {
+  return __builtin_popcount(bits);
+}
+
 inline unsigned long long atomicAdd(unsigned long long *sum, unsigned long long value) {
   return std::atomic_ref<unsigned long long>(*sum).fetch_add(value);
 }
@@ -152,6 +174,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
                                Arguments &&...arguments) {
   if (config->gridDim.x == 0 || config->gridDim.y == 0 || config->blockDim.x * config->blockDim.y > 1024)
     return cudaErrorInvalidValue;
+  if (config->dynamicSmemBytes > cuda_on_host::kDynamicSharedMemory) return cudaErrorLaunchOutOfResources;
   gridDim = config->gridDim;
   blockDim = config->blockDim;
   cuda_on_host::block.body = [&] { kernel(arguments...); };

@@ -34,9 +34,9 @@ constexpr Real kSmallestExponent = sizeof(Real) == 4 ? Real(-80) : Real(-700);
 // cos(pi v / 2) and its derivative by v, for |v| <= 1
 template <typename Real>
 inline ValueAndSlope<Real> half_angle_cosine(Real v) {
+  constexpr HalfAngle<Real> half;
   const Real w = v * v;
-  return {polynomial(HalfAngle<Real>::cosine, w) / kHalfPi<Real>,
-          -kHalfPi<Real> * v * polynomial(HalfAngle<Real>::sine, w)};
+  return {polynomial(half.cosine, w) / kHalfPi<Real>, -kHalfPi<Real> * v * polynomial(half.sine, w)};
 }
 
 // Each with f(x) and df/dx within the cutoff.

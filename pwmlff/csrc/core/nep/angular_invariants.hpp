@@ -10,92 +10,12 @@
 
 #include "gemm.hpp"
 #include "nep/expansion.hpp"
-#include "nep/invariants.hpp"
+#include "nep/extra_invariants.hpp"
 #include "nep/model.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
-
-// A sum of products of s_lm, for one block. Loops are unrolled, so that places and factors become constants.
-template <const auto &products>
-struct ExtraInvariant {
-  static constexpr int kProducts = sizeof(products) / sizeof(products[0]);
-
-  template <typename Real>
-  static FewVector<Real> value(const Real *s) {
-    FewVector<Real> sum = {};
-#pragma GCC unroll 32
-    for (int i = 0; i < kProducts; ++i) sum += without(products[i], kFactors, s) * Real(products[i].factor);
-    return sum;
-  }
-
-  // Its change where s changes by s1.
-  template <typename Real>
-  static FewVector<Real> change(const Real *s, const Real *s1) {
-    FewVector<Real> sum = {};
-#pragma GCC unroll 32
-    for (int i = 0; i < kProducts; ++i)
-#pragma GCC unroll 4
-      for (int own = 0; own < kFactors; ++own) {
-        if (products[i].places[own] < 0) continue;
-        const FewVector<Real> factor = Real(products[i].factor) * load<Real, kFew>(s1 + products[i].places[own] * kFew);
-        sum += factor * without(products[i], own, s);
-      }
-    return sum;
-  }
-
-  // Adds to dE/ds what it gets through this invariant.
-  template <typename Real>
-  static void differentiate(const Real *s, const FewVector<Real> &by_q, Real *by_s) {
-#pragma GCC unroll 32
-    for (int i = 0; i < kProducts; ++i) {
-      const FewVector<Real> factor = Real(products[i].factor) * by_q;
-#pragma GCC unroll 4
-      for (int own = 0; own < kFactors; ++own) {
-        if (products[i].places[own] < 0) continue;
-        Real *to = by_s + products[i].places[own] * kFew;
-        store<Real, kFew>(to, load<Real, kFew>(to) + factor * without(products[i], own, s));
-      }
-    }
-  }
-
-  // Adds the change of what `differentiate` adds.
-  template <typename Real>
-  static void differentiate_change(const Real *s, const Real *s1, const FewVector<Real> &by_q, Real *by_s) {
-    for (int i = 0; i < kProducts; ++i) {
-      const FewVector<Real> factor = Real(products[i].factor) * by_q;
-      for (int own = 0; own < kFactors; ++own) {
-        if (products[i].places[own] < 0) continue;
-        FewVector<Real> sum = {};
-        for (int other = 0; other < kFactors; ++other) {
-          if (other == own || products[i].places[other] < 0) continue;
-          sum += load<Real, kFew>(s1 + products[i].places[other] * kFew) * without(products[i], own, s, other);
-        }
-        Real *to = by_s + products[i].places[own] * kFew;
-        store<Real, kFew>(to, load<Real, kFew>(to) + factor * sum);
-      }
-    }
-  }
-
- private:
-  static constexpr int kFactors = 4;
-
-  // The product of the s but one or two of them; 1 is never left.
-  template <typename Real>
-  static FewVector<Real> without(const nep::Product &product, int own, const Real *s, int other = -1) {
-    FewVector<Real> result = {};
-    bool is_first = true;
-#pragma GCC unroll 4
-    for (int k = 0; k < kFactors; ++k) {
-      if (k == own || k == other || product.places[k] < 0) continue;
-      const FewVector<Real> factor = load<Real, kFew>(s + product.places[k] * kFew);
-      result = is_first ? factor : result * factor;
-      is_first = false;
-    }
-    return result;
-  }
-};
 
 class AngularInvariants {
  public:
@@ -123,9 +43,9 @@ class AngularInvariants {
         }
         store<Real, kFew>(q + block * kFew, sum);
       }
-    for_each_extra([&](auto extra) {
+    for_each_extra<Real>([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
-        store<Real, kFew>(q + block * kFew, extra.value(s + block * block_));
+        store<Real, kFew>(q + block * kFew, extra.value(sums_of(s, block)));
       q += n_functions_;
     });
   }
@@ -142,9 +62,9 @@ class AngularInvariants {
               Real(2) * norm<Real>(l, i) * load<Real, kFew>(s + at + i * kFew) * load<Real, kFew>(s1 + at + i * kFew);
         store<Real, kFew>(q + block * kFew, sum);
       }
-    for_each_extra([&](auto extra) {
+    for_each_extra<Real>([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
-        store<Real, kFew>(q + block * kFew, extra.change(s + block * block_, s1 + block * block_));
+        store<Real, kFew>(q + block * kFew, extra.change(sums_of(s, block), sums_of(s1, block)));
       q += n_functions_;
     });
   }
@@ -159,9 +79,9 @@ class AngularInvariants {
         for (int i = 0; i <= 2 * l; ++i)
           store<Real, kFew>(by_s + at + i * kFew, norm<Real>(l, i) * twice * load<Real, kFew>(s + at + i * kFew));
       }
-    for_each_extra([&](auto extra) {
+    for_each_extra<Real>([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
-        extra.differentiate(s + block * block_, load<Real, kFew>(by_q + block * kFew), by_s + block * block_);
+        extra.differentiate(sums_of(s, block), load<Real, kFew>(by_q + block * kFew), adding_to(by_s, block));
       by_q += n_functions_;
     });
   }
@@ -178,10 +98,10 @@ class AngularInvariants {
           store<Real, kFew>(to, load<Real, kFew>(to) + norm<Real>(l, i) * twice * load<Real, kFew>(s1 + at + i * kFew));
         }
       }
-    for_each_extra([&](auto extra) {
+    for_each_extra<Real>([&](auto extra) {
       for (std::int64_t block = 0; block < n_blocks_; ++block)
-        extra.differentiate_change(s + block * block_, s1 + block * block_, load<Real, kFew>(by_q + block * kFew),
-                                   by_s + block * block_);
+        extra.differentiate_change(sums_of(s, block), sums_of(s1, block), load<Real, kFew>(by_q + block * kFew),
+                                   adding_to(by_s, block));
       by_q += n_functions_;
     });
   }
@@ -193,14 +113,22 @@ class AngularInvariants {
     return static_cast<Real>(nep::kNorm.of[l][(i + 1) / 2]);
   }
 
-  template <typename Function>
+  template <typename Real, typename Function>
   void for_each_extra(Function function) const {
-    if (extras_[0]) function(ExtraInvariant<nep::k222>());
-    if (extras_[1]) function(ExtraInvariant<nep::k1111>());
-    if (extras_[2]) function(ExtraInvariant<nep::k112>());
-    if (extras_[3]) function(ExtraInvariant<nep::k123>());
-    if (extras_[4]) function(ExtraInvariant<nep::k233>());
-    if (extras_[5]) function(ExtraInvariant<nep::k134>());
+    nep::for_each_extra<Real, FewValue<Real>>(extras_.data(), function);
+  }
+
+  // The numbers of a block by their place, and what adds to them.
+  template <typename Real>
+  auto sums_of(const Real *s, std::int64_t block) const {
+    return [from = s + block * block_](int place) { return load<Real, kFew>(from + place * kFew); };
+  }
+  template <typename Real>
+  auto adding_to(Real *s, std::int64_t block) const {
+    return [from = s + block * block_](int place, const FewVector<Real> &term) {
+      Real *to = from + place * kFew;
+      store<Real, kFew>(to, load<Real, kFew>(to) + term);
+    };
   }
 
   int l_max_;

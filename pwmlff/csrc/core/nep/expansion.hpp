@@ -21,6 +21,8 @@ constexpr std::int64_t kFew = kLanes<double>;
 
 template <typename Real>
 using FewVector = typename VectorOf<Real, kFew>::type;
+template <typename Real>
+using FewValue = typename VectorOf<Real, kFew>::value;
 
 constexpr std::int64_t padded_few(std::int64_t n) {
   return (n + kFew - 1) / kFew * kFew;
