@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -70,9 +69,7 @@ def starting_file(
     lines.append(("".join(f"// {remark}\n{_INDENT}" for remark in remarks) + text, comment))
     optimizer = OPTIMIZERS[_OPTIMIZER].Config
     description = fields["optimizer"].description
-    chosen = _OVERRIDES | dict(row.RunFile.kalman)
-    keys = (*_OPTIMIZER_KEYS, *row.RunFile.kalman)
-    lines.append(_section("optimizer", optimizer, keys, depth=1, description=description, overrides=chosen))
+    lines.append(_section("optimizer", optimizer, _OPTIMIZER_KEYS, depth=1, description=description))
     head = "// Input of `pwmlff train`. All keys: `pwmlff schema --markdown`. Text after // is a comment.\n"
     return head + "{\n" + _joined(lines, depth=1) + "}\n"
 
@@ -86,18 +83,16 @@ def _section(
     skipped: Collection[str] = (),
     description: str | None = None,
     given: Mapping[str, Any] | None = None,
-    overrides: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[str, str]:
     """Return a section with its comment; `keys` limits it to these keys, without any it holds all but `skipped`.
 
-    A key of a section below this one is `skipped` by its dotted path. `given` are its values; None for the defaults, of
-    which `overrides` are others.
+    A key of a section below this one is `skipped` by its dotted path. `given` are its values; None for the defaults.
     """
     members = []
     for key, field in section.model_fields.items():
         if key in skipped or (keys and key not in keys):
             continue
-        value = overrides.get(key, default_of(field)) if given is None else given[key]
+        value = _OVERRIDES.get(key, default_of(field)) if given is None else given[key]
         nested = section_class(field.annotation)
         if nested is not None and isinstance(value, list):
             members.append(_list(key, value, field, depth + 1))

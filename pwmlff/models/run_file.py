@@ -93,7 +93,6 @@ class RunFileHooks:
             `translate` moves them; for the JSON schema.
         unused: Dotted paths below `model` that `Config` has and this row does not use; `pwmlff init` leaves them out.
         readers: Of run files of other programs for such a model that are no JSON, by the suffix of their names.
-        kalman: Settings of LKF that `pwmlff init` writes for this model, where others than the defaults are better.
         needs_frames: Whether `suggested` looks at the training data.
     """
 
@@ -103,7 +102,6 @@ class RunFileHooks:
     sections: ClassVar[Mapping[str, type[BaseModel]]] = MappingProxyType({})
     unused: ClassVar[Collection[str]] = ()
     readers: ClassVar[Mapping[str, ForeignReader]] = MappingProxyType({})
-    kalman: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     needs_frames: ClassVar[bool] = False
 
     @classmethod

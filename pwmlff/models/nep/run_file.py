@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field
@@ -16,7 +15,7 @@ from pwmlff.models.nep.nep_in import read_nep_in
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
 
 # what `pwmlff init` takes: as many neighbours in any material
-_N_NEIGHBORS = (80, 40)  # radial and angular
+_N_NEIGHBORS = (80, 50)  # radial and angular
 _CUTOFFS = ((5.0, 8.0), (4.0, 6.0))  # least and largest, Å
 _STEP = 0.5  # Å
 _ALL_COUNT_THE_SAME = "the forces of all elements count the same"
@@ -41,7 +40,6 @@ class NEPRunFile(RunFileHooks):
         }
     }
     readers = {".in": read_nep_in}
-    kalman = MappingProxyType({"p_max": 20.0})
     needs_frames = True
 
     @classmethod
