@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor
 from typer.testing import CliRunner, Result
 
@@ -16,6 +18,8 @@ from pwmlff import PwmlffCalculator
 from pwmlff.cli.main import app
 from pwmlff.compress import compress_model, tabulate
 from pwmlff.compress.deviations import compare
+from pwmlff.compress.report import print_report
+from pwmlff.compress.speed import Spread
 from pwmlff.compress.structures import covalent_distances, hard_sphere_frames
 from pwmlff.data.dataset import FrameDataset
 from pwmlff.data.frame import Frame
@@ -205,6 +209,18 @@ def test_structures_of_covalent_radii(nep_file: Path) -> None:
     distances = torch.linalg.vector_norm(batch.pair_vectors, dim=-1)
     for element, least in enumerate(shortest):
         assert distances[centers == element].min() >= least
+
+
+@pytest.mark.parametrize(("microseconds", "pays"), [(1.0, True), (3.0, False)])
+def test_says_where_tables_do_not_pay(
+    make_checkpoint: Callable, tmp_path: Path, microseconds: float, pays: bool
+) -> None:
+    result = compress_model(make_checkpoint("NEP"), save=tmp_path / "small")
+    times = {"original": Spread(2.0, 2.0, 90.0), "compressed": Spread(microseconds, microseconds, 50.0)}
+    result = replace(result, speed=replace(result.speed, **times))
+    with StringIO() as text:
+        print_report(result, Console(file=text, width=200))
+        assert ("the tables do not pay here" in text.getvalue()) is not pays
 
 
 @pytest.mark.parametrize("dx", ["1e-9", "1e-300"])
