@@ -287,6 +287,17 @@ def test_nep_on_host_many_neighbors_far_pairs_and_nothing(two_element_frames: li
     assert gradients.shape == (0, 3)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_host")
+def test_compressed_neps_are_refused(two_element_frames: list[Frame]) -> None:
+    config = MODELS["NEP"].Config.model_validate(NEPS["GPUMD's"])
+    potential = build_potential("NEP", config, ELEMENTS, "float64")
+    stored = with_all(tabulate(potential, 0.05, 3).network.stored(torch.float64))
+    _, _, batch = make_nep(NEPS["GPUMD's"], "float64", two_element_frames[:1])
+    with pytest.raises(RuntimeError, match="a compressed NEP has no kernels for GPUs"):
+        evaluate_on_host(stored, batch, 1 << 28)
+
+
 def nep_factors(batch: Arguments) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return parts, one of them without atoms, and factors of three sums, two of them over gradients."""
     n_atoms = len(batch[3])

@@ -15,7 +15,7 @@ struct NepPair {
   __device__ explicit NepPair(const double *vector)
       : x(static_cast<Wide>(vector[0])), y(static_cast<Wide>(vector[1])), z(static_cast<Wide>(vector[2])) {
     squared = x * x + y * y + z * z;
-    inverse = nep::inverse_root(squared);
+    inverse = inverse_root(squared);
     x *= inverse;
     y *= inverse;
     z *= inverse;

@@ -1,6 +1,7 @@
 #include "cuda/nep/weights.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <vector>
 
 #include "torch/stored_tensors.hpp"
@@ -44,6 +45,8 @@ NepFunctions<Real> functions_at(const Tensor &coefficients, const NepFunctions<d
 }  // namespace
 
 NepWeights::NepWeights(const nep::Description &d, at::Device device) : has_double_geometry_(d.has_double_geometry) {
+  if (d.has_tables)
+    throw std::runtime_error("a compressed NEP has no kernels for GPUs; use the model it was compressed from");
   sizes_ = {};
   sizes_.radial = {nullptr, static_cast<int>(d.radial.shape[2]), static_cast<int>(d.radial.shape[3])};
   sizes_.angular = {nullptr, static_cast<int>(d.angular.shape[2]), static_cast<int>(d.angular.shape[3])};
