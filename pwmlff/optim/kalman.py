@@ -43,6 +43,8 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
 PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
 _LEAST_STEPS = 20  # of an epoch, wanted of a batch size that was not given
+USUAL_MAX_STEP = 5.0  # root mean squares of one weight, where the run file gives no `max_step`
+MOST_OF_LENGTH = 0.2  # of the weight vector, likewise
 MOST_IN_ONE_BLOCK = 5120  # weights, where the run file gives no `block_size`
 USUAL_BLOCK = 1024  # of more of them
 _PRIOR_INTERVAL = 10  # steps from one measurement of the prior to the next
@@ -71,8 +73,11 @@ class KalmanConfig(OptimizerConfig):
     )
     p0_weight: float = Field(1.0, gt=0, le=1, description="Variance of the weights at the start: P = p0_weight 1")
     p_max: float = Field(100.0, gt=0, description="Largest variance of a weight that forgetting may lead to")
-    max_step: float = Field(
-        5.0, gt=0, description="Longest step of the weight vector, in root mean squares of one weight"
+    max_step: float | None = Field(
+        None,
+        gt=0,
+        description="Longest step of the weight vector, in root mean squares of one weight. If not given, "
+        f"{USUAL_MAX_STEP:g}, or 1/{1 / MOST_OF_LENGTH:g} of the vector's length where that is less",
     )
     joint: bool = Field(
         True, description="Take in all measurements of a batch as one vector; else one after another, as PWMLFF does"
@@ -301,7 +306,9 @@ class KalmanUpdate(UpdateStrategy):
     def _change_weights(self, change: Tensor) -> None:
         """Add the change, shortened where it is longer than `max_step` allows."""
         weights = self._vector.read()
-        longest = self.config.max_step * weights.square().mean().sqrt()
+        given = self.config.max_step
+        most = min(USUAL_MAX_STEP, MOST_OF_LENGTH * len(weights) ** 0.5) if given is None else given
+        longest = most * weights.square().mean().sqrt()
         length = change.norm()
         if length > longest:
             change = change * (longest / length)
