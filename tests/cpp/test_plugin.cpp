@@ -372,6 +372,7 @@ TEST_CASE("stored NEPs that cannot be say why") {
     bad.set("radial.table", {2, 2, 5, 6, 3}, random_numbers<double>(360, 5));
     CHECK_MESSAGE_HAS(evaluate(bad), "tables of one order, got [2, 2, 5, 6, 3] and [2, 2, 3, 4, 2]");
     bad.shapes.erase("angular.table");
+    bad.numbers.erase("angular.table");
     CHECK_MESSAGE_HAS(evaluate(bad), "lacks the array 'angular.table'");
   }
 }
