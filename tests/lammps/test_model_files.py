@@ -119,7 +119,7 @@ def test_code_of_the_file_is_never_run(
         (lambda m, e: m["elements"].append("H"), "it names 3 elements, but has weights for 2"),
         (
             lambda m, e: m.update(family="quux"),
-            "it is of the family 'quux', which this plugin does not know (it knows: dp, nep); "
+            "it is of the family 'quux', which this plugin does not know (it knows: bp, dp, nep); "
             "update pwmlff, or export the model again with this version's `pwmlff export`",
         ),
     ],
