@@ -3,13 +3,13 @@
     python tests/benchmarks/nep_accuracy.py --data DIR [--only SET ...] [--minutes N] [--threads 2] [--seed 1]
         [--keep FOLDER] [--peer WORK]
 
-Each set is trained by `pwmlff train` from the run file nep.json beside this script; what differs is the elements and,
-where CASES says so, the cutoffs. A run is stopped by SIGTERM when its minutes are over, and its last model, not the
-best on anything, is tested by `pwmlff test`. The frames it is tested on are also looked at after each epoch, which
+Each set is trained by `pwmlff train` from what `pwmlff init nep --data train.xyz` writes, with the test frames as
+validation frames, until its minutes are over, when SIGTERM ends the run; what else differs is told in CASES. The last
+model, not the best on anything, is tested by `pwmlff test`. That the test frames are looked at after each epoch
 changes nothing but the time it takes; from that it is told when a published error was reached.
 
 With --peer, a folder in which TorchNEP 1.0.7 is installed (WORK/nep/venv), TorchNEP is then trained on the same frames
-for the same time on the same cores: its defaults (two stages, batch 4, virials), the same cutoffs and our sizes, as
+for the same time on the same cores: its defaults (two stages, batch 4, virials), the same cutoffs and sizes, as
 many epochs as fit; its best model is tested by `pwmlff test` on the same frames.
 """
 
@@ -33,8 +33,10 @@ from ase import Atoms
 from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
 from numpy.typing import NDArray
 
-CONFIG = Path(__file__).resolve().parent / "nep.json"
+from pwmlff.config.jsonc import read_json
+
 COMMAND = [sys.executable, "-m", "pwmlff"]
+ENDLESS = 1_000_000  # epochs
 STOPPED = 75  # exit code of a training that was stopped and saved
 TRIALS = (4, 12)  # epochs of the two runs that tell how long one of TorchNEP's takes
 HELD_OUT_SEED = 0
@@ -61,7 +63,8 @@ class Case:
         references: (whose, meV/atom, eV/Å).
         test: File of the frames to test on; the training file itself says that errors are those of training.
         n_held_out: Frames of the training file drawn to test on instead.
-        model: Changes of the section `model`.
+        descriptor: Changes of the section `model.descriptor`.
+        neurons: Of the hidden layer, where not the default.
     """
 
     elements: tuple[str, ...]
@@ -70,7 +73,8 @@ class Case:
     references: tuple[tuple[str, float, float], ...]
     test: str = "test.xyz"
     n_held_out: int = 0
-    model: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    descriptor: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    neurons: int | None = None
 
     def frames(self, data: Path) -> tuple[list[Atoms], list[Atoms]]:
         """Return training and test frames."""
@@ -85,14 +89,16 @@ class Case:
         )
 
 
-SHORT = (("cutoff", (6.0, 5.0)),)
+GPUMDS = (("cutoff", (8.0, 4.0)), ("n_max", (6, 6)), ("basis_size", (6, 6)), ("l_max", (4, 2, 0)))
 CASES = {
-    "PbTe": Case(
+    "PbTe of GPUMD's sizes": Case(
         ("Te", "Pb"),
         "nep_PbTe25",
         3,
         (("GPUMD, 20000 generations of SNES", 0.41, 0.0399),),
         test="train.xyz",
+        descriptor=GPUMDS,
+        neurons=30,
     ),
     "PbTe, 5 held out": Case(
         ("Te", "Pb"),
@@ -111,30 +117,36 @@ CASES = {
             ("our Deep Potential, 18 min", 0.60, 0.0227),
             ("TorchNEP, 150 epochs in 11 min", 6.2, 0.0693),
         ),
-        model=SHORT,
     ),
     "mlearn_Si": Case(
         ("Si",),
         "extxyz/mlearn_Si",
         15,
         (("target", 3.5, 0.10), ("moment tensor potential, published model", 3.03, 0.088)),
-        model=SHORT,
     ),
-    "deepmd_water": Case(
-        ("O", "H"), "extxyz/deepmd_water", 10, (("our Deep Potential, 10 min", 0.45, 0.0448),), model=SHORT
-    ),
+    "deepmd_water": Case(("O", "H"), "extxyz/deepmd_water", 10, (("our Deep Potential, 10 min", 0.45, 0.0448),)),
     "vasp_HfO2": Case(
-        ("Hf", "O"), "extxyz/vasp_HfO2", 60, (("MatPL's NEP after 10 epochs, its split", 0.271, 0.0276),), model=SHORT
+        ("Hf", "O"), "extxyz/vasp_HfO2", 60, (("MatPL's NEP after 10 epochs, its split", 0.271, 0.0276),)
     ),
 }
 
 
-def train(case: Case, seed: int, minutes: float, threads: int, folder: Path) -> NDArray[np.float64]:
-    """Train a NEP in the time allowed; returns [epochs, 3]: s since the start, meV/atom, eV/Å on the test frames."""
-    config: dict[str, Any] = json.loads(CONFIG.read_text(encoding="utf-8"))
-    config |= {"atom_type": list(case.elements), "seed": seed, "threads": threads}
-    config["model"]["descriptor"] |= dict(case.model)
+def write_run_file(case: Case, seed: int, threads: int, folder: Path) -> dict[str, Any]:
+    """Write config.json and return its section `model`."""
+    run_child([*COMMAND, "init", "nep", "--data", "train.xyz"], thread_environment(threads), folder)
+    config = read_json(folder / "nep.json")
+    config |= {"atom_type": list(case.elements), "valid_data": ["test.xyz"], "seed": seed, "threads": threads}
+    config["optimizer"]["epochs"] = ENDLESS
+    model: dict[str, Any] = config["model"]
+    model["descriptor"] |= dict(case.descriptor)
+    if case.neurons is not None:
+        model["fitting_net"]["network_size"] = case.neurons
     (folder / "config.json").write_text(json.dumps(config, indent=1))
+    return model
+
+
+def train(minutes: float, threads: int, folder: Path) -> NDArray[np.float64]:
+    """Train a NEP in the time allowed; returns [epochs, 3]: s since the start, meV/atom, eV/Å on the test frames."""
     end = time.monotonic() + 60 * minutes
     start, rows = time.monotonic(), []
     table = folder / "model_record" / "epoch_valid.dat"
@@ -179,15 +191,17 @@ def test(model: str, frames: str, threads: int, folder: Path) -> Errors:
     return 1e3 * summary["energy_rmse_per_atom"], summary["force_rmse"]
 
 
-def train_peer(case: Case, minutes: float, threads: int, peer: Path, folder: Path) -> tuple[str, float]:
+def train_peer(
+    case: Case, model: dict[str, Any], minutes: float, threads: int, peer: Path, folder: Path
+) -> tuple[str, float]:
     """Train TorchNEP in the time allowed; returns what was run and its time in s."""
-    cutoff = dict(case.model).get("cutoff", (8.0, 4.0))
-    lines = [
-        f"type {len(case.elements)} {' '.join(case.elements)}",
-        "version 4",
-        f"cutoff {cutoff[0]:g} {cutoff[1]:g}",
-        *("n_max 4 4", "basis_size 8 8", "l_max 4 2 1", "neuron 40", "batch 4", "stage2 1"),
+    descriptor = model["descriptor"]
+    lines = [f"type {len(case.elements)} {' '.join(case.elements)}", "version 4"]
+    lines += [
+        f"{key} {' '.join(f'{value:g}' for value in descriptor[key])}"
+        for key in ("cutoff", "n_max", "basis_size", "l_max")
     ]
+    lines += [f"neuron {model['fitting_net']['network_size']}", "batch 4", "stage2 1"]
     python = peer.absolute() / "nep" / "venv" / "bin" / "python"
 
     def seconds(n_epochs: int) -> float:
@@ -211,7 +225,8 @@ def run(name: str, options: argparse.Namespace, folder: Path) -> None:
     for frames, file in zip(case.frames(options.data), ("train.xyz", "test.xyz"), strict=True):
         ase.io.write(folder / file, frames)
     say(f"{name}: training in {folder} for {minutes:g} min")
-    curve = train(case, options.seed, minutes, options.threads, folder)
+    model = write_run_file(case, options.seed, options.threads, folder)
+    curve = train(minutes, options.threads, folder)
     checkpoint = "model_record/nep_model.ckpt"
     reached = {
         entry: next((f"{row[0]:.0f}" for row in curve if row[1] <= entry[1] and row[2] <= entry[2]), "not")
@@ -222,17 +237,17 @@ def run(name: str, options: argparse.Namespace, folder: Path) -> None:
         energy, force = test(checkpoint, file, options.threads, folder)
         rows.append([f"pwmlff, {file.removesuffix('.xyz')}, {len(curve)} epochs", f"{energy:.2f}", f"{force:.4f}", "-"])
     if options.peer is not None:
-        label, seconds = train_peer(case, minutes, options.threads, options.peer, folder)
+        label, seconds = train_peer(case, model, minutes, options.threads, options.peer, folder)
         energy, force = test("torchnep/nep_best.txt", "test.xyz", options.threads, folder)
         at = next((f"{row[0]:.0f}" for row in curve if row[1] <= energy and row[2] <= force), "not")
         rows.append([f"{label}, {seconds / 60:.1f} min", f"{energy:.2f}", f"{force:.4f}", at])
     rows += [[entry[0], f"{entry[1]:.2f}", f"{entry[2]:.4f}", reached[entry]] for entry in case.references]
-    changes = ", ".join(f"{key} {list(value)}" for key, value in case.model) or "nothing changed"
+    sizes = ", ".join(f"{key} {value}" for key, value in model["descriptor"].items())
     print_table(
         f"{name}, {minutes:g} min on {options.threads} threads",
         ["", "meV/atom", "eV/Å", "reached by pwmlff after s"],
         rows,
-        [f"nep.json, {changes}, seed {options.seed}; the time holds start-up and reading", describe_machine()],
+        [f"{sizes}, seed {options.seed}; the time holds start-up and reading", describe_machine()],
     )
 
 
