@@ -7,7 +7,7 @@ Each run is `pwmlff train` on one thread until its epochs or its time of the pro
 The frames it is tested on are its validation frames, which here choose nothing: what is told is the state at the end.
 Results are kept in FILE, a line of JSON per run; runs found there are not repeated. The table gives the errors after 40
 epochs and at the end, the number of times the guard went back, and whether an error trebled from one epoch to the
-next and did not fall again within ten.
+next and did not fall again within five.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ def _curve(path: Path) -> NDArray[np.float64]:
 
 
 def trebled_for_good(errors: NDArray[np.float64]) -> bool:
-    """Return whether an error trebled from one epoch to the next and did not fall again within ten."""
-    return any(errors[n : n + 10].min() > 3 * errors[n - 1] for n in range(1, len(errors)))
+    """Return whether an error trebled from one epoch to the next and did not fall again within five."""
+    return any(errors[n : n + 5].min() > 3 * errors[n - 1] for n in range(1, len(errors)))
 
 
 def table_row(run: dict[str, Any]) -> list[str]:
