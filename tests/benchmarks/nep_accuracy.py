@@ -1,10 +1,11 @@
-"""Accuracy of NEP with one default configuration on published data, over time, and TorchNEP's beside it.
+"""Accuracy of what `pwmlff init` writes on published data, over time, for NEP with TorchNEP's beside it.
 
     python tests/benchmarks/nep_accuracy.py --data DIR [--only SET ...] [--minutes N] [--threads 2] [--seed 1]
-        [--keep FOLDER] [--peer WORK]
+        [--model nep] [--set KEY=VALUE ...] [--epochs N] [--keep FOLDER] [--peer WORK]
 
 Each set is trained by `pwmlff train` from what `pwmlff init nep --data train.xyz` writes, with the test frames as
-validation frames, until its minutes are over, when SIGTERM ends the run; what else differs is told in CASES. The last
+validation frames, until its minutes are over, when SIGTERM ends the run; what else differs is told in CASES, and by
+--set model.descriptor.l_max=[4,1,1,1,1,1], for instance. --model nn trains networks of Behler and Parrinello. The last
 model, not the best on anything, is tested by `pwmlff test`. That the test frames are looked at after each epoch
 changes nothing but the time it takes; from that it is told when a published error was reached.
 
@@ -131,17 +132,27 @@ CASES = {
 }
 
 
-def write_run_file(case: Case, seed: int, threads: int, folder: Path) -> dict[str, Any]:
+def write_run_file(case: Case, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Write config.json and return its section `model`."""
-    run_child([*COMMAND, "init", "nep", "--data", "train.xyz"], thread_environment(threads), folder)
-    config = read_json(folder / "nep.json")
-    config |= {"atom_type": list(case.elements), "valid_data": ["test.xyz"], "seed": seed, "threads": threads}
-    config["optimizer"]["epochs"] = ENDLESS
-    model: dict[str, Any] = config["model"]
-    model["descriptor"] |= dict(case.descriptor)
-    if case.neurons is not None:
-        model["fitting_net"]["network_size"] = case.neurons
+    environment = thread_environment(options.threads)
+    run_child([*COMMAND, "init", options.model, "--data", "train.xyz", "-o", "init.json"], environment, folder)
+    config = read_json(folder / "init.json")
+    config |= {"atom_type": list(case.elements), "valid_data": ["test.xyz"], "seed": options.seed}
+    config["threads"] = options.threads
+    config["optimizer"]["epochs"] = options.epochs or ENDLESS
+    if options.model == "nep":
+        config["model"]["descriptor"] |= dict(case.descriptor)
+        if case.neurons is not None:
+            config["model"]["fitting_net"]["network_size"] = case.neurons
+    for entry in options.set:
+        path, value = entry.split("=", 1)
+        *sections, key = path.split(".")
+        section = config
+        for name in sections:
+            section = section.setdefault(name, {})
+        section[key] = json.loads(value)
     (folder / "config.json").write_text(json.dumps(config, indent=1))
+    model: dict[str, Any] = config["model"]
     return model
 
 
@@ -225,9 +236,9 @@ def run(name: str, options: argparse.Namespace, folder: Path) -> None:
     for frames, file in zip(case.frames(options.data), ("train.xyz", "test.xyz"), strict=True):
         ase.io.write(folder / file, frames)
     say(f"{name}: training in {folder} for {minutes:g} min")
-    model = write_run_file(case, options.seed, options.threads, folder)
+    model = write_run_file(case, options, folder)
     curve = train(minutes, options.threads, folder)
-    checkpoint = "model_record/nep_model.ckpt"
+    checkpoint = f"model_record/{options.model}_model.ckpt"
     reached = {
         entry: next((f"{row[0]:.0f}" for row in curve if row[1] <= entry[1] and row[2] <= entry[2]), "not")
         for entry in case.references
@@ -242,7 +253,8 @@ def run(name: str, options: argparse.Namespace, folder: Path) -> None:
         at = next((f"{row[0]:.0f}" for row in curve if row[1] <= energy and row[2] <= force), "not")
         rows.append([f"{label}, {seconds / 60:.1f} min", f"{energy:.2f}", f"{force:.4f}", at])
     rows += [[entry[0], f"{entry[1]:.2f}", f"{entry[2]:.4f}", reached[entry]] for entry in case.references]
-    sizes = ", ".join(f"{key} {value}" for key, value in model["descriptor"].items())
+    told = {key: value for key, value in model["descriptor"].items() if key != "functions" and value is not None}
+    sizes = ", ".join([options.model, *(f"{key} {value}" for key, value in told.items()), *options.set])
     print_table(
         f"{name}, {minutes:g} min on {options.threads} threads",
         ["", "meV/atom", "eV/Å", "reached by pwmlff after s"],
@@ -257,10 +269,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES), metavar="SET")
     parser.add_argument("--minutes", type=float, help="wall time of each training, instead of the set's own")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--model", choices=["nep", "nn"], default="nep")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of the run file")
+    parser.add_argument("--epochs", type=int, help="end after so many, if time does not end before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peer", type=Path, help="train TorchNEP as well")
     parser.add_argument("--keep", type=Path, help="new folder for models and logs; otherwise they are deleted")
     options = parser.parse_args()
+    if options.peer is not None and options.model != "nep":
+        parser.error("--peer is for --model nep")
     pin_to_cores(options.threads)
     for name in options.only:
         with tempfile.TemporaryDirectory(prefix="pwmlff-nep-") as temporary:
