@@ -1,4 +1,5 @@
 // The evaluator of Behler-Parrinello nets, see model.hpp.
+#include "atom_chunks.hpp"
 #include "bp/angular_part.hpp"
 #include "bp/jacobian.hpp"
 #include "bp/model.hpp"
@@ -83,15 +84,9 @@ class BehlerParrinello final : public Evaluator {
     static thread_local Work of_thread;
     Work &work = of_thread;
     work.kept = kIsTrained ? reinterpret_cast<Real *>(kept) : nullptr;
-    for (std::int64_t type = 0; type < n_types(); ++type) {
-      work.atoms.clear();
-      for (std::int64_t i = first; i < last; ++i) {
-        if (pairs.atom_types[i] != type) continue;
-        work.atoms.push_back(i);
-        if (static_cast<std::int64_t>(work.atoms.size()) == kAtoms) flush(pairs, type, work, energies, gradients);
-      }
-      if (!work.atoms.empty()) flush(pairs, type, work, energies, gradients);
-    }
+    for (std::int64_t type = 0; type < n_types(); ++type)
+      for_chunks(pairs, type, first, last, kAtoms, work.atoms,
+                 [&] { compute(pairs, type, work, energies, gradients); });
     return {};
   }
 
@@ -124,7 +119,7 @@ class BehlerParrinello final : public Evaluator {
     return nets;
   }
 
-  void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
+  void compute(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
     const CentralKernels<Real, Wide> &central = central_[type];
     const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
     const std::int64_t n_inputs = central.n_inputs();
@@ -153,7 +148,6 @@ class BehlerParrinello final : public Evaluator {
       if (!central.angular.is_empty())
         central.angular.differentiate(angular_near(central, rows), rows.angular, by_g, work.angular, to);
     }
-    work.atoms.clear();
   }
 
   static const Near &angular_near(const CentralKernels<Real, Wide> &central, const AtomRows<Real, Wide> &rows) {

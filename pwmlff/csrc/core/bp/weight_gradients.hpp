@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "atom_chunks.hpp"
 #include "buffer.hpp"
 #include "evaluator.hpp"
 #include "packed_net.hpp"
@@ -56,13 +57,7 @@ class WeightGradients {
       own_ = &nets[type];
       net_ = own_->net;
       begin_type();
-      atoms_.clear();
-      for (std::int64_t i = first; i < last; ++i) {
-        if (pairs.atom_types[i] != static_cast<std::int64_t>(type)) continue;
-        atoms_.push_back(i);
-        if (n_atoms() == kAtoms) flush();
-      }
-      if (n_atoms() > 0) flush();
+      for_chunks(pairs, static_cast<std::int64_t>(type), first, last, kAtoms, atoms_, [&] { compute(); });
       finish_type(rows);
       rows += own_->n_weights();
     }
@@ -83,7 +78,7 @@ class WeightGradients {
       gradients_[k].prepare(net_->layers, by_net_.data() + k * n_parameters());
   }
 
-  void flush() {
+  void compute() {
     const std::int64_t n = n_atoms(), n_directed = cotangents_->n_directed,
                        n_energies = cotangents_->n_sums - n_directed;
     provide(inputs_, n * n_inputs());
@@ -106,7 +101,6 @@ class WeightGradients {
       fill_outputs(sweeps_.by_tangents(), factors_.data() + k * n);
       sweeps_.sweep_tangents(passes_, n, nullptr, gradients_[k], nullptr);
     }
-    atoms_.clear();
   }
 
   // Of an atom without pairs the inputs are those of functions that are 0.

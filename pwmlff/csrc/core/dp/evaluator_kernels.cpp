@@ -1,4 +1,5 @@
 // The evaluator of a Deep Potential, see model.hpp.
+#include "atom_chunks.hpp"
 #include "dp/chunk.hpp"
 #include "dp/descriptor.hpp"
 #include "dp/model.hpp"
@@ -67,16 +68,9 @@ class DeepPotential final : public Evaluator {
     static thread_local Workspace<Real, Wide, Features> work;
     if constexpr (kIsTrained) work.features.kept = reinterpret_cast<Real *>(kept);
     Overflows overflows;
-    std::vector<std::int64_t> &atoms = work.chunk.atoms;
-    for (std::int64_t type = 0; type < n_types_; ++type) {
-      atoms.clear();
-      for (std::int64_t i = first; i < last; ++i) {
-        if (pairs.atom_types[i] != type) continue;
-        atoms.push_back(i);
-        if (static_cast<std::int64_t>(atoms.size()) == kAtoms) flush(pairs, type, work, energies, gradients, overflows);
-      }
-      flush(pairs, type, work, energies, gradients, overflows);
-    }
+    for (std::int64_t type = 0; type < n_types_; ++type)
+      for_chunks(pairs, type, first, last, kAtoms, work.chunk.atoms,
+                 [&] { compute(pairs, type, work, energies, gradients, overflows); });
     return overflows;
   }
 
@@ -107,10 +101,9 @@ class DeepPotential final : public Evaluator {
     return {environments_, features_.nets(), fitting_, outputs_, descriptor_, has_net_per_pair_};
   }
 
-  void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients,
-             Overflows &overflows) const {
+  void compute(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients,
+               Overflows &overflows) const {
     Chunk<Real, Wide> &chunk = work.chunk;
-    if (chunk.atoms.empty()) return;
     const auto n_atoms = static_cast<std::int64_t>(chunk.atoms.size());
     const std::int64_t stride = descriptor_.stride, length = descriptor_.length();
     chunk.gather(pairs, n_types_);
@@ -130,7 +123,6 @@ class DeepPotential final : public Evaluator {
                                                 work.sums_gradient.data() + slot * 4 * stride);
     features_.differentiate(type, chunk, work.features, work.sums_gradient.data(), stride);
     chunk.write_gradients(environments_[type], gradients);
-    chunk.atoms.clear();
   }
 
   // Energies of the chunk, and dE/dD.

@@ -23,6 +23,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "atom_chunks.hpp"
 #include "dp/chunk.hpp"
 #include "dp/descriptor.hpp"
 #include "dp/model.hpp"
@@ -64,15 +65,8 @@ class WeightGradients {
     n_directed_ = cotangents.n_directed;
     Real *results = prepare_results(rows);
     prepare_gradients(results);
-    for (std::int64_t type = 0; type < nets.n_types(); ++type) {
-      chunk_.atoms.clear();
-      for (std::int64_t i = first; i < last; ++i) {
-        if (pairs.atom_types[i] != type) continue;
-        chunk_.atoms.push_back(i);
-        if (static_cast<std::int64_t>(chunk_.atoms.size()) == kAtoms) flush(pairs, type);
-      }
-      flush(pairs, type);
-    }
+    for (std::int64_t type = 0; type < nets.n_types(); ++type)
+      for_chunks(pairs, type, first, last, kAtoms, chunk_.atoms, [&] { compute(pairs, type); });
     finish(results, rows);
   }
 
@@ -135,8 +129,7 @@ class WeightGradients {
     }
   }
 
-  void flush(const Pairs &pairs, std::int64_t type) {
-    if (chunk_.atoms.empty()) return;
+  void compute(const Pairs &pairs, std::int64_t type) {
     const Environment &environment = nets_->environments[type];
     chunk_.gather(pairs, nets_->n_types());
     chunk_.compute_rows(environment);
@@ -144,7 +137,6 @@ class WeightGradients {
     sum_features();
     differentiate_fitting(type);
     differentiate_embedding(type);
-    chunk_.atoms.clear();
   }
 
   // The arrays of a direction follow each other; without any direction there is one set of what needs none:

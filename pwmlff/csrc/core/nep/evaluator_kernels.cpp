@@ -1,4 +1,5 @@
 // The evaluator of NEP, see model.hpp.
+#include "atom_chunks.hpp"
 #include "kernel.hpp"
 #include "nep/angular_part.hpp"
 #include "nep/model.hpp"
@@ -65,15 +66,9 @@ class Nep final : public Evaluator {
                      std::int64_t last) const override {
     static thread_local Work of_thread;
     Work &work = of_thread;
-    for (std::int64_t type = 0; type < n_types_; ++type) {
-      work.atoms.clear();
-      for (std::int64_t i = first; i < last; ++i) {
-        if (pairs.atom_types[i] != type) continue;
-        work.atoms.push_back(i);
-        if (static_cast<std::int64_t>(work.atoms.size()) == kAtoms) flush(pairs, type, work, energies, gradients);
-      }
-      if (!work.atoms.empty()) flush(pairs, type, work, energies, gradients);
-    }
+    for (std::int64_t type = 0; type < n_types_; ++type)
+      for_chunks(pairs, type, first, last, kAtoms, work.atoms,
+                 [&] { compute(pairs, type, work, energies, gradients); });
     return {};
   }
 
@@ -107,7 +102,7 @@ class Nep final : public Evaluator {
             has_angles_};
   }
 
-  void flush(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
+  void compute(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
     const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
     const std::int64_t n_radial = radial_.n_functions();
     work.radial.pairs.clear();
@@ -131,7 +126,6 @@ class Nep final : public Evaluator {
       radial_.differentiate(type, slot, by_q, work.radial, to);
       if (has_angles_) angular_.differentiate(slot, by_q + n_radial, work.angular, to);
     }
-    work.atoms.clear();
   }
 
   // Energies of the chunk, and dE/dq.

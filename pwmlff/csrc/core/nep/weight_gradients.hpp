@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "atom_chunks.hpp"
 #include "evaluator.hpp"
 #include "nep/angular_tangents.hpp"
 #include "nep/model.hpp"
@@ -58,21 +59,12 @@ class WeightGradients {
     cotangents_ = &cotangents;
     std::fill_n(rows, cotangents.n_sums * model.n_weights(), 0.0);
     for (std::int64_t type = 0; type < model.n_types(); ++type) {
-      atoms_.clear();
       bool is_begun = false;
-      const auto flush_atoms = [&] {
-        if (atoms_.empty()) return;
+      for_chunks(pairs, type, first, last, largest_chunk(), atoms_, [&] {
         if (!is_begun) begin_type(type);
         is_begun = true;
-        flush(pairs, type);
-        atoms_.clear();
-      };
-      for (std::int64_t i = first; i < last; ++i) {
-        if (pairs.atom_types[i] != type) continue;
-        atoms_.push_back(i);
-        if (n_atoms() == largest_chunk()) flush_atoms();
-      }
-      flush_atoms();
+        compute(pairs, type);
+      });
       if (is_begun) finish_type(type, rows);
     }
   }
@@ -106,7 +98,7 @@ class WeightGradients {
       net_gradients_[k].prepare(model_->nets[type].layers, by_net_.data() + k * model_->net_size());
   }
 
-  void flush(const Pairs &pairs, std::int64_t type) {
+  void compute(const Pairs &pairs, std::int64_t type) {
     describe(pairs, type);
     differentiate_net(type);
     const std::int64_t n_radial = model_->radial.n_functions();
