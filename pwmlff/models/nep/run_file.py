@@ -13,13 +13,12 @@ from pwmlff.data.radial import reach_of_neighbors
 from pwmlff.models.nep.config import NEPConfig, repulsion
 from pwmlff.models.nep.nep_in import read_nep_in
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
-from pwmlff.ops.reference.invariants import EXTRAS
 
 # what `pwmlff init` takes: as many neighbours in any material
 _N_NEIGHBORS = (80, 50)  # radial and angular
 _CUTOFFS = ((5.0, 8.0), (4.0, 6.0))  # least and largest, Å
 _STEP = 0.5  # Å
-_L_MAX = (4, *(1 for _ in EXTRAS))
+_L_MAX = (4, 1, 1, 1, 1, 1)  # 134 too gains nothing more
 _ALL_COUNT_THE_SAME = "the forces of all elements count the same"
 
 
@@ -88,8 +87,8 @@ class NEPRunFile(RunFileHooks):
         told = f"cutoffs {cutoff[0]:g} and {cutoff[1]:g} Å, within which atoms have about "
         told += " and ".join(str(n) for n in _N_NEIGHBORS) + " neighbours where that is possible"
         invariants = (
-            f"all angular invariants; write l_max {list(config.descriptor.l_max)} if nep.txt is for programs that do "
-            "not know those after 1111 (NEP_CPU, nep-adapters, older versions of GPUMD)"
+            f"angular invariants up to 233; write l_max {list(config.descriptor.l_max)} if nep.txt is for programs "
+            "that do not know those after 1111 (NEP_CPU, nep-adapters, older versions of GPUMD)"
         )
         version = 4 if len(elements) == 1 else config.version
         return config.model_copy(update={"version": version, "descriptor": descriptor}), [told, invariants]
