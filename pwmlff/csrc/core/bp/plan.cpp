@@ -113,15 +113,15 @@ std::vector<RadialPlan> radial_plans(const std::vector<RadialFunction> &function
   return plans;
 }
 
-AngularPlan angular_plan(const std::vector<AngularFunction> &functions, std::int64_t n_types,
-                         std::int64_t first_input) {
-  AngularPlan plan;
+TripletPlan triplet_plan(const std::vector<AngularFunction> &functions, const std::vector<std::int64_t> &numbers,
+                         std::int64_t n_types, std::int64_t first_input) {
+  TripletPlan plan;
   for (std::int64_t a = 0; a < n_types; ++a)
     for (std::int64_t b = a; b < n_types; ++b) {
       PairPlan pair{{a, b}, {}, {}, {}};
       Powers powers;
       std::vector<Part> parts;
-      for (std::size_t f = 0; f < functions.size(); ++f) {
+      for (const std::int64_t f : numbers) {
         const AngularFunction &function = functions[f];
         const bool is_symmetric = function.near[0] == function.near[1];
         const double factor = function.has_angle ? 2 : 1;
@@ -131,7 +131,7 @@ AngularPlan angular_plan(const std::vector<AngularFunction> &functions, std::int
           if (weight == 0) return;
           const Product product{{place_in(plan.near, function.near[own]), place_in(plan.near, function.near[1 - own])},
                                 function.has_third ? place_in(pair.thirds, function.third) : -1};
-          parts.push_back({product, powers.row(function), {first_input + static_cast<std::int64_t>(f), weight}});
+          parts.push_back({product, powers.row(function), {first_input + f, weight}});
         };
         add(0, is_symmetric ? forward + backward : forward);
         if (!is_symmetric) add(1, backward);
