@@ -350,23 +350,20 @@ def test_moments(charges: tuple[float, ...] | None, dtype: str, double_geometry:
 
 
 @pytest.mark.parametrize(("dtype", "double_geometry"), TOLERANCE)
-@pytest.mark.parametrize("factor", [1.0, 1e9])
-def test_few_pairs_among_many_moments(factor: float, dtype: str, double_geometry: int) -> None:
-    """A neighbour of large g hardly sees the others at 180 degrees: G is a small difference of large sums.
+@pytest.mark.parametrize(("eta", "factor"), [(1.0, 1e3), (2.0, 1e9)])
+def test_small_differences_of_large_moments(eta: float, factor: float, dtype: str, double_geometry: int) -> None:
+    """One neighbour has a large g, but hardly an angle with the others: moments in float32 would lose G = 6e-5.
 
-    With the larger factor the input is none.
+    They would lose G = 1e-9 in float64; where the net looks at such a function, its factor tells, and pairs are summed.
     """
-    rows: Rows = [(G5, [6.0, 1.0, 0.0, 1.0, 4.0, 0.0, 0.0])]
+    rows: Rows = [(G5, [6.0, eta, 0.0, 1.0, 4.0, 0.0, 0.0])]
     vectors = torch.tensor([[1.0, 0.0, 0.0], [-2.4, 0.3, 0.0], [-2.1, 0.0, 0.8]], dtype=torch.float64)
     none = torch.zeros(1, dtype=torch.int64)
     pairs = vectors, torch.tensor([0, 3]), none.expand(3), none
     arrays = linear_net(make_arrays(Case(radial=[], angular=rows, n_types=1)), 0)
     arrays["scaling"] = torch.tensor([[0.0, factor]], dtype=torch.float64)
-    function, gradients = by_twin(arrays, pairs)
-    assert 0 < function < 1e-4 * factor
     actual = by_kernels(in_precision(arrays, dtype, double_geometry), pairs)
-    tolerance = 1e-11 if dtype == "float64" else 2e-6
-    assert_close(actual, (function, gradients), tolerance)
+    assert_close(actual, by_twin(arrays, pairs), 1e-11 if dtype == "float64" else 2e-6)
 
 
 def test_one_neighbor_has_no_angle() -> None:
