@@ -66,8 +66,6 @@ class PairTerms {
       if (plan_.powers[k].kind == bp::Power::Kind::one) {
         std::fill_n(value, kRow<Real>, Real(1));
         std::fill_n(slope, kRow<Real>, Real(0));
-      } else if (plan_.powers[k].kind == bp::Power::Kind::base) {
-        std::fill_n(slope, kRow<Real>, Real(1));
       }
     }
   }
@@ -91,34 +89,34 @@ class PairTerms {
   template <bool HasSlopes>
   void fill_power(std::size_t k, std::int64_t n, TermRows<Real> &rows) const {
     const bp::Power &power = plan_.powers[k];
-    Real *__restrict value = rows.powers.data() + 2 * k * kRow<Real>, *__restrict slope = value + kRow<Real>;
-    const Real *__restrict left = rows.power(power.left), *__restrict left_slope = rows.power_slope(power.left),
-                           *__restrict right = rows.power(power.right), *__restrict cosine = rows.cosine;
-    const Real half = Real(0.5) * static_cast<Real>(power.lambda), exponent = power.exponent;
-    switch (power.kind) {
-      case bp::Power::Kind::one: return;
-      case bp::Power::Kind::base:
-#pragma omp simd
-        for (std::int64_t p = 0; p < n; ++p) {
-          const Real x = Real(0.5) + half * cosine[p];
-          value[p] = x < Real(0) ? Real(0) : x;
-        }
-        return;
-      case bp::Power::Kind::product:
-#pragma omp simd
-        for (std::int64_t p = 0; p < n; ++p) {
-          value[p] = left[p] * right[p];
-          if (HasSlopes) slope[p] = left_slope[p] * right[p];
-        }
-        return;
-      case bp::Power::Kind::real:
-        for (std::int64_t p = 0; p < n; ++p) {
-          const Real lower = std::pow(left[p], exponent - Real(1));
-          value[p] = lower * left[p];
-          if (HasSlopes) slope[p] = lower;
-        }
-        return;
+    if (power.kind == bp::Power::Kind::one) return;
+    using Vector = typename VectorOf<Real>::type;
+    Real *value = rows.powers.data() + 2 * k * kRow<Real>, *slope = value + kRow<Real>;
+    const Real half = Real(0.5) * static_cast<Real>(power.lambda);
+    const bool is_whole = power.kind == bp::Power::Kind::whole;
+    for (std::int64_t p = 0; p < n; p += kLanes<Real>) {
+      Vector x = Real(0.5) + half * load(rows.cosine + p);
+      x = x < Real(0) ? Vector{} : x;
+      const Vector lower = is_whole ? whole_power(x, static_cast<std::int64_t>(power.exponent) - 1)
+                                    : real_power(x, static_cast<Real>(power.exponent) - Real(1));
+      store(value + p, lower * x);
+      if (HasSlopes) store(slope + p, lower);
     }
+  }
+
+  using Value = typename VectorOf<Real>::value;
+
+  // By squares.
+  static Value whole_power(Value x, std::int64_t exponent) {
+    Value power = Value{} + Real(1);
+    for (; exponent > 1; exponent /= 2, x *= x)
+      if (exponent % 2 == 1) power *= x;
+    return exponent == 1 ? power * x : power;
+  }
+
+  static Value real_power(Value x, Real exponent) {
+    for (std::int64_t lane = 0; lane < kLanes<Real>; ++lane) x[lane] = std::pow(x[lane], exponent);
+    return x;
   }
 
   bp::PairPlan plan_;

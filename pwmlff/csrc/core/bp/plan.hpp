@@ -31,11 +31,12 @@ struct RadialPlan {
 
 // One row of powers: x^exponent, and beside it x^(exponent - 1).
 struct Power {
-  enum class Kind { one, base, product, real };
+  enum class Kind { one, whole, real };  // 1, or by the exponent
 
   Kind kind;
-  double lambda, exponent;   // 0 and 0 of `one`, which is 1
-  std::int64_t left, right;  // rows before, of `product`; of `real` left is the base
+  double lambda, exponent;  // 0 and 0 of `one`
+
+  friend bool operator==(const Power &a, const Power &b) { return a.lambda == b.lambda && a.exponent == b.exponent; }
 };
 
 // Of a pair of neighbours: functions a of j, b of k, and t, or -1.
