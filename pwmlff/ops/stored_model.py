@@ -24,6 +24,18 @@ class StoredModel:
     family: str
     arrays: Mapping[str, Tensor]
 
+    @classmethod
+    def from_arrays(cls, family: str, arrays: Mapping[str, Tensor], geometry: torch.dtype) -> StoredModel:
+        """Return arrays of a network as a stored model, which knows nothing of what they were computed from.
+
+        Args:
+            family: Such as "dp".
+            arrays: Those of the family, but for `double_geometry`, which is set here.
+            geometry: float64, or float32 for geometry and sums over neighbours in the precision of float32 weights.
+        """
+        own = {**arrays, "double_geometry": torch.tensor(int(geometry == torch.float64))}
+        return cls(family, {name: array.detach() for name, array in own.items()})
+
 
 class StoredEvaluator:
     """Atomic energies and pair gradients of a stored model, on any device.

@@ -62,6 +62,7 @@ def test_cutoffs_of_a_nep_hold_as_many_neighbors_in_any_material(tmp_path: Path)
         assert result.exit_code == 0, result.output
         config = load_config(path)
         assert config.model.descriptor.cutoff == expected
+        assert config.model.descriptor.l_max == (4, 1, 1, 1, 1, 1)
         assert config.model.version == 4
 
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "for_each_isa.hpp"
 #include "isa.hpp"
 #include "nets.hpp"
 
@@ -46,9 +47,6 @@ std::vector<Probes<Real>> all_probes();
   template <typename Real>         \
   Probes<Real> probes();           \
   }
-PWMLFF_DECLARE_PROBES(v2)
-PWMLFF_DECLARE_PROBES(v3)
-PWMLFF_DECLARE_PROBES(v4)
-PWMLFF_DECLARE_PROBES(generic)
+PWMLFF_FOR_EACH_ISA(PWMLFF_DECLARE_PROBES)
 
 }  // namespace pwmlff

@@ -1,13 +1,8 @@
 // The kernels of Behler-Parrinello nets for every instruction set of this processor: the same numbers from each, with
 // and without what is kept for the weights, from moments and from triplets, and gradients by the weights by
 // differences. That the numbers are right is shown against the twin, in tests/ops/test_bp.py.
-#include <algorithm>
-#include <cmath>
-#include <memory>
-
 #include "bp/model.hpp"
-#include "helpers.hpp"
-#include "kernel.hpp"
+#include "evaluators.hpp"
 
 using namespace pwmlff;
 
@@ -68,103 +63,22 @@ bp::Model<Real> make_model(bool has_double_geometry, Way way = Way::moments) {
       {bp::CutoffKind::poly2, 0.1}, {central_model<Real>(0, way), central_model<Real>(1, way)}, has_double_geometry};
 }
 
-struct Structure {
-  std::vector<double> vectors;
-  std::vector<std::int64_t> start{0}, pair_types, atom_types;
-
-  // Atoms with 0 to `most` pairs of up to 6 Å.
-  Structure(std::int64_t n_atoms, std::int64_t most) {
-    std::mt19937 generator(7);
-    std::uniform_real_distribution<double> number(-1.0, 1.0);
-    for (std::int64_t i = 0; i < n_atoms; ++i) {
-      const std::int64_t n = i == 1 ? 0 : generator() % (most + 1);
-      for (std::int64_t e = 0; e < n; ++e) {
-        const double v[3] = {number(generator), number(generator), number(generator)};
-        const double length = 3.5 + 2.5 * number(generator), norm = std::hypot(v[0], v[1], v[2]);
-        for (const double c : v) vectors.push_back(length / norm * c);
-        pair_types.push_back(generator() % kTypes);
-      }
-      start.push_back(static_cast<std::int64_t>(pair_types.size()));
-      atom_types.push_back(generator() % kTypes);
-    }
-  }
-
-  std::int64_t n_atoms() const { return static_cast<std::int64_t>(atom_types.size()); }
-  std::int64_t n_pairs() const { return start.back(); }
-  Pairs pairs() const { return {vectors.data(), start.data(), pair_types.data(), atom_types.data()}; }
-};
-
-struct Result {
-  std::vector<double> energies, gradients;
-  std::vector<unsigned char> kept;
-};
-
-Result evaluate(const Evaluator &evaluator, const Structure &structure, bool is_kept = false) {
-  Result result{std::vector<double>(structure.n_atoms(), NAN), std::vector<double>(structure.vectors.size(), NAN), {}};
-  if (is_kept) result.kept.resize(structure.n_pairs() * evaluator.kept_size());
-  evaluator.evaluate(structure.pairs(), result.energies.data(), result.gradients.data(),
-                     is_kept ? result.kept.data() : nullptr, 0, structure.n_atoms());
-  return result;
-}
-
-double largest(const std::vector<double> &numbers) {
-  double most = 0;
-  for (const double number : numbers) most = std::max(most, std::abs(number));
-  return most;
-}
-
-double difference(const std::vector<double> &a, const std::vector<double> &b) {
-  double most = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    if (!(std::abs(a[k] - b[k]) <= most)) most = std::abs(a[k] - b[k]);
-  }
-  return most;
-}
-
-using Evaluators = std::vector<std::unique_ptr<const Evaluator>>;
-
-template <typename Real>
-Evaluators all_evaluators(const bp::Model<Real> &model) {
-  Evaluators result;
-#if defined(__x86_64__)
-  result.push_back(make_compiled<Isa::v2>(model));
-  if (processor_isa() >= Isa::v3) result.push_back(make_compiled<Isa::v3>(model));
-  if (processor_isa() >= Isa::v4) result.push_back(make_compiled<Isa::v4>(model));
-#else
-  result.push_back(make_compiled<Isa::generic>(model));
-#endif
-  return result;
-}
-
 }  // namespace
 
 TEST_CASE("Behler-Parrinello nets have the same numbers from each instruction set and in each precision") {
+  const auto make = [](auto number, bool has_double_geometry) {
+    return make_model<decltype(number)>(has_double_geometry);
+  };
   for (const std::int64_t most : {1, 7, 60}) {
     CAPTURE(most);
-    const Structure structure(30, most);
-    const Evaluators evaluators = all_evaluators(make_model<double>(true));
-    const Result expected = evaluate(*evaluators.front(), structure);
-    const double scale = largest(expected.gradients);
-    CHECK(scale > 0);
-    for (const auto &evaluator : evaluators)
-      for (const bool is_kept : {false, true}) {
-        const Result result = evaluate(*evaluator, structure, is_kept);
-        CHECK(difference(result.energies, expected.energies) < 1e-12 * largest(expected.energies));
-        CHECK(difference(result.gradients, expected.gradients) < 1e-12 * scale);
-      }
-    for (const bool has_double_geometry : {true, false})
-      for (const auto &evaluator : all_evaluators(make_model<float>(has_double_geometry))) {
-        const Result result = evaluate(*evaluator, structure);
-        CHECK(difference(result.energies, expected.energies) < 1e-4 * largest(expected.energies));
-        CHECK(difference(result.gradients, expected.gradients) < 1e-4 * scale);
-      }
+    check_same_numbers(make, Structure(kTypes, 30, most));
   }
 }
 
 TEST_CASE("moments have the numbers of triplets") {
   for (const std::int64_t most : {1, 2, 60}) {
     CAPTURE(most);
-    const Structure structure(30, most);
+    const Structure structure(kTypes, 30, most);
     const Evaluators by_moments = all_evaluators(make_model<double>(true)),
                      by_triplets = all_evaluators(make_model<double>(true, Way::triplets));
     for (std::size_t isa = 0; isa < by_moments.size(); ++isa)
@@ -195,25 +109,11 @@ TEST_CASE("functions have moments where these keep their digits") {
 }
 
 TEST_CASE("gradients of Behler-Parrinello nets are slopes of the energy") {
-  Structure structure(5, 12);
-  for (const auto &evaluator : all_evaluators(make_model<double>(true))) {
-    const Result result = evaluate(*evaluator, structure);
-    for (std::size_t k = 0; k < structure.vectors.size(); k += 5) {
-      const double at = structure.vectors[k];
-      const auto energy = [&](double step) {
-        structure.vectors[k] = at + step;
-        double total = 0;
-        for (const double each : evaluate(*evaluator, structure).energies) total += each;
-        return total;
-      };
-      CHECK(std::abs(slope(energy, 1e-4) - result.gradients[k]) < 1e-7 * (1 + largest(result.gradients)));
-      structure.vectors[k] = at;
-    }
-  }
+  check_slopes(make_model<double>(true), Structure(kTypes, 5, 12), 5, 1e-7);
 }
 
 TEST_CASE("gradients of Behler-Parrinello nets by the weights are slopes of sums of energies and gradients") {
-  const Structure structure(20, 12);
+  const Structure structure(kTypes, 20, 12);
   const std::int64_t n_atoms = structure.n_atoms(), n_pairs = structure.n_pairs();
   const std::vector<double> e = random_numbers<double>(3 * n_atoms, 4), c = random_numbers<double>(6 * n_pairs, 5);
   const Cotangents cotangents{n_atoms, n_pairs, 3, 2, e.data(), c.data()};
@@ -236,12 +136,7 @@ TEST_CASE("gradients of Behler-Parrinello nets by the weights are slopes of sums
           for (std::int64_t k = 0; k < 3; ++k) {
             const auto sum = [&](double step) {
               number = at + step;
-              const Result moved = evaluate(*all_evaluators(model)[isa], structure);
-              double total = 0;
-              for (std::int64_t a = 0; a < n_atoms; ++a) total += e[k * n_atoms + a] * moved.energies[a];
-              for (std::int64_t p = 0; k < 2 && p < 3 * n_pairs; ++p)
-                total += c[k * 3 * n_pairs + p] * moved.gradients[p];
-              return total;
+              return weighted_sum(evaluate(*all_evaluators(model)[isa], structure), cotangents, k);
             };
             CHECK(std::abs(slope(sum, 1e-3) - rows[k * n + weight]) < 1e-7 * (1 + std::abs(rows[k * n + weight])));
           }

@@ -12,14 +12,12 @@ namespace pwmlff {
 
 template <typename Real>
 std::vector<Probes<Real>> all_probes() {
-#if defined(__x86_64__)
-  std::vector<Probes<Real>> sets{v2::probes<Real>()};
-  if (processor_isa() >= Isa::v3) sets.push_back(v3::probes<Real>());
-  if (processor_isa() >= Isa::v4) sets.push_back(v4::probes<Real>());
+  std::vector<Probes<Real>> sets;
+#define PWMLFF_ADD_PROBES(isa) \
+  if (processor_isa() >= Isa::isa) sets.push_back(isa::probes<Real>());
+  PWMLFF_FOR_EACH_ISA(PWMLFF_ADD_PROBES)
+#undef PWMLFF_ADD_PROBES
   return sets;
-#else
-  return {generic::probes<Real>()};
-#endif
 }
 
 }  // namespace pwmlff

@@ -1,11 +1,8 @@
 // The kernels of NEP for every instruction set of this processor: the same numbers from each, and derivatives by
 // differences. That the numbers are right is shown against the twin, in tests/ops/test_nep.py.
-#include <algorithm>
-#include <cmath>
-#include <memory>
+#include <type_traits>
 
-#include "helpers.hpp"
-#include "kernel.hpp"
+#include "evaluators.hpp"
 #include "nep/model.hpp"
 
 using namespace pwmlff;
@@ -80,77 +77,6 @@ struct Arrays {
 
 constexpr std::int64_t kTerms[] = {0, 4, 6};
 
-struct Structure {
-  std::vector<double> vectors;
-  std::vector<std::int64_t> start{0}, pair_types, atom_types;
-
-  // Atoms with 0 to `most` pairs of up to 6 Å.
-  Structure(std::int64_t n_types, std::int64_t n_atoms, std::int64_t most) {
-    std::mt19937 generator(7);
-    std::uniform_real_distribution<double> number(-1.0, 1.0);
-    for (std::int64_t i = 0; i < n_atoms; ++i) {
-      const std::int64_t n = i == 1 ? 0 : generator() % (most + 1);
-      for (std::int64_t e = 0; e < n; ++e) {
-        const double v[3] = {number(generator), number(generator), number(generator)};
-        const double length = 3.5 + 2.5 * number(generator), norm = std::hypot(v[0], v[1], v[2]);
-        for (const double c : v) vectors.push_back(length / norm * c);
-        pair_types.push_back(generator() % n_types);
-      }
-      start.push_back(static_cast<std::int64_t>(pair_types.size()));
-      atom_types.push_back(generator() % n_types);
-    }
-  }
-
-  std::int64_t n_atoms() const { return static_cast<std::int64_t>(atom_types.size()); }
-  Pairs pairs() const { return {vectors.data(), start.data(), pair_types.data(), atom_types.data()}; }
-};
-
-struct Result {
-  std::vector<double> energies, gradients;
-
-  double sum() const {
-    double total = 0;
-    for (const double energy : energies) total += energy;
-    return total;
-  }
-};
-
-Result evaluate(const Evaluator &evaluator, const Structure &structure) {
-  Result result{std::vector<double>(structure.n_atoms(), NAN), std::vector<double>(structure.vectors.size(), NAN)};
-  evaluator.evaluate(structure.pairs(), result.energies.data(), result.gradients.data(), nullptr, 0,
-                     structure.n_atoms());
-  return result;
-}
-
-double largest(const std::vector<double> &numbers) {
-  double most = 0;
-  for (const double number : numbers) most = std::max(most, std::abs(number));
-  return most;
-}
-
-double difference(const std::vector<double> &a, const std::vector<double> &b) {
-  double most = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    if (!(std::abs(a[k] - b[k]) <= most)) most = std::abs(a[k] - b[k]);
-  }
-  return most;
-}
-
-using Evaluators = std::vector<std::unique_ptr<const Evaluator>>;
-
-template <typename Real>
-Evaluators all_evaluators(const nep::Model<Real> &model) {
-  Evaluators result;
-#if defined(__x86_64__)
-  result.push_back(make_compiled<Isa::v2>(model));
-  if (processor_isa() >= Isa::v3) result.push_back(make_compiled<Isa::v3>(model));
-  if (processor_isa() >= Isa::v4) result.push_back(make_compiled<Isa::v4>(model));
-#else
-  result.push_back(make_compiled<Isa::generic>(model));
-#endif
-  return result;
-}
-
 }  // namespace
 
 TEST_CASE("NEP has the same numbers from each instruction set and in each precision") {
@@ -161,22 +87,13 @@ TEST_CASE("NEP has the same numbers from each instruction set and in each precis
       CAPTURE(n_terms);
       const Arrays<double> arrays(sizes, n_terms);
       const Arrays<float> single(sizes, n_terms);
-      const Structure structure(sizes.n_types, 40, 30);
-      const Evaluators evaluators = all_evaluators(arrays.model(true));
-      const Result expected = evaluate(*evaluators.front(), structure);
-      const double scale = largest(expected.gradients);
-      CHECK(scale > 0);
-      for (const auto &evaluator : evaluators) {
-        const Result result = evaluate(*evaluator, structure);
-        CHECK(difference(result.energies, expected.energies) < 1e-12 * largest(expected.energies));
-        CHECK(difference(result.gradients, expected.gradients) < 1e-12 * scale);
-      }
-      for (const bool has_double_geometry : {true, false})
-        for (const auto &evaluator : all_evaluators(single.model(has_double_geometry))) {
-          const Result result = evaluate(*evaluator, structure);
-          CHECK(difference(result.energies, expected.energies) < 1e-4 * largest(expected.energies));
-          CHECK(difference(result.gradients, expected.gradients) < 1e-4 * scale);
-        }
+      const auto make = [&](auto number, bool has_double_geometry) {
+        if constexpr (std::is_same_v<decltype(number), double>)
+          return arrays.model(has_double_geometry);
+        else
+          return single.model(has_double_geometry);
+      };
+      check_same_numbers(make, Structure(sizes.n_types, 40, 30));
     }
 }
 
@@ -186,19 +103,7 @@ TEST_CASE("NEP's gradients are slopes of its energy") {
       CAPTURE(sizes.l_max);
       CAPTURE(n_terms);
       const Arrays<double> arrays(sizes, n_terms);
-      Structure structure(sizes.n_types, 5, 12);
-      for (const auto &evaluator : all_evaluators(arrays.model(true))) {
-        const Result result = evaluate(*evaluator, structure);
-        for (std::size_t k = 0; k < structure.vectors.size(); k += 7) {
-          const double at = structure.vectors[k];
-          const auto energy = [&](double step) {
-            structure.vectors[k] = at + step;
-            return evaluate(*evaluator, structure).sum();
-          };
-          CHECK(std::abs(slope(energy, 1e-4) - result.gradients[k]) < 1e-6 * (1 + largest(result.gradients)));
-          structure.vectors[k] = at;
-        }
-      }
+      check_slopes(arrays.model(true), Structure(sizes.n_types, 5, 12), 7, 1e-6);
     }
 }
 
@@ -212,11 +117,7 @@ TEST_CASE("NEP's gradients by the weights are slopes of sums of energies and gra
     const std::vector<double> c = random_numbers<double>(2 * 3 * n_pairs, 5);
     const Cotangents cotangents{n_atoms, n_pairs, 3, 2, e.data(), c.data()};
     const auto sum = [&](std::size_t isa, std::int64_t k) {
-      const Result result = evaluate(*all_evaluators(arrays.model(true))[isa], structure);
-      double total = 0;
-      for (std::int64_t i = 0; i < n_atoms; ++i) total += e[k * n_atoms + i] * result.energies[i];
-      for (std::int64_t i = 0; k < 2 && i < 3 * n_pairs; ++i) total += c[k * 3 * n_pairs + i] * result.gradients[i];
-      return total;
+      return weighted_sum(evaluate(*all_evaluators(arrays.model(true))[isa], structure), cotangents, k);
     };
     for (std::size_t isa = 0; isa < all_evaluators(arrays.model(true)).size(); ++isa) {
       const auto evaluator = std::move(all_evaluators(arrays.model(true))[isa]);

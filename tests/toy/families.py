@@ -12,7 +12,7 @@ import torch
 
 from pwmlff.models import MODELS, Potential, build_potential
 
-FAMILIES = ("DP", "NEP")  # values of `model_type`
+FAMILIES = ("DP", "NEP", "NN")  # values of `model_type`
 
 
 def _deep_potential(cutoff: float) -> dict[str, Any]:
@@ -29,7 +29,21 @@ def _nep(cutoff: float) -> dict[str, Any]:
     }
 
 
-_SECTIONS = {"DP": _deep_potential, "DP_TYPE_EMBEDDING": _deep_potential, "NEP": _nep}
+def _symmetry_functions(cutoff: float) -> dict[str, Any]:
+    radial = [{"type": "G2", "cutoff": cutoff, "eta": eta, "r_s": r_s} for eta, r_s in ((0.2, 0.0), (1.0, 2.5))]
+    angular = [
+        {"type": kind, "cutoff": cutoff - 0.5, "eta": 0.05, "r_s": 0.0, "lambda": sign, "zeta": 2}
+        for kind, sign in (("G5", 1), ("G4", -1))
+    ]
+    return {"descriptor": {"functions": radial + angular}, "fitting_net": {"network_size": [5, 1]}}
+
+
+_SECTIONS = {
+    "DP": _deep_potential,
+    "DP_TYPE_EMBEDDING": _deep_potential,
+    "NEP": _nep,
+    "NN": _symmetry_functions,
+}
 
 
 def small_section(model_type: str, cutoff: float) -> dict[str, Any]:

@@ -5,9 +5,13 @@
 #include <stdexcept>
 #include <vector>
 
-#include "bp/make_evaluator.hpp"
-#include "dp/make_evaluator.hpp"
-#include "nep/make_evaluator.hpp"
+#include "bp/description.hpp"
+#include "bp/model.hpp"
+#include "dp/description.hpp"
+#include "dp/model.hpp"
+#include "kernel.hpp"
+#include "nep/description.hpp"
+#include "nep/model.hpp"
 #include "shortest.hpp"
 #include "zbl.hpp"
 
@@ -21,10 +25,29 @@ struct Family {
   Extent (*extent)(const StoredModel &);
 };
 
+// By what a family makes of the arrays: checked, and of which type of numbers.
+template <typename Description>
+std::unique_ptr<const Evaluator> make_network(const StoredModel &stored) {
+  const Description description(stored);
+  return description.dtype() == DType::float64 ? make_for_processor(description.template to_model<double>())
+                                               : make_for_processor(description.template to_model<float>());
+}
+
+template <typename Description>
+Extent extent_of_network(const StoredModel &stored) {
+  const Description description(stored);
+  return {description.n_types, description.reach()};
+}
+
+template <typename Description>
+constexpr Family row(const char *name) {
+  return {name, make_network<Description>, extent_of_network<Description>};
+}
+
 constexpr Family kFamilies[] = {
-    {"bp", bp::make_evaluator, bp::extent},
-    {"dp", dp::make_evaluator, dp::extent},
-    {"nep", nep::make_evaluator, nep::extent},
+    row<bp::Description>("bp"),
+    row<dp::Description>("dp"),
+    row<nep::Description>("nep"),
 };
 
 const Family *find(const std::string &name) {

@@ -23,7 +23,7 @@ from pwmlff.models.bp.functions import SymmetryFunction, functions_of
 from pwmlff.models.bp.resolve import resolved_functions
 from pwmlff.models.bp.run_file import BPRunFile
 from pwmlff.models.bp.scaling import FunctionStatistics
-from pwmlff.models.bp.stored import function_arrays, stored
+from pwmlff.models.bp.stored import FAMILY, function_arrays
 from pwmlff.models.native import KernelNetwork
 from pwmlff.ops import StoredModel
 from pwmlff.ops.reference import bp
@@ -136,7 +136,7 @@ class BehlerParrinello(KernelNetwork):
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
         """See `Network.stored`."""
         with torch.no_grad():
-            return stored(self.arrays(), geometry)
+            return StoredModel.from_arrays(FAMILY, self.arrays(), geometry)
 
     def by_parameters(self, by_weights: Tensor) -> Tensor:
         """See `KernelNetwork.by_parameters`; the kernels have the order of the parameters."""

@@ -26,14 +26,13 @@ r_c of a piece is the end of it, that of a triple the larger end of its first tw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from pwmlff.models.bp.functions import KINDS, SymmetryFunction, functions_of, neighbor_weights, pair_weights
-from pwmlff.ops import StoredModel
 
 FAMILY = "bp"
 _RADIAL_WIDTH, _ANGULAR_WIDTH = 3, 7
@@ -68,17 +67,6 @@ def function_arrays(
             -1, n_types, n_types
         ),
     }
-
-
-def stored(arrays: Mapping[str, Tensor], geometry: torch.dtype) -> StoredModel:
-    """Return arrays as a stored model.
-
-    Args:
-        arrays: All of them.
-        geometry: float64, or float32 for geometry and sums in the precision of float32 weights.
-    """
-    own = {**arrays, "double_geometry": torch.tensor(int(geometry == torch.float64))}
-    return StoredModel(FAMILY, {name: array.detach() for name, array in own.items()})
 
 
 def _starts(by_type: Sequence[Sequence[SymmetryFunction]]) -> Tensor:

@@ -88,10 +88,9 @@ def _stored(network: DeepPotentialBase, geometry: torch.dtype, features: dict[st
         "scale": environment.scale,
         "n_neighbors": environment.n_neighbors,
         "n_axis": torch.tensor(network.n_axis),
-        "double_geometry": torch.tensor(int(geometry == torch.float64)),
         "fitting": torch.stack([net.flat_parameters() for net in fitting]),
         "fitting.widths": torch.tensor(list(fitting[0].widths)),
         "fitting.activation": torch.tensor(fitting[0].activation),
         **features,
     }
-    return StoredModel(FAMILY, {name: array.detach() for name, array in arrays.items()})
+    return StoredModel.from_arrays(FAMILY, arrays, geometry)

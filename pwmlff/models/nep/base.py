@@ -13,7 +13,7 @@ from torch import Tensor
 from pwmlff.models.base import NetworkConfig
 from pwmlff.models.native import KernelNetwork
 from pwmlff.models.nep.config import NEPConfig
-from pwmlff.models.nep.stored import stored
+from pwmlff.models.nep.stored import FAMILY
 from pwmlff.ops import StoredModel
 from pwmlff.ops.reference import nep
 
@@ -62,7 +62,7 @@ class NEPBase(KernelNetwork):
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel:
         """See `Network.stored`."""
         with torch.no_grad():
-            return stored(self.arrays(), geometry)
+            return StoredModel.from_arrays(FAMILY, self.arrays(), geometry)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""

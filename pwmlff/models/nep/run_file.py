@@ -18,6 +18,7 @@ from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_
 _N_NEIGHBORS = (80, 50)  # radial and angular
 _CUTOFFS = ((5.0, 8.0), (4.0, 6.0))  # least and largest, Å
 _STEP = 0.5  # Å
+_L_MAX = (4, 1, 1, 1, 1, 1)  # 134 too gains nothing more
 _ALL_COUNT_THE_SAME = "the forces of all elements count the same"
 
 
@@ -74,7 +75,7 @@ class NEPRunFile(RunFileHooks):
     def suggested(
         cls, config: NEPConfig, elements: Sequence[str], frames: Sequence[Frame]
     ) -> tuple[NEPConfig, list[str]]:
-        """See the base; cutoffs by the number of neighbours; for one element the version that most programs read."""
+        """See the base; cutoffs by the number of neighbours, all invariants, version 4 for one element."""
         farthest = max(largest for _, largest in _CUTOFFS)
         cutoff = tuple(
             min(max(_STEP * round(reach / _STEP), least), largest)
@@ -82,11 +83,15 @@ class NEPRunFile(RunFileHooks):
                 reach_of_neighbors(frames, elements, _N_NEIGHBORS, farthest), _CUTOFFS, strict=True
             )
         )
-        descriptor = config.descriptor.model_copy(update={"cutoff": cutoff})
+        descriptor = config.descriptor.model_copy(update={"cutoff": cutoff, "l_max": _L_MAX})
         told = f"cutoffs {cutoff[0]:g} and {cutoff[1]:g} Å, within which atoms have about "
         told += " and ".join(str(n) for n in _N_NEIGHBORS) + " neighbours where that is possible"
+        invariants = (
+            f"angular invariants up to 233; write l_max {list(config.descriptor.l_max)} if nep.txt is for programs "
+            "that do not know those after 1111 (NEP_CPU, nep-adapters, older versions of GPUMD)"
+        )
         version = 4 if len(elements) == 1 else config.version
-        return config.model_copy(update={"version": version, "descriptor": descriptor}), [told]
+        return config.model_copy(update={"version": version, "descriptor": descriptor}), [told, invariants]
 
     @classmethod
     def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:

@@ -23,22 +23,4 @@ Formula and order of the descriptor are in `ops/reference/nep.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch
-from torch import Tensor
-
-from pwmlff.ops import StoredModel
-
 FAMILY = "nep"
-
-
-def stored(arrays: Mapping[str, Tensor], geometry: torch.dtype) -> StoredModel:
-    """Return arrays as a stored model.
-
-    Args:
-        arrays: All of them.
-        geometry: float64, or float32 for geometry and sums in the precision of float32 weights.
-    """
-    own = {**arrays, "double_geometry": torch.tensor(int(geometry == torch.float64))}
-    return StoredModel(FAMILY, {name: array.detach() for name, array in own.items()})

@@ -5,11 +5,13 @@
 //   inner_fraction    float64 []         0 to below 1, of the cutoff: where the cutoff function begins to fall
 //   radial_start      int64 [T + 1]      functions of central type t are radial_start[t]..radial_start[t + 1]
 //   radial_kind       int64 [Fr]         1 G1, 2 G2, 3 G3, 6 piece
-//   radial            float64 [Fr, 3]    r_c in Å, then eta and R_s of G2; kappa of G3; centre and half width of a
-//   piece radial_weights    Real [Fr, T]       by neighbour type angular_start     int64 [T + 1] angular_kind int64
-//   [Fa]         4 G4, 5 G5, 7 triple angular           float64 [Fa, 7]    r_c, then eta, R_s, lambda and zeta; three
-//   centres, then three half widths angular_weights   Real [Fa, T, T]    by the types of j and k scaling           Real
-//   [F, 2]        shift and factor: an input of the net is (G - shift) factor; of central type 0
+//   radial            float64 [Fr, 3]    r_c in Å, then eta and R_s of G2; kappa of G3; centre and half width, piece
+//   radial_weights    Real [Fr, T]       by neighbour type
+//   angular_start     int64 [T + 1]
+//   angular_kind      int64 [Fa]         4 G4, 5 G5, 7 triple
+//   angular           float64 [Fa, 7]    r_c, then eta, R_s, lambda and zeta; three centres, then three half widths
+//   angular_weights   Real [Fa, T, T]    by the types of j and k
+//   scaling           Real [F, 2]        shift and factor: an input of the net is (G - shift) factor; of central type 0
 //                                        its radial functions, then its angular ones, then of type 1, and so on
 //   activations       int64 [L]          an ActivationKind of nets.hpp for each layer
 //   net.t.l.weight    Real [out, in]     of layer l of the net of central type t; the last has one output, the energy
@@ -44,6 +46,9 @@ struct CentralType {
   std::int64_t n_inputs() const { return static_cast<std::int64_t>(radial.size() + angular.size()); }
 };
 
+template <typename Real>
+struct Model;
+
 struct Description {
   std::int64_t n_types;
   CutoffFunction cutoff;
@@ -54,6 +59,10 @@ struct Description {
 
   // Throws std::runtime_error where an array is missing, or where arrays do not fit each other.
   explicit Description(const StoredModel &model);
+
+  // What the kernels work on, see model.hpp.
+  template <typename Real>
+  Model<Real> to_model() const;
 
   DType dtype() const { return scaling.dtype; }
   double reach() const;  // Å, the longest cutoff

@@ -6,8 +6,8 @@
 //   n_neighbors      float64 []      divides the sums over neighbours
 //   n_axis           int64 []        M2
 //   double_geometry  int64 []        1: geometry and sums over neighbours are float64, 0: of type Real
-//   fitting          Real [T, Q]     nets by central type, each followed by w [widths.back()] and c [1] of E = w . y +
-//   c
+//   fitting          Real [T, Q]     nets by central type, each followed by w [widths.back()] and c [1] of
+//                                    E = w . y + c
 //
 // and either nets
 //
@@ -46,6 +46,9 @@ struct StoredNets {
   ActivationKind activation;
 };
 
+template <typename Real>
+struct Model;
+
 // Points into the arrays of the stored model.
 struct Description {
   double inner, outer, n_neighbors;
@@ -61,7 +64,12 @@ struct Description {
   // Throws std::runtime_error where an array is missing, or where arrays do not fit each other.
   explicit Description(const StoredModel &model);
 
+  // What the kernels work on, see model.hpp.
+  template <typename Real>
+  Model<Real> to_model() const;
+
   DType dtype() const { return fitting.parameters.dtype; }
+  double reach() const { return outer; }  // Å
   bool has_tables() const { return !grids.empty(); }
   std::int64_t n_nets() const {
     return has_tables() ? static_cast<std::int64_t>(grids.size()) : embedding.parameters.shape[0];

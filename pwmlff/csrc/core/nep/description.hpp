@@ -31,6 +31,9 @@
 
 namespace pwmlff::nep {
 
+template <typename Real>
+struct Model;
+
 // Points into the arrays of the stored model.
 struct Description {
   std::int64_t n_types, n_descriptors, n_neurons;
@@ -43,6 +46,10 @@ struct Description {
 
   // Throws std::runtime_error where an array is missing, or where arrays do not fit each other.
   explicit Description(const StoredModel &model);
+
+  // What the kernels work on, see model.hpp.
+  template <typename Real>
+  Model<Real> to_model() const;
 
   DType dtype() const { return net.dtype; }
   std::int64_t n_functions(const Array &functions) const;  // of one of the two
