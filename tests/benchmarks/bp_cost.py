@@ -28,6 +28,7 @@ ELEMENTS = ("O", "H")
 CUTOFF = 6.0  # Å
 NEURONS = (30, 30)
 KINDS = {"G4": 4, "G5": 5}
+LARGEST_DEGREE = 8  # zeta of G5 that are sums over neighbours, see csrc/core/bp/moment_plan.cpp
 
 
 @dataclass(frozen=True)
@@ -91,22 +92,35 @@ class Basis:
         """Return the operations for energy and forces of an atom with so many neighbours and pairs of neighbours.
 
         Counted in multiply-adds, nothing twice: of a neighbour 20 for distance and cutoff function with their
-        derivatives, 15 for each Gaussian and 3 for each function; of a pair of neighbours 3 for the angle and 6 for
-        the way back from it, for each power of 1 + lambda cos 2, itself and its derivative, for each Gaussian
-        factor 4, itself and the derivatives, for each function 3, its sum and the way back; of the distance between
-        neighbours 12 and for each Gaussian of it 20 in G4; of an atom 2 for each weight of the net.
+        derivatives, 15 for each Gaussian and 3 for each radial function; 2 for each weight of the net. G5 up to the
+        largest degree of moments: of a neighbour 3 for each harmonic with its derivatives, 1 for each moment and 2 on
+        the way back; of each pair of elements and moment 3. Other angular functions: of a pair of neighbours 3 for the
+        angle and 6 for the way back from it, for each power of 1 + lambda cos 2, itself and its derivative, for each
+        Gaussian factor 4, itself and the derivatives, for each function 3, its sum and the way back; of the distance
+        between neighbours 12 and for each Gaussian of it 20 in G4.
         """
-        etas, powers = {eta for eta, _, _ in self.angular}, {row[1:] for row in self.angular}
-        chain = sum(
-            zeta.bit_length() for zeta in {int(max(zeta for s, zeta in powers if s == sign)) for sign in (1, -1)}
+        by_moments = [row for row in self.angular if kind == "G5" and row[2] <= LARGEST_DEGREE]
+        by_triplets = [row for row in self.angular if row not in by_moments]
+        n_moments = sum(
+            (max(int(zeta) for other, _, zeta in by_moments if other == eta) + 1) ** 2
+            for eta in {eta for eta, _, _ in by_moments}
         )
-        pair = 20 + 18 * len(self.radial) + 15 * len(etas)
-        triplet = 9 + 2 * max(len(powers), chain) + 4 * len(etas) + 3 * len(self.angular)
-        if kind == "G4":
-            triplet += 12 + 20 * len(etas)
+        n_harmonics = max(((int(zeta) + 1) ** 2 for _, _, zeta in by_moments), default=0)
+        pair = 20 + 18 * len(self.radial) + 15 * len({eta for eta, _, _ in self.angular})
+        pair += 3 * n_harmonics + 3 * n_moments
         widths = (self.n_inputs, *NEURONS, 1)
-        net = 2 * sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
-        return 2.0 * (n_pairs * pair + n_triplets * triplet + net)
+        atom = 2 * sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+        atom += 3 * n_moments * len(list(combinations_with_replacement(ELEMENTS, 2)))
+        total = n_pairs * pair + atom
+        if by_triplets:
+            total += n_triplets * self._flops_of_triplet(kind, by_triplets)
+        return 2.0 * total
+
+    def _flops_of_triplet(self, kind: str, rows: list[tuple[float, float, float]]) -> int:
+        etas, powers = {eta for eta, _, _ in rows}, {row[1:] for row in rows}
+        chain = sum(int(max((zeta for s, zeta in powers if s == sign), default=0)).bit_length() for sign in (1, -1))
+        triplet = 9 + 2 * max(len(powers), chain) + 4 * len(etas) + 3 * len(rows)
+        return triplet + (12 + 20 * len(etas) if kind == "G4" else 0)
 
 
 BASES = {

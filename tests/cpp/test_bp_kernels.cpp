@@ -1,6 +1,6 @@
 // The kernels of Behler-Parrinello nets for every instruction set of this processor: the same numbers from each, with
-// and without what is kept for the weights, and gradients by the weights by differences. That the numbers are right is
-// shown against the twin, in tests/ops/test_bp.py.
+// and without what is kept for the weights, from moments and from triplets, and gradients by the weights by
+// differences. That the numbers are right is shown against the twin, in tests/ops/test_bp.py.
 #include "bp/model.hpp"
 #include "evaluators.hpp"
 
@@ -12,16 +12,19 @@ constexpr std::int64_t kTypes = 2, kNeurons = 6;
 
 using Kind = bp::DistanceFunction::Kind;
 
+// How functions are made that can be both.
+enum class Way { moments, triplets };
+
 // Of each kind, and such as share products, powers and neither; different ones for the two types.
 template <typename Real>
-bp::CentralModel<Real> central_model(std::int64_t type) {
+bp::CentralModel<Real> central_model(std::int64_t type, Way way) {
   std::vector<bp::RadialFunction> radial;
   for (const Kind kind : {Kind::cutoff, Kind::gaussian, Kind::cosine, Kind::piece})
     radial.push_back({{kind, 5.0, 1.0 + 0.5 * type, 2.0}, {1.0, kind == Kind::cosine ? 0.0 : 0.5}});
   std::vector<bp::AngularFunction> angular;
   for (const bool has_third : {false, true})
     for (const double eta : {0.02, 0.1, 0.3})
-      for (const double zeta : {1.0, 4.0, 2.5, 11.0}) {
+      for (const double zeta : {1.0, 4.0, 2.5, 8.0, 11.0}) {
         const bp::DistanceFunction near{Kind::gaussian, 4.5, eta, 0.5};
         const double weight = eta == 0.1 ? 0.0 : 0.3;
         if (type == 0 || eta == 0.02 || zeta == 4.0)
@@ -34,7 +37,11 @@ bp::CentralModel<Real> central_model(std::int64_t type) {
   bp::CentralModel<Real> model;
   const auto n_inputs = static_cast<std::int64_t>(radial.size() + angular.size());
   model.radial = bp::radial_plans(radial, kTypes);
-  model.angular = bp::angular_plan(angular, kTypes, static_cast<std::int64_t>(radial.size()));
+  std::vector<std::int64_t> with_moments, others;
+  for (std::size_t f = 0; f < angular.size(); ++f)
+    (way == Way::moments && bp::has_moments(angular[f], 1.0) ? with_moments : others).push_back(f);
+  model.moments = bp::moment_plan(angular, with_moments, kTypes, static_cast<std::int64_t>(radial.size()));
+  model.triplets = bp::triplet_plan(angular, others, kTypes, static_cast<std::int64_t>(radial.size()));
   model.radial_reach = 5.0;
   model.angular_reach = 4.5;
   model.shift.assign(n_inputs, Real(0.25));
@@ -51,8 +58,9 @@ bp::CentralModel<Real> central_model(std::int64_t type) {
 }
 
 template <typename Real>
-bp::Model<Real> make_model(bool has_double_geometry) {
-  return {{bp::CutoffKind::poly2, 0.1}, {central_model<Real>(0), central_model<Real>(1)}, has_double_geometry};
+bp::Model<Real> make_model(bool has_double_geometry, Way way = Way::moments) {
+  return {
+      {bp::CutoffKind::poly2, 0.1}, {central_model<Real>(0, way), central_model<Real>(1, way)}, has_double_geometry};
 }
 
 }  // namespace
@@ -65,6 +73,39 @@ TEST_CASE("Behler-Parrinello nets have the same numbers from each instruction se
     CAPTURE(most);
     check_same_numbers(make, Structure(kTypes, 30, most));
   }
+}
+
+TEST_CASE("moments have the numbers of triplets") {
+  for (const std::int64_t most : {1, 2, 60}) {
+    CAPTURE(most);
+    const Structure structure(kTypes, 30, most);
+    const Evaluators by_moments = all_evaluators(make_model<double>(true)),
+                     by_triplets = all_evaluators(make_model<double>(true, Way::triplets));
+    for (std::size_t isa = 0; isa < by_moments.size(); ++isa)
+      for (const bool is_kept : {false, true}) {
+        const Result expected = evaluate(*by_triplets[isa], structure, is_kept);
+        const Result result = evaluate(*by_moments[isa], structure, is_kept);
+        CHECK(difference(result.energies, expected.energies) < 1e-13 * largest(expected.energies));
+        CHECK(difference(result.gradients, expected.gradients) < 1e-13 * largest(expected.gradients));
+      }
+  }
+}
+
+TEST_CASE("functions have moments where these keep their digits") {
+  const bp::DistanceFunction near{Kind::gaussian, 4.5, 0.1, 0.0}, other{Kind::gaussian, 4.5, 0.2, 0.0};
+  const auto function = [&](double zeta) {
+    return bp::AngularFunction{{near, near}, near, false, true, -1.0, zeta, {1.0, 2.0, 2.0, 0.0}};
+  };
+  for (const double zeta : {1.0, 2.0, 8.0}) CHECK(bp::has_moments(function(zeta), 1.0));
+  for (const double zeta : {1.5, 9.0, 1e300}) CHECK(!bp::has_moments(function(zeta), 1.0));
+  for (const double factor : {4e3, -4e3}) CHECK(bp::has_moments(function(1.0), factor));
+  for (const double factor : {6e3, -6e3}) CHECK(!bp::has_moments(function(1.0), factor));
+  bp::AngularFunction changed = function(1.0);
+  changed.has_third = true;
+  CHECK(!bp::has_moments(changed, 1.0));
+  changed = function(1.0);
+  changed.near[1] = other;
+  CHECK(!bp::has_moments(changed, 1.0));
 }
 
 TEST_CASE("gradients of Behler-Parrinello nets are slopes of the energy") {

@@ -326,6 +326,53 @@ def test_more_atoms_than_a_chunk() -> None:
     assert_close(by_kernels(arrays, pairs), by_twin(arrays, pairs))
 
 
+MOMENTS: Rows = [  # sums over neighbours for zeta up to 8, sums over pairs beyond, with the same functions of distance
+    (G5, [cutoff, eta, r_s, sign, zeta, 0.0, 0.0])
+    for cutoff, eta, r_s in ((5.0, 0.1, 0.0), (4.0, 2.0, 1.5))
+    for sign in (1.0, -1.0, 0.5, 0.0)
+    for zeta in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+]
+
+
+@pytest.mark.parametrize(("dtype", "double_geometry"), TOLERANCE)
+@pytest.mark.parametrize("charges", [None, (29.0, 16.0, 1.0)])
+def test_moments(charges: tuple[float, ...] | None, dtype: str, double_geometry: int) -> None:
+    """With weights by pairs of types, or by atomic numbers."""
+    arrays, pairs = make_arrays(Case(angular=MOMENTS, n_types=3)), make_pairs(3, most=40)
+    if charges is not None:
+        z = torch.tensor(charges, dtype=torch.float64)
+        arrays["angular_weights"] = torch.outer(z, z).expand_as(arrays["angular_weights"]).contiguous()
+        arrays["scaling"][:, 1] /= z.max() ** 2
+    expected = by_twin(arrays, pairs)
+    assert_close(
+        by_kernels(in_precision(arrays, dtype, double_geometry), pairs), expected, TOLERANCE[dtype, double_geometry]
+    )
+
+
+@pytest.mark.parametrize(("dtype", "double_geometry"), TOLERANCE)
+@pytest.mark.parametrize(("eta", "factor"), [(1.0, 1e3), (2.0, 1e9)])
+def test_small_differences_of_large_moments(eta: float, factor: float, dtype: str, double_geometry: int) -> None:
+    """One neighbour has a large g, but hardly an angle with the others: moments in float32 would lose G = 6e-5.
+
+    They would lose G = 1e-9 in float64; where the net looks at such a function, its factor tells, and pairs are summed.
+    """
+    rows: Rows = [(G5, [6.0, eta, 0.0, 1.0, 4.0, 0.0, 0.0])]
+    vectors = torch.tensor([[1.0, 0.0, 0.0], [-2.4, 0.3, 0.0], [-2.1, 0.0, 0.8]], dtype=torch.float64)
+    none = torch.zeros(1, dtype=torch.int64)
+    pairs = vectors, torch.tensor([0, 3]), none.expand(3), none
+    arrays = linear_net(make_arrays(Case(radial=[], angular=rows, n_types=1)), 0)
+    arrays["scaling"] = torch.tensor([[0.0, factor]], dtype=torch.float64)
+    actual = by_kernels(in_precision(arrays, dtype, double_geometry), pairs)
+    assert_close(actual, by_twin(arrays, pairs), 1e-11 if dtype == "float64" else 2e-6)
+
+
+def test_one_neighbor_has_no_angle() -> None:
+    arrays = linear_net(make_arrays(Case(radial=[], angular=MOMENTS, n_types=1)), 0)
+    energies, gradients = by_kernels(arrays, line([1.3], torch.tensor([0.6, -0.64, 0.48], dtype=torch.float64)))
+    assert not energies.any()
+    assert not gradients.any()
+
+
 @pytest.mark.parametrize("cutoff", range(N_CUTOFFS))
 def test_gradients_are_differences(cutoff: int) -> None:
     arrays, (vectors, *rest) = make_arrays(Case(cutoff=cutoff)), make_pairs(2, n_atoms=5, most=7)

@@ -54,6 +54,18 @@ constexpr std::int64_t padded(std::int64_t n) {
   return (n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
 }
 
+// Vectors for what is few: of as many numbers for float as for double.
+constexpr std::int64_t kFew = kLanes<double>;
+
+template <typename Real>
+using FewVector = typename VectorOf<Real, kFew>::type;
+template <typename Real>
+using FewValue = typename VectorOf<Real, kFew>::value;
+
+constexpr std::int64_t padded_few(std::int64_t n) {
+  return padded<double>(n);
+}
+
 // C (+)= A B for one tile of Rows x (Vectors * lanes). Unrolled by order: otherwise gcc keeps the sums in memory.
 template <typename Real, std::int64_t lanes, int Rows, int Vectors>
 inline void multiply_tile(std::int64_t depth, const Real *a, std::int64_t a_row, std::int64_t a_column, const Real *b,

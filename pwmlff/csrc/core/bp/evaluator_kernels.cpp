@@ -1,10 +1,12 @@
 // The evaluator of Behler-Parrinello nets, see model.hpp.
 #include "atom_chunks.hpp"
-#include "bp/angular_part.hpp"
-#include "bp/jacobian.hpp"
 #include "bp/model.hpp"
+#include "bp/moment_jacobian.hpp"
+#include "bp/moment_part.hpp"
 #include "bp/neighborhood.hpp"
 #include "bp/radial_part.hpp"
+#include "bp/triplet_jacobian.hpp"
+#include "bp/triplet_part.hpp"
 #include "bp/weight_gradients.hpp"
 #include "kernel.hpp"
 #include "packed_net.hpp"
@@ -22,23 +24,25 @@ constexpr std::int64_t kAtoms = 16;
 template <typename Real, typename Wide>
 struct CentralKernels {
   RadialPart<Real, Wide> radial;
-  AngularPart<Real, Wide> angular;
+  MomentPart moments;
+  TripletPart<Real, Wide> triplets;
   double radial_reach, angular_reach;
   Buffer<Real> shift, factor;
   PackedNet<Real> net;
 
   CentralKernels(const bp::CutoffFunction &cutoff, const bp::CentralModel<Real> &model)
       : radial(cutoff, model.radial),
-        angular(cutoff, model.angular),
+        moments(cutoff, model.moments),
+        triplets(cutoff, model.triplets),
         radial_reach(model.radial_reach),
-        angular_reach(angular.is_empty() ? 0.0 : model.angular_reach),
+        angular_reach(moments.is_empty() && triplets.is_empty() ? 0.0 : model.angular_reach),
         shift(model.shift.begin(), model.shift.end()),
         factor(model.factor.begin(), model.factor.end()),
         net(NetView<Real>{nullptr, model.n_inputs(), model.widths, model.activations, false},
             Buffer<Real>(model.parameters.begin(), model.parameters.end())) {}
 
   std::int64_t n_inputs() const { return static_cast<std::int64_t>(shift.size()); }
-  // The two have their neighbours in common.
+  // Radial and angular functions have their neighbours in common.
   bool has_one_reach() const { return radial_reach == angular_reach; }
 };
 
@@ -46,8 +50,10 @@ struct CentralKernels {
 template <typename Real, typename Wide>
 struct AtomRows {
   Neighborhood<Real, Wide> radial_near, angular_near;
+  MomentPart::Near moment_near;  // in use where Real is not double
   RadialRows<Real> radial;
-  NearRows<Real> angular;
+  MomentRows moments;
+  NearRows<Real> triplets;
 };
 
 // Buffers of one thread; they grow to the largest chunk and stay.
@@ -55,7 +61,8 @@ template <typename Real, typename Wide>
 struct Workspace {
   std::vector<std::int64_t> atoms;
   std::vector<AtomRows<Real, Wide>> rows;
-  AngularWorkspace<Real, Wide> angular;
+  MomentWorkspace moments;
+  TripletWorkspace<Real, Wide> triplets;
   Buffer<Real> by_distance;
   Buffer<Wide> functions;          // G [F]
   Buffer<Real> inputs, by_inputs;  // [atoms, F]
@@ -64,7 +71,8 @@ struct Workspace {
 
   // for who will differentiate by the weights
   Real *kept = nullptr;  // see weight_gradients.hpp
-  AngularJacobian<Real, Wide> jacobian;
+  MomentJacobian moment_jacobian;
+  TripletJacobian<Real, Wide> triplet_jacobian;
 };
 
 template <typename Real, typename Wide>
@@ -111,6 +119,7 @@ class BehlerParrinello final : public Evaluator {
   using Work = Workspace<Real, Wide>;
   using Near = Neighborhood<Real, Wide>;
   static constexpr bool kIsTrained = std::is_same_v<Wide, double>;  // the geometry of training
+  static constexpr bool kIsDouble = std::is_same_v<Near, MomentPart::Near>;
 
   std::vector<TrainedNet<Real>> trained() const {
     std::vector<TrainedNet<Real>> nets;
@@ -145,26 +154,44 @@ class BehlerParrinello final : public Evaluator {
       double *to = gradients + 3 * pairs.start[work.atoms[slot]];
       std::fill(to, gradients + 3 * pairs.start[work.atoms[slot] + 1], 0.0);
       central.radial.differentiate(rows.radial_near, rows.radial, by_g, work.by_distance, to);
-      if (!central.angular.is_empty())
-        central.angular.differentiate(angular_near(central, rows), rows.angular, by_g, work.angular, to);
+      if (!central.moments.is_empty())
+        central.moments.differentiate(moment_near(central, rows), rows.moments, by_g, work.moments, to);
+      if (!central.triplets.is_empty())
+        central.triplets.differentiate(angular_near(central, rows), rows.triplets, by_g, work.triplets, to);
     }
+  }
+
+  void gather(const Pairs &pairs, std::int64_t atom, const CentralKernels<Real, Wide> &central,
+              AtomRows<Real, Wide> &rows) const {
+    rows.radial_near.gather(pairs, atom, n_types(), central.radial_reach);
+    const bool has_moments = !central.moments.is_empty(), has_triplets = !central.triplets.is_empty();
+    const double reach = central.angular_reach;
+    if (!central.has_one_reach() && (has_triplets || (has_moments && kIsDouble)))
+      rows.angular_near.gather(pairs, atom, n_types(), reach);
+    if (has_moments && !kIsDouble) rows.moment_near.gather(pairs, atom, n_types(), reach);
   }
 
   static const Near &angular_near(const CentralKernels<Real, Wide> &central, const AtomRows<Real, Wide> &rows) {
     return central.has_one_reach() ? rows.radial_near : rows.angular_near;
   }
+  static const MomentPart::Near &moment_near(const CentralKernels<Real, Wide> &central,
+                                             const AtomRows<Real, Wide> &rows) {
+    if constexpr (kIsDouble)
+      return angular_near(central, rows);
+    else
+      return rows.moment_near;
+  }
 
   // The inputs of the net.
   void describe(const Pairs &pairs, std::int64_t atom, const CentralKernels<Real, Wide> &central,
                 AtomRows<Real, Wide> &rows, Work &work, Real *inputs) const {
-    const std::int64_t n_inputs = central.n_inputs();
-    work.functions.assign(n_inputs, Wide(0));
-    rows.radial_near.gather(pairs, atom, n_types(), central.radial_reach);
-    central.radial.sum(rows.radial_near, rows.radial, work.functions.data());
-    if (!central.angular.is_empty()) {
-      if (!central.has_one_reach()) rows.angular_near.gather(pairs, atom, n_types(), central.angular_reach);
-      central.angular.sum(angular_near(central, rows), rows.angular, work.angular, work.functions.data());
-    }
+    work.functions.assign(central.n_inputs(), Wide(0));
+    Wide *g = work.functions.data();
+    gather(pairs, atom, central, rows);
+    central.radial.sum(rows.radial_near, rows.radial, g);
+    if (!central.moments.is_empty()) central.moments.sum(moment_near(central, rows), rows.moments, work.moments, g);
+    if (!central.triplets.is_empty())
+      central.triplets.sum(angular_near(central, rows), rows.triplets, work.triplets, g);
     scale(central, work, inputs);
   }
 
@@ -180,27 +207,31 @@ class BehlerParrinello final : public Evaluator {
     AtomRows<Real, Wide> &rows = work.rows.front();
     Real *kept = work.kept + begin * n_kept_;
     for (std::int64_t e = 0; e < end - begin; ++e) std::fill_n(kept + e * n_kept_, 4 * n_inputs, Real(0));
-    const auto add = [&](const Near &near, std::int64_t neighbor, std::int64_t input, const Real *derivative) {
+    const auto add = [&](const auto &near, std::int64_t neighbor, std::int64_t input, const auto *derivative) {
       Real *to = kept + near.place[neighbor] * n_kept_ + input;
       for (int c = 0; c < 3; ++c) to[(1 + c) * n_inputs] += central.factor[input] * derivative[c];
     };
     work.functions.assign(n_inputs, Wide(0));
-    rows.radial_near.gather(pairs, atom, n_types(), central.radial_reach);
-    central.radial.sum(rows.radial_near, rows.radial, work.functions.data());
-    central.radial.for_derivatives(rows.radial_near, rows.radial,
+    Wide *g = work.functions.data();
+    gather(pairs, atom, central, rows);
+    const Near &radial = rows.radial_near, &angular = angular_near(central, rows);
+    central.radial.sum(radial, rows.radial, g);
+    central.radial.for_derivatives(radial, rows.radial,
                                    [&](std::int64_t neighbor, std::int64_t input, Real by_distance) {
                                      Real derivative[3];
-                                     for (int c = 0; c < 3; ++c)
-                                       derivative[c] = by_distance * rows.radial_near.unit[c][neighbor];
-                                     add(rows.radial_near, neighbor, input, derivative);
+                                     for (int c = 0; c < 3; ++c) derivative[c] = by_distance * radial.unit[c][neighbor];
+                                     add(radial, neighbor, input, derivative);
                                    });
-    if (!central.angular.is_empty()) {
-      rows.angular_near.gather(pairs, atom, n_types(), central.angular_reach);
-      work.jacobian.add(central.angular, rows.angular_near, work.functions.data(),
-                        [&](std::int64_t neighbor, std::int64_t input, const Real *derivative) {
-                          add(rows.angular_near, neighbor, input, derivative);
-                        });
-    }
+    if (!central.moments.is_empty())
+      work.moment_jacobian.add(central.moments, moment_near(central, rows), g,
+                               [&](std::int64_t neighbor, std::int64_t input, const double *derivative) {
+                                 add(moment_near(central, rows), neighbor, input, derivative);
+                               });
+    if (!central.triplets.is_empty())
+      work.triplet_jacobian.add(central.triplets, angular, g,
+                                [&](std::int64_t neighbor, std::int64_t input, const Real *derivative) {
+                                  add(angular, neighbor, input, derivative);
+                                });
     scale(central, work, inputs);
     if (begin < end) std::copy_n(inputs, n_inputs, kept);
   }

@@ -12,13 +12,17 @@ Model<Real> Description::to_model() const {
     CentralModel<Real> to;
     const auto n_radial = static_cast<std::int64_t>(from.radial.size());
     to.radial = radial_plans(from.radial, n_types);
-    to.angular = angular_plan(from.angular, n_types, n_radial);
     to.radial_reach = bp::reach(from.radial);
     to.angular_reach = bp::reach(from.angular);
     for (std::int64_t f = 0; f < from.n_inputs(); ++f, shift_and_factor += 2) {
       to.shift.push_back(shift_and_factor[0]);
       to.factor.push_back(shift_and_factor[1]);
     }
+    std::vector<std::int64_t> with_moments, others;
+    for (std::int64_t f = 0; f < from.n_inputs() - n_radial; ++f)
+      (has_moments(from.angular[f], to.factor[n_radial + f]) ? with_moments : others).push_back(f);
+    to.moments = moment_plan(from.angular, with_moments, n_types, n_radial);
+    to.triplets = triplet_plan(from.angular, others, n_types, n_radial);
     for (std::size_t l = 0; l < from.widths.size(); ++l) {
       for (const Array &array : {from.weights[l], from.biases[l]})
         to.parameters.insert(to.parameters.end(), array.as<Real>(), array.as<Real>() + array.size());

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "bp/moment_plan.hpp"
 #include "bp/plan.hpp"
 #include "nets.hpp"
 
@@ -23,7 +24,8 @@ namespace pwmlff::bp {
 template <typename Real>
 struct CentralModel {
   std::vector<RadialPlan> radial;  // by neighbour type
-  AngularPlan angular;
+  MomentPlan moments;
+  TripletPlan triplets;
   double radial_reach, angular_reach;       // Å
   std::vector<Real> shift, factor;          // [F]
   std::vector<Real> parameters;             // of the net, as NetView has them

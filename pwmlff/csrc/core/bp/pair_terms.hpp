@@ -1,5 +1,5 @@
-// What the angular functions of a plan have of pairs of neighbours: powers of x = (1 + lambda cos theta) / 2, functions
-// of the distance between the two, and sums of products of both, for blocks of vectors of such pairs.
+// What the angular functions of a plan have of pairs of neighbours: powers of x = (1 + lambda cos theta) / 2, and
+// functions of the distance between the two, for blocks of vectors of such pairs.
 //
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 #include <vector>
 
 #include "bp/distance_functions.hpp"
@@ -67,8 +66,6 @@ class PairTerms {
       if (plan_.powers[k].kind == bp::Power::Kind::one) {
         std::fill_n(value, kRow<Real>, Real(1));
         std::fill_n(slope, kRow<Real>, Real(0));
-      } else if (plan_.powers[k].kind == bp::Power::Kind::base) {
-        std::fill_n(slope, kRow<Real>, Real(1));
       }
     }
   }
@@ -92,34 +89,34 @@ class PairTerms {
   template <bool HasSlopes>
   void fill_power(std::size_t k, std::int64_t n, TermRows<Real> &rows) const {
     const bp::Power &power = plan_.powers[k];
-    Real *__restrict value = rows.powers.data() + 2 * k * kRow<Real>, *__restrict slope = value + kRow<Real>;
-    const Real *__restrict left = rows.power(power.left), *__restrict left_slope = rows.power_slope(power.left),
-                           *__restrict right = rows.power(power.right), *__restrict cosine = rows.cosine;
-    const Real half = Real(0.5) * static_cast<Real>(power.lambda), exponent = power.exponent;
-    switch (power.kind) {
-      case bp::Power::Kind::one: return;
-      case bp::Power::Kind::base:
-#pragma omp simd
-        for (std::int64_t p = 0; p < n; ++p) {
-          const Real x = Real(0.5) + half * cosine[p];
-          value[p] = x < Real(0) ? Real(0) : x;
-        }
-        return;
-      case bp::Power::Kind::product:
-#pragma omp simd
-        for (std::int64_t p = 0; p < n; ++p) {
-          value[p] = left[p] * right[p];
-          if (HasSlopes) slope[p] = left_slope[p] * right[p];
-        }
-        return;
-      case bp::Power::Kind::real:
-        for (std::int64_t p = 0; p < n; ++p) {
-          const Real lower = std::pow(left[p], exponent - Real(1));
-          value[p] = lower * left[p];
-          if (HasSlopes) slope[p] = lower;
-        }
-        return;
+    if (power.kind == bp::Power::Kind::one) return;
+    using Vector = typename VectorOf<Real>::type;
+    Real *value = rows.powers.data() + 2 * k * kRow<Real>, *slope = value + kRow<Real>;
+    const Real half = Real(0.5) * static_cast<Real>(power.lambda);
+    const bool is_whole = power.kind == bp::Power::Kind::whole;
+    for (std::int64_t p = 0; p < n; p += kLanes<Real>) {
+      Vector x = Real(0.5) + half * load(rows.cosine + p);
+      x = x < Real(0) ? Vector{} : x;
+      const Vector lower = is_whole ? whole_power(x, static_cast<std::int64_t>(power.exponent) - 1)
+                                    : real_power(x, static_cast<Real>(power.exponent) - Real(1));
+      store(value + p, lower * x);
+      if (HasSlopes) store(slope + p, lower);
     }
+  }
+
+  using Value = typename VectorOf<Real>::value;
+
+  // By squares.
+  static Value whole_power(Value x, std::int64_t exponent) {
+    Value power = Value{} + Real(1);
+    for (; exponent > 1; exponent /= 2, x *= x)
+      if (exponent % 2 == 1) power *= x;
+    return exponent == 1 ? power * x : power;
+  }
+
+  static Value real_power(Value x, Real exponent) {
+    for (std::int64_t lane = 0; lane < kLanes<Real>; ++lane) x[lane] = std::pow(x[lane], exponent);
+    return x;
   }
 
   bp::PairPlan plan_;
@@ -127,80 +124,6 @@ class PairTerms {
   std::vector<std::int64_t> entry_;
   std::int64_t n_entries_ = 0;
 };
-
-// to[i, k, lane] += sum over vectors of a[i] b[k]
-template <typename Real, int Rows, int Columns>
-inline void add_tile(std::int64_t n_vectors, const Real *const *a, const Real *const *b, Real *to,
-                     std::int64_t to_row) {
-  using Vector = typename VectorOf<Real>::type;
-  Vector sum[Rows][Columns];
-#pragma GCC unroll 4
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-    for (int k = 0; k < Columns; ++k) sum[i][k] = load(to + i * to_row + k * kLanes<Real>);
-  for (std::int64_t at = 0; at < n_vectors * kLanes<Real>; at += kLanes<Real>) {
-    Vector of_b[Columns];
-#pragma GCC unroll 4
-    for (int k = 0; k < Columns; ++k) of_b[k] = load(b[k] + at);
-#pragma GCC unroll 4
-    for (int i = 0; i < Rows; ++i) {
-      const Vector of_a = load(a[i] + at);
-#pragma GCC unroll 4
-      for (int k = 0; k < Columns; ++k) sum[i][k] += of_a * of_b[k];
-    }
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-    for (int k = 0; k < Columns; ++k) store(to + i * to_row + k * kLanes<Real>, sum[i][k]);
-}
-
-// Calls `function` with a number of 1 to 4 as a constant.
-template <typename Function>
-inline void with_count(std::int64_t count, Function function) {
-  switch (count) {
-    case 1: return function(std::integral_constant<int, 1>());
-    case 2: return function(std::integral_constant<int, 2>());
-    case 3: return function(std::integral_constant<int, 3>());
-    default: return function(std::integral_constant<int, 4>());
-  }
-}
-
-// Of rows a and b; to [n_a, n_b, lanes].
-template <typename Real>
-void add_products(std::int64_t n_vectors, const std::vector<const Real *> &a, const std::vector<const Real *> &b,
-                  Real *to) {
-  constexpr std::int64_t kRows = kVectorBytes == 64 ? 4 : 2, kColumns = 4;
-  const auto n_a = static_cast<std::int64_t>(a.size()), n_b = static_cast<std::int64_t>(b.size());
-  const std::int64_t to_row = n_b * kLanes<Real>;
-  for (std::int64_t i = 0; i < n_a; i += kRows)
-    for (std::int64_t k = 0; k < n_b; k += kColumns)
-      with_count(std::min(kRows, n_a - i), [&](auto rows) {
-        with_count(std::min(kColumns, n_b - k), [&](auto columns) {
-          add_tile<Real, decltype(rows)::value, decltype(columns)::value>(n_vectors, a.data() + i, b.data() + k,
-                                                                          to + i * to_row + k * kLanes<Real>, to_row);
-        });
-      });
-}
-
-// The sum of the lanes of a vector, by halves.
-template <typename Real, std::int64_t lanes = kLanes<Real>>
-inline Real sum_of_lanes(const Real *from) {
-  if constexpr (lanes == 2) {
-    return from[0] + from[1];
-  } else {
-    Real halves[lanes / 2];
-    store<Real, lanes / 2>(halves, load<Real, lanes / 2>(from) + load<Real, lanes / 2>(from + lanes / 2));
-    return sum_of_lanes<Real, lanes / 2>(halves);
-  }
-}
-
-template <typename Real>
-inline Real sum_of_lanes(const typename VectorOf<Real>::type &vector) {
-  Real lanes[kLanes<Real>];
-  store(lanes, vector);
-  return sum_of_lanes<Real>(lanes);
-}
 
 }  // namespace
 

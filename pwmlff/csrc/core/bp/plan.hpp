@@ -1,7 +1,7 @@
 // What is computed together of the symmetry functions of one central type.
 //
-// A radial function is a weighted sum over neighbours. An angular one is a weighted sum over pairs of neighbours (j,
-// k),
+// A radial function is a weighted sum over neighbours. An angular one, where moment_plan.hpp has nothing faster, is a
+// weighted sum over pairs of neighbours (j, k),
 //
 //   sum_jk w a(r_ij) b(r_ik) t(r_jk) 2 x^zeta,  x = (1 + lambda cos theta) / 2
 //
@@ -31,11 +31,12 @@ struct RadialPlan {
 
 // One row of powers: x^exponent, and beside it x^(exponent - 1).
 struct Power {
-  enum class Kind { one, base, product, real };
+  enum class Kind { one, whole, real };  // 1, or by the exponent
 
   Kind kind;
-  double lambda, exponent;   // 0 and 0 of `one`, which is 1
-  std::int64_t left, right;  // rows before, of `product`; of `real` left is the base
+  double lambda, exponent;  // 0 and 0 of `one`
+
+  friend bool operator==(const Power &a, const Power &b) { return a.lambda == b.lambda && a.exponent == b.exponent; }
 };
 
 // Of a pair of neighbours: functions a of j, b of k, and t, or -1.
@@ -61,7 +62,7 @@ struct PairPlan {
   std::vector<Block> blocks;
 };
 
-struct AngularPlan {
+struct TripletPlan {
   std::vector<DistanceFunction> near;  // a and b
   std::vector<PairPlan> pairs;
 };
@@ -81,7 +82,8 @@ struct AngularFunction {
 // By neighbour type. Inputs are those of the functions in their order.
 std::vector<RadialPlan> radial_plans(const std::vector<RadialFunction> &functions, std::int64_t n_types);
 
-// Inputs begin with `first_input`.
-AngularPlan angular_plan(const std::vector<AngularFunction> &functions, std::int64_t n_types, std::int64_t first_input);
+// Of the functions with these numbers; inputs begin with `first_input`.
+TripletPlan triplet_plan(const std::vector<AngularFunction> &functions, const std::vector<std::int64_t> &numbers,
+                         std::int64_t n_types, std::int64_t first_input);
 
 }  // namespace pwmlff::bp

@@ -24,7 +24,7 @@ class AngularInvariants {
       : l_max_(model.l_max),
         n_functions_(model.functions[nep::kAngular].n_functions),
         n_blocks_(padded_few(n_functions_) / kFew),
-        block_(nep::harmonics_up_to(l_max_) * kFew),
+        block_(harmonics_up_to(l_max_) * kFew),
         extras_(model.extras) {}
 
   // Numbers s of an atom.
@@ -35,7 +35,7 @@ class AngularInvariants {
   void describe(const Real *s, Real *q) const {
     for (int l = 1; l <= l_max_; ++l, q += n_functions_)
       for (std::int64_t block = 0; block < n_blocks_; ++block) {
-        const Real *from = s + block * block_ + nep::place_of(l) * kFew;
+        const Real *from = s + block * block_ + harmonic_place(l) * kFew;
         FewVector<Real> sum = {};
         for (int i = 0; i <= 2 * l; ++i) {
           const FewVector<Real> value = load<Real, kFew>(from + i * kFew);
@@ -55,7 +55,7 @@ class AngularInvariants {
   void describe_change(const Real *s, const Real *s1, Real *q) const {
     for (int l = 1; l <= l_max_; ++l, q += n_functions_)
       for (std::int64_t block = 0; block < n_blocks_; ++block) {
-        const std::int64_t at = block * block_ + nep::place_of(l) * kFew;
+        const std::int64_t at = block * block_ + harmonic_place(l) * kFew;
         FewVector<Real> sum = {};
         for (int i = 0; i <= 2 * l; ++i)
           sum +=
@@ -74,7 +74,7 @@ class AngularInvariants {
   void differentiate(const Real *s, const Real *by_q, Real *by_s) const {
     for (int l = 1; l <= l_max_; ++l, by_q += n_functions_)
       for (std::int64_t block = 0; block < n_blocks_; ++block) {
-        const std::int64_t at = block * block_ + nep::place_of(l) * kFew;
+        const std::int64_t at = block * block_ + harmonic_place(l) * kFew;
         const FewVector<Real> twice = Real(2) * load<Real, kFew>(by_q + block * kFew);
         for (int i = 0; i <= 2 * l; ++i)
           store<Real, kFew>(by_s + at + i * kFew, norm<Real>(l, i) * twice * load<Real, kFew>(s + at + i * kFew));
@@ -91,7 +91,7 @@ class AngularInvariants {
   void differentiate_change(const Real *s, const Real *s1, const Real *by_q, Real *by_s) const {
     for (int l = 1; l <= l_max_; ++l, by_q += n_functions_)
       for (std::int64_t block = 0; block < n_blocks_; ++block) {
-        const std::int64_t at = block * block_ + nep::place_of(l) * kFew;
+        const std::int64_t at = block * block_ + harmonic_place(l) * kFew;
         const FewVector<Real> twice = Real(2) * load<Real, kFew>(by_q + block * kFew);
         for (int i = 0; i <= 2 * l; ++i) {
           Real *to = by_s + at + i * kFew;
@@ -110,7 +110,7 @@ class AngularInvariants {
   // Of the i-th s_lm of an l; real and imaginary part of an m > 0 have the same.
   template <typename Real>
   static Real norm(int l, int i) {
-    return static_cast<Real>(nep::kNorm.of[l][(i + 1) / 2]);
+    return static_cast<Real>(kNorm.of[l][(i + 1) / 2]);
   }
 
   template <typename Real, typename Function>

@@ -9,10 +9,10 @@
 #include <cstdint>
 
 #include "buffer.hpp"
+#include "harmonics.hpp"
 #include "nep/basis_functions.hpp"
 #include "nep/expansion.hpp"
 #include "nep/function_tables.hpp"
-#include "nep/harmonics.hpp"
 #include "nep/neighborhood.hpp"
 
 namespace pwmlff::PWMLFF_ISA {

@@ -13,10 +13,10 @@
 
 #include "buffer.hpp"
 #include "gemm.hpp"
+#include "harmonics.hpp"
 #include "nep/angular_invariants.hpp"
 #include "nep/angular_pairs.hpp"
 #include "nep/expansion.hpp"
-#include "nep/harmonics.hpp"
 #include "nep/neighborhood.hpp"
 
 namespace pwmlff::PWMLFF_ISA {

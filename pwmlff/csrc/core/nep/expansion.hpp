@@ -16,18 +16,6 @@ namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
-// Functions n of an atom lie in blocks of one vector, of as many numbers for float as for double: there are few.
-constexpr std::int64_t kFew = kLanes<double>;
-
-template <typename Real>
-using FewVector = typename VectorOf<Real, kFew>::type;
-template <typename Real>
-using FewValue = typename VectorOf<Real, kFew>::value;
-
-constexpr std::int64_t padded_few(std::int64_t n) {
-  return (n + kFew - 1) / kFew * kFew;
-}
-
 template <typename Real, typename Wide>
 class Expansion {
  public:

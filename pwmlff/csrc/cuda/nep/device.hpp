@@ -39,7 +39,7 @@ struct DeviceNep {
   NepFunctions<Real> radial, angular;
   const Real *by_input, *by_neuron;  // w0 times the scaler, [T, D, H] and [T, H, D]
   const Real *b0, *w1, *b1;          // [T, H] both, [T]
-  const Real *norms;                 // C_lm of core/nep/invariants.hpp by place
+  const Real *norms;                 // C_lm of core/harmonic_tables.hpp by place
   int n_types, n_descriptors, n_neurons, l_max;
   bool extras[nep::kExtras];
   bool has_extras;

@@ -5,7 +5,7 @@
 #include "cuda/nep/invariants_device.hpp"
 #include "cuda/nep/pair_functions.hpp"
 #include "cuda/nep/warp.hpp"
-#include "nep/unit_harmonics.hpp"
+#include "unit_harmonics.hpp"
 
 namespace pwmlff::cuda {
 
@@ -61,7 +61,7 @@ struct ChangingPair : NepPair<double> {
 template <int L>
 class AtomGradient {
  public:
-  static constexpr int kHarmonics = nep::harmonics_up_to(L);
+  static constexpr int kHarmonics = harmonics_up_to(L);
 
   // by_energy and directions [pairs of all atoms, 3] or null: the atom's factors in the sum.
   __device__ AtomGradient(const DeviceNep<double> &model, const Pairs &pairs, const GradientMemory &memory,
@@ -153,7 +153,7 @@ class AtomGradient {
     for_chosen_pairs(first_, end_, memory_.waiting, choose, [&](std::int64_t pair, int count) {
       const ChangingPair geometry = pair_at(pair);
       const FallingSquare<double> w(geometry, cutoff(pair).inverse_angular);
-      const nep::Harmonics<double, double, L> harmonics(geometry.x, geometry.y, geometry.z);
+      const Harmonics<double, double, L> harmonics(geometry.x, geometry.y, geometry.z);
       harmonics.visit_values([&](int at, double b) { memory_.harmonics[at * kStride + lane()] = b; });
       harmonics.visit_changes(geometry.dx, geometry.dy, geometry.dz,
                               [&](int at, double b) { memory_.harmonic_changes[at * kStride + lane()] = b; });
@@ -307,7 +307,7 @@ class AtomGradient {
 
   // dS/dg_n = b dS/ds + b' dS/ds' and dS/dg'_n = b dS/ds' of the lane's pair of a tile, summed over lm.
   __device__ void differentiate_functions(const ChangingPair &geometry) const {
-    const nep::Harmonics<double, double, L> harmonics(geometry.x, geometry.y, geometry.z);
+    const Harmonics<double, double, L> harmonics(geometry.x, geometry.y, geometry.z);
     Few<double> by_functions = {}, by_stretched = {};
     harmonics.visit_values([&](int at, double b) {
       const Few<double> by_sum = memory_.by_sums[at], by_change = memory_.by_changes[at];
@@ -339,7 +339,7 @@ __global__ void __launch_bounds__(kWarp, 1)
                          std::int64_t n_weights, double *rows) {
   const std::int64_t k = blockIdx.x % cotangents.n_sums, slice = blockIdx.x / cotangents.n_sums % cotangents.n_slices;
   const std::int64_t part = blockIdx.x / cotangents.n_sums / cotangents.n_slices;
-  const GradientMemory memory(shared_memory, model, nep::harmonics_up_to(L));
+  const GradientMemory memory(shared_memory, model, harmonics_up_to(L));
   const double *by_energies = cotangents.by_energies + k * cotangents.n_atoms, *directions = nullptr;
   if (k < cotangents.n_directed) directions = cotangents.by_gradients + 3 * k * cotangents.n_pairs;
   const std::int64_t end = cotangents.part_start[part + 1];
@@ -353,7 +353,7 @@ __global__ void __launch_bounds__(kWarp, 1)
 template <int L>
 cudaError_t launch(const DeviceNep<double> &model, const double *scaler, const Pairs &pairs,
                    const NepCotangents &cotangents, double *rows, cudaStream_t stream) {
-  const std::size_t bytes = GradientMemory(nullptr, model, nep::harmonics_up_to(L)).size;
+  const std::size_t bytes = GradientMemory(nullptr, model, harmonics_up_to(L)).size;
   const std::int64_t n_types = model.n_types, of_type = model.n_neurons * (model.n_descriptors + 2) + 1;
   const std::int64_t of_kind =
       model.radial.n_functions * model.radial.n_basis + model.angular.n_functions * model.angular.n_basis;

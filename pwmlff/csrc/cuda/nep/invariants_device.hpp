@@ -8,7 +8,7 @@
 
 namespace pwmlff::cuda {
 
-constexpr int kExtraPlaces = nep::harmonics_up_to(4);  // of the s that the extras are made of
+constexpr int kExtraPlaces = harmonics_up_to(4);  // of the s that the extras are made of
 
 // The s of one function that the extras are made of, or what such have.
 template <typename Real>
@@ -34,7 +34,7 @@ struct ExtraSums {
 // The l of a place.
 __device__ inline int degree_of(int place) {
   int l = 1;
-  while (nep::place_of(l + 1) <= place) ++l;
+  while (harmonic_place(l + 1) <= place) ++l;
   return l;
 }
 
@@ -43,7 +43,7 @@ template <typename Real, typename Wide>
 __device__ void find_invariants(const DeviceNep<Real> &model, const Few<Wide> *sums, int n_harmonics, Real *q) {
   const int n_functions = model.angular.n_functions;
   for (int item = lane(); item < model.l_max * n_functions; item += kWarp) {
-    const int n = item % n_functions, place = nep::place_of(item / n_functions + 1),
+    const int n = item % n_functions, place = harmonic_place(item / n_functions + 1),
               size = 2 * (item / n_functions) + 3;
     const Few<Wide> *s = sums + n / kFew * n_harmonics + place;
     Real sum = 0;
@@ -70,7 +70,7 @@ __device__ void find_changes(const DeviceNep<Real> &model, const Few<Real> *sums
                              int n_harmonics, Real *q) {
   const int n_functions = model.angular.n_functions;
   for (int item = lane(); item < model.l_max * n_functions; item += kWarp) {
-    const int n = item % n_functions, place = nep::place_of(item / n_functions + 1),
+    const int n = item % n_functions, place = harmonic_place(item / n_functions + 1),
               size = 2 * (item / n_functions) + 3;
     const int first = n / kFew * n_harmonics + place;
     Real sum = 0;

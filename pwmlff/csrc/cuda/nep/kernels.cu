@@ -2,7 +2,7 @@
 #include "cuda/nep/invariants_device.hpp"
 #include "cuda/nep/pair_functions.hpp"
 #include "cuda/nep/warp.hpp"
-#include "nep/unit_harmonics.hpp"
+#include "unit_harmonics.hpp"
 
 namespace pwmlff::cuda {
 
@@ -43,7 +43,7 @@ struct EvaluationMemory {
 template <typename Real, typename Wide, int L>
 class AtomEvaluation {
  public:
-  static constexpr int kHarmonics = nep::harmonics_up_to(L);
+  static constexpr int kHarmonics = harmonics_up_to(L);
 
   __device__ AtomEvaluation(const DeviceNep<Real> &model, const Pairs &pairs, std::int64_t atom, void *memory)
       : model_(model),
@@ -143,7 +143,7 @@ class AtomEvaluation {
     for_angular_pairs([&](std::int64_t pair, int count) {
       const NepPair<Wide> geometry = pair_at(pair);
       const FallingSquare<Wide> w(geometry, model_.cutoffs[kind(pair)].inverse_angular);
-      nep::Harmonics<Wide, Wide, L>(geometry.x, geometry.y, geometry.z).visit_values([&](int at, Wide value) {
+      Harmonics<Wide, Wide, L>(geometry.x, geometry.y, geometry.z).visit_values([&](int at, Wide value) {
         memory_.harmonics[at * kStride + lane()] = value;
       });
       for (int block = 0; block < n_blocks; ++block) {
@@ -185,7 +185,7 @@ class AtomEvaluation {
 
   // Adds those through the angular ones.
   __device__ void add_angular(double *gradients) const {
-    using Harmonics = nep::Harmonics<Real, Real, L>;
+    using Harmonics = pwmlff::Harmonics<Real, Real, L>;
     for_angular_pairs([&](std::int64_t pair, int count) {
       if (lane() >= count) return;
       const NepPair<Wide> geometry = pair_at(pair);
@@ -239,7 +239,7 @@ __global__ void __launch_bounds__(kWarps *kWarp)
 template <typename Real, typename Wide, int L>
 cudaError_t launch(const DeviceNep<Real> &model, const Pairs &pairs, std::int64_t n_atoms, double *energies,
                    double *gradients, cudaStream_t stream) {
-  const std::size_t bytes = EvaluationMemory<Real, Wide>(nullptr, model, nep::harmonics_up_to(L)).size;
+  const std::size_t bytes = EvaluationMemory<Real, Wide>(nullptr, model, harmonics_up_to(L)).size;
   cudaLaunchConfig_t config = {};
   const cudaError_t status = set_warps(evaluate_kernel<Real, Wide, L>, bytes, kWarps, config);
   if (status != cudaSuccess) return status;

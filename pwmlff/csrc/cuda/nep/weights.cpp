@@ -32,8 +32,8 @@ Tensor functions_of(const Array &coefficients) {
 
 Tensor norms() {
   std::vector<double> by_place;
-  for (int l = 1; l <= nep::kLargestL; ++l)
-    for (int i = 0; i <= 2 * l; ++i) by_place.push_back(nep::kNorm.of[l][(i + 1) / 2]);
+  for (int l = 1; l <= kLargestL; ++l)
+    for (int i = 0; i <= 2 * l; ++i) by_place.push_back(kNorm.of[l][(i + 1) / 2]);
   return at::tensor(by_place, at::kDouble);
 }
 

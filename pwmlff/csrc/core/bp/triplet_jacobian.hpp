@@ -2,7 +2,7 @@
 // the energy along many directions.
 //
 // Here a lane is a neighbour j, and the vectors of a block hold successive k: all pairs are taken twice, and each
-// derivative is a sum over k without any scattering. With the names of angular_part.hpp, of each product and power,
+// derivative is a sum over k without any scattering. With the names of triplet_part.hpp, of each product and power,
 //
 //   H = sum_k h_k t P,   U = sum_k h_k t P' u_k,   V = sum_k h_k t' P (r_j - r_k) / r_jk
 //   dG/dr_j = dg/dr H u_j + g / r_j (U - (U . u_j) u_j) + g V
@@ -14,9 +14,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "bp/angular_part.hpp"
 #include "bp/neighborhood.hpp"
 #include "bp/pair_terms.hpp"
+#include "bp/row_products.hpp"
+#include "bp/triplet_part.hpp"
 #include "buffer.hpp"
 #include "gemm.hpp"
 
@@ -26,13 +27,13 @@ namespace {
 
 // Works in the buffers of the thread.
 template <typename Real, typename Wide>
-class AngularJacobian {
+class TripletJacobian {
  public:
   using Near = Neighborhood<Real, Wide>;
 
   // Adds to G, and calls visit(neighbour, input, [3]) with shares of its derivatives.
   template <typename Visit>
-  void add(const AngularPart<Real, Wide> &part, const Near &near, Wide *g, Visit visit) {
+  void add(const TripletPart<Real, Wide> &part, const Near &near, Wide *g, Visit visit) {
     part.prepare(near, near_, cutoffs_);
     for (const PairTerms<Real> &terms : part.terms())
       for (int own = 0; own < (terms.plan().types[0] == terms.plan().types[1] ? 1 : 2); ++own) {

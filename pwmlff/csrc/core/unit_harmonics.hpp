@@ -1,13 +1,13 @@
-// The harmonics b_lm of invariants.hpp at a unit vector, their changes, and the derivative of a sum of them.
+// The harmonics b_lm of harmonic_tables.hpp at a unit vector, their changes, and the derivative of a sum of them.
 //
 // Number is Real, or a vector of such for several pairs at once. Loops are unrolled, so that arrays stay in registers
 // and constants become such.
 #pragma once
 
+#include "harmonic_tables.hpp"
 #include "inline.hpp"
-#include "nep/invariants.hpp"
 
-namespace pwmlff::nep {
+namespace pwmlff {
 
 template <typename Real, typename Number, int L>
 class Harmonics {
@@ -137,7 +137,7 @@ class Harmonics {
 
   PWMLFF_INLINE static void add(bool is_first, const Number &term, Number &sum) { sum = is_first ? term : sum + term; }
 
-  PWMLFF_INLINE static constexpr int place(int l, int m) { return place_of(l) + (m == 0 ? 0 : 2 * m - 1); }
+  PWMLFF_INLINE static constexpr int place(int l, int m) { return harmonic_place(l) + (m == 0 ? 0 : 2 * m - 1); }
 
   // p_lm for l = m..L
   PWMLFF_INLINE void fill_column(int m, Number *p) const {
@@ -158,4 +158,4 @@ class Harmonics {
   Number re_[L + 1], im_[L + 1];  // of (x + iy)^m
 };
 
-}  // namespace pwmlff::nep
+}  // namespace pwmlff

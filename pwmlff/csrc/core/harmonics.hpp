@@ -6,8 +6,7 @@
 #include <cstdint>
 
 #include "gemm.hpp"
-#include "nep/expansion.hpp"
-#include "nep/unit_harmonics.hpp"
+#include "unit_harmonics.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -20,7 +19,7 @@ struct Directions {
 };
 
 template <typename Real, int L>
-using HarmonicsOfFew = nep::Harmonics<Real, FewValue<Real>, L>;
+using HarmonicsOfFew = Harmonics<Real, FewValue<Real>, L>;
 
 template <typename Real, int L>
 HarmonicsOfFew<Real, L> harmonics_at(const Directions<Real> &directions, std::int64_t p) {
@@ -69,11 +68,11 @@ struct HarmonicFunctions {
   void (*differentiate)(const Directions<Real> &directions, const Real *inverse, const Real *h, Real *by_vector);
 };
 
-template <typename Real, int L = nep::kLargestL>
+template <typename Real, int L = kLargestL>
 HarmonicFunctions<Real> harmonic_functions(int l_max) {
   if constexpr (L > 1)
     if (l_max < L) return harmonic_functions<Real, L - 1>(l_max);
-  return {nep::harmonics_up_to(L), write_harmonics<Real, L>, write_harmonic_changes<Real, L>,
+  return {harmonics_up_to(L), write_harmonics<Real, L>, write_harmonic_changes<Real, L>,
           differentiate_harmonics<Real, L>};
 }
 

@@ -22,6 +22,7 @@
 #include "bp/neighborhood.hpp"
 #include "bp/pair_terms.hpp"
 #include "bp/plan.hpp"
+#include "bp/row_products.hpp"
 #include "buffer.hpp"
 #include "gemm.hpp"
 
@@ -49,7 +50,7 @@ struct ProductRows {
 
 // Buffers of one thread.
 template <typename Real, typename Wide>
-struct AngularWorkspace {
+struct TripletWorkspace {
   TermRows<Real> rows;
   std::int64_t n_vectors = 0, n_slots = 0;
   // places of j and of the first k, and the count of j within the block
@@ -68,12 +69,12 @@ struct AngularWorkspace {
 };
 
 template <typename Real, typename Wide>
-class AngularPart {
+class TripletPart {
  public:
   using Near = Neighborhood<Real, Wide>;
-  using Workspace = AngularWorkspace<Real, Wide>;
+  using Workspace = TripletWorkspace<Real, Wide>;
 
-  AngularPart(const bp::CutoffFunction &cutoff, const bp::AngularPlan &plan) : near_(cutoff, plan.near) {
+  TripletPart(const bp::CutoffFunction &cutoff, const bp::TripletPlan &plan) : near_(cutoff, plan.near) {
     for (const bp::PairPlan &pair : plan.pairs) terms_.emplace_back(cutoff, pair);
   }
 
