@@ -1,0 +1,345 @@
+"""Which symmetry functions, how many, how many neurons: the study of Potapov (2025) on lithium, repeated.
+
+    python study.py                                      # 24 networks, 3 seeds each: half an hour on one core
+    python study.py --jobs 8 --seeds 5                   # eight trainings at a time, one core each
+    python study.py --tables functions neurons           # only some of the comparisons
+    python study.py --report                             # tables and picture of the runs done so far
+    python study.py --quick --work trial                 # a few frames and steps, to see that it works
+
+Trains networks of Behler and Parrinello (`settings.py`) on the frames of ../data with LKF, tests them on the unseen
+ones, prints a table for each comparison, says which of the paper's conclusions hold here (`conclusions.py`), and draws
+energies predicted against reference energies. Each run has a folder below --work. A study that was interrupted goes on
+when it is called again, with more seeds too; tables.txt there is written after each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import matplotlib as mpl
+import numpy as np
+import torch
+from conclusions import Errors, Verdict, judge_sizes, verdicts
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from settings import BASE, SMALL, TABLES, WORST, Setting, functions_of
+
+from pwmlff.config import RunConfig
+from pwmlff.data.dataset import FrameDataset, iterate_batches
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import read_frames
+from pwmlff.evaluate import predict_frames
+from pwmlff.evaluate.loading import load_model
+from pwmlff.models import build_potential
+from pwmlff.models.bp import BPConfig
+from pwmlff.ops.reference import bp
+from pwmlff.train import train_from_config
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+TRAIN, TEST = (Path(__file__).resolve().parent.parent / "data" / f"li27_{part}.xyz" for part in ("train", "test"))
+ORDER = ("G1", "G3", "G2", "G5", "G4")  # of the paper, by size
+TITLES = {
+    "functions": "Which functions (24 of them)",
+    "number": "How many functions",
+    "neurons": "How many neurons",
+    "cutoff": "Which cutoff",
+    "normalization": "With and without normalisation",
+    "extremes": "The smallest net of the paper and its largest",
+}
+COLUMNS = ("functions", "neurons", "cutoff Å", "inputs", "frames", "seeds", "energy meV/atom", "force meV/Å", "CPU s")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        setting: What is trained.
+        seed: Of weights and order of frames.
+        n_epochs: With all frames; with fewer there are more epochs, so that steps are as many.
+        n_frames: Of which the network may have its part.
+        n_tests: Unseen frames.
+        folder: Where it runs.
+    """
+
+    setting: Setting
+    seed: int
+    n_epochs: int
+    n_frames: int
+    n_tests: int
+    folder: Path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of the run file."""
+        part = self.setting.n_frames / BASE.n_frames
+        return {
+            "model_type": "NN",
+            "atom_type": ["Li"],
+            "train_data": [str(self.folder / "train.xyz")],
+            "valid_ratio": 0,
+            "format": "extxyz",
+            "device": "cpu",
+            "threads": 1,
+            "seed": self.seed,
+            "model_store_dir": str(self.folder / "model_record"),
+            "model": {
+                "descriptor": self.setting.descriptor,
+                "fitting_net": {"network_size": [*self.setting.neurons, 1]},
+            },
+            "optimizer": {"optimizer": "LKF", "batch_size": 4, "epochs": round(self.n_epochs / part)},
+        }
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What the result must be of; as JSON has it."""
+        numbers = {"n_epochs": self.n_epochs, "n_frames": self.n_frames, "n_tests": self.n_tests}
+        whole: dict[str, Any] = json.loads(json.dumps({**asdict(self.setting), **numbers}))
+        return whole
+
+    def result(self) -> Result | None:
+        """Return what was reached, or None if it is not done."""
+        path = self.folder / "result.json"
+        if not path.exists():
+            return None
+        content = json.loads(path.read_text())
+        if content["of"] != self.wanted:
+            raise SystemExit(f"{self.folder} holds a run with other settings; name a new folder with --work")
+        return Result(**content["result"])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run reached on unseen frames.
+
+    Attributes:
+        energy: RMSE, meV/atom.
+        force: RMSE, meV/Å.
+        seconds: Of the processor, for training.
+        reference: Energies of the frames, eV/atom.
+        predicted: Those of the network.
+    """
+
+    energy: float
+    force: float
+    seconds: float
+    reference: list[float]
+    predicted: list[float]
+
+
+def spread(frames: int, number: int) -> NDArray[np.int64]:
+    """Return the places of so many frames, evenly spread."""
+    return np.linspace(0, frames - 1, min(number, frames)).round().astype(np.int64)
+
+
+def train(run: Run) -> None:
+    """Train and test; a process of its own does nothing else."""
+    torch.set_num_threads(1)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    frames = ase.io.read(TRAIN, ":")
+    frames = [frames[place] for place in spread(len(frames), run.n_frames)]
+    part = max(2, round(run.n_frames * run.setting.n_frames / BASE.n_frames))
+    ase.io.write(run.folder / "train.xyz", [frames[place] for place in spread(len(frames), part)])
+    (run.folder / "config.json").write_text(json.dumps(run.config, indent=1))
+    start = time.process_time()
+    with (run.folder / "log").open("a", encoding="utf-8") as log:
+        model = train_from_config(RunConfig.model_validate(run.config), console=Console(file=log, width=110))
+    seconds = time.process_time() - start
+    unseen = read_frames([TEST])
+    result = evaluate(model, [unseen[place] for place in spread(len(unseen), run.n_tests)], seconds)
+    path = run.folder / "result.json"
+    path.with_suffix(".part").write_text(json.dumps({"of": run.wanted, "result": asdict(result)}))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def evaluate(model: Path, frames: Sequence[Frame], seconds: float) -> Result:
+    """Compare a model with frames."""
+    results = list(predict_frames(load_model(model, torch.device("cpu")), frames))
+    n_atoms = np.array([len(result.frame) for result in results])
+    reference = np.array([result.frame.energy for result in results], dtype=float) / n_atoms
+    predicted = np.array([result.energy for result in results]) / n_atoms
+    differences = np.concatenate([(result.forces - result.frame.forces).ravel() for result in results])
+    rmse = [1e3 * float(np.sqrt(np.mean(np.square(each)))) for each in (predicted - reference, differences)]
+    return Result(rmse[0], rmse[1], seconds, reference.tolist(), predicted.tolist())
+
+
+def train_all(runs: Sequence[Run], n_jobs: int) -> Iterator[Run]:
+    """Train, so many at a time, and yield each when it is done."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
+        try:
+            futures = {pool.submit(train, run): run for run in runs}
+            for future in as_completed(futures):
+                try:
+                    future.result()
+                except Exception as error:
+                    raise SystemExit(f"{futures[future].folder}: {error}") from error
+                yield futures[future]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def sizes_of_functions(frames: Sequence[Frame]) -> dict[str, NDArray[np.float64]]:
+    """Return the mean size of 12 functions of each kind around the atoms of each frame, [F]."""
+    functions = [function for kind in ORDER for function in functions_of(kind, 12, BASE.cutoff)]
+    config = BPConfig.model_validate({"descriptor": {"functions": functions, "normalization": "none"}})
+    network = build_potential("NN", config, ["Li"]).network
+    kinds = np.array([function["type"] for function in functions])  # radial before angular, as the network has them
+    means = []
+    with torch.no_grad():
+        for batch in iterate_batches(FrameDataset(frames, ["Li"], BASE.cutoff), 1):
+            ((_, values),) = bp.symmetry_functions(network.arrays(), *batch.pairs)
+            means.append(values.abs().mean(0).numpy())
+    return {kind: np.array(means)[:, kinds == kind].mean(1) for kind in ORDER}
+
+
+def described(values: Sequence[float]) -> str:
+    """Return mean and standard deviation over the seeds."""
+    mean = f"{np.mean(values):.3g}"
+    return f"{mean} ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else mean
+
+
+def result_table(name: str, results: dict[Setting, list[Result]]) -> Table:
+    """Errors of the networks of one comparison."""
+    table = Table(title=f"{TITLES[name]}: errors on unseen frames, mean ± standard deviation over the seeds")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "functions" else "right")
+    for setting in TABLES[name]:
+        if own := results.get(setting):
+            errors = [described([each.energy for each in own]), described([each.force for each in own])]
+            seconds = f"{np.median([each.seconds for each in own]):.0f}"
+            what = [setting.functions, setting.width, f"{setting.cutoff:g}", setting.normalization]
+            table.add_row(*what, str(setting.n_frames), str(len(own)), *errors, seconds)
+    return table
+
+
+def size_table(sizes: dict[str, NDArray[np.float64]]) -> Table:
+    """Sizes of the functions of each kind."""
+    table = Table(title="Mean size of 12 functions of each kind at 6 Å, over the frames")
+    for column in ("kind", "mean", "smallest frame", "largest frame"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for kind, values in sizes.items():
+        table.add_row(kind, *(f"{number:.3g}" for number in (values.mean(), values.min(), values.max())))
+    return table
+
+
+def verdict_table(judged: Sequence[Verdict]) -> Table:
+    """What became of the conclusions."""
+    table = Table(title="The paper's conclusions, here")
+    for column in ("conclusion", "by the error of", "outcome", "because of"):
+        table.add_column(column, overflow="fold")
+    for verdict in judged:
+        table.add_row(verdict.claim, verdict.error, verdict.outcome, verdict.reasons)
+    return table
+
+
+def report(
+    results: dict[Setting, list[Result]], sizes: dict[str, NDArray[np.float64]], names: Sequence[str]
+) -> list[Table]:
+    """Return all tables."""
+    energies: Errors = {setting: [each.energy for each in own] for setting, own in results.items()}
+    forces: Errors = {setting: [each.force for each in own] for setting, own in results.items()}
+    by_error = zip(verdicts("energies", energies), verdicts("forces", forces), strict=True)
+    judged = [judge_sizes(sizes, ORDER), *(verdict for pair in by_error for verdict in pair)]
+    return [size_table(sizes), *(result_table(name, results) for name in names), verdict_table(judged)]
+
+
+def draw(results: dict[Setting, list[Result]], path: Path) -> None:
+    """Draw predicted energies, and how far they are off, of the first seed of some networks."""
+    (worst,) = (setting for setting in TABLES["functions"] if setting.counts == WORST)
+    drawn = {"the paper's best functions": BASE, "its worst functions": worst, "its smallest net": SMALL}
+    figure, (above, below) = plt.subplots(2, 1, figsize=(6, 7), sharex=True, height_ratios=(2, 1), layout="constrained")
+    for (label, setting), marker in zip(drawn.items(), "os^", strict=True):
+        if own := results.get(setting):
+            reference, predicted = np.array(own[0].reference), np.array(own[0].predicted)
+            style = {"marker": marker, "linestyle": "none", "markersize": 4, "alpha": 0.7}
+            above.plot(reference, predicted, label=f"{label}: {own[0].energy:.2f} meV/atom", **style)
+            below.plot(reference, 1e3 * (predicted - reference), **style)
+    above.axline((-1.9, -1.9), slope=1, color="black", linewidth=0.8)
+    below.axhline(0, color="black", linewidth=0.8)
+    above.set(ylabel="predicted energy, eV/atom", title="Li, unseen frames")
+    below.set(xlabel="reference energy, eV/atom", ylabel="difference, meV/atom")
+    above.legend()
+    for axis in (above, below):
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+def plan(options: argparse.Namespace) -> list[Run]:
+    """Return the runs that the options ask for, all networks with the first seed first."""
+    settings = dict.fromkeys(setting for name in options.tables for setting in TABLES[name])
+    work = options.work.resolve()
+    numbers = (options.epochs, options.frames, options.tests)
+    return [
+        Run(setting, seed, *numbers, work / setting.name / f"seed{seed}")
+        for seed in range(1, options.seeds + 1)
+        for setting in settings
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES), help="what to compare")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each network")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one core each")
+    parser.add_argument("--work", type=Path, default=Path("study"), help="folder of the runs, tables and the picture")
+    parser.add_argument("--quick", action="store_true", help="12 frames, 2 epochs, 2 seeds; the numbers mean nothing")
+    parser.add_argument("--report", action="store_true", help="train nothing; report on the runs that are there")
+    parser.set_defaults(frames=BASE.n_frames, tests=40)
+    options = parser.parse_args()
+    if options.quick:
+        options.frames, options.tests, options.epochs, options.seeds = 12, 4, 2, 2
+    options.work.mkdir(parents=True, exist_ok=True)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    runs = plan(options)
+    results: dict[Setting, list[Result]] = {}
+    waiting = []
+    for run in runs:
+        if (result := run.result()) is not None:
+            results.setdefault(run.setting, []).append(result)
+        else:
+            waiting.append(run)
+    frames = read_frames([TRAIN])
+    sizes = sizes_of_functions([frames[place] for place in spread(len(frames), 40)])
+
+    def write() -> list[Table]:
+        tables = report(results, sizes, options.tables)
+        with (options.work / "tables.txt").open("w", encoding="utf-8") as file:
+            out = Console(file=file, width=140)
+            for table in tables:
+                out.print(table)
+        draw(results, options.work / "predicted.png")
+        return tables
+
+    for count, run in enumerate([] if options.report else train_all(waiting, options.jobs), start=1):
+        result = run.result()
+        assert result is not None
+        results.setdefault(run.setting, []).append(result)
+        errors = f"{result.energy:.3f} meV/atom, {result.force:.2f} meV/Å"
+        console.print(f"{count} of {len(waiting)}: {run.setting.name}, seed {run.seed}: {errors}", highlight=False)
+        write()
+    if not results:
+        raise SystemExit(f"{options.work}: no run is done")
+    for table in write():
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()
