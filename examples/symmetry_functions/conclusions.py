@@ -28,7 +28,7 @@ class Verdict:
     Attributes:
         claim: The conclusion.
         error: By which error.
-        outcome: holds, does not hold, open, or not run.
+        outcome: holds, does not hold, is open, or was not run.
         reasons: Comparisons that decided, or that left it open.
     """
 
@@ -46,83 +46,89 @@ def compare(first: Sequence[float], second: Sequence[float], level: float) -> in
     return int(np.sign(result.statistic)) if result.pvalue < level else 0
 
 
-def judge(
-    claim: str,
-    error: str,
-    errors: Errors,
-    expected: Sequence[tuple[Setting, Setting, bool]],
-    label: Callable[[Setting], str],
-) -> Verdict:
-    """Judge a conclusion.
+@dataclass(frozen=True)
+class Conclusion:
+    """What is said of one network.
 
-    Args:
+    Attributes:
         claim: In words.
-        error: Name of the error.
-        errors: Of the networks that were run.
-        expected: (better, worse, whether it must be better; otherwise it must only not be worse).
+        about: The network.
+        better: Networks that must have smaller errors.
+        worse: Networks that must have larger ones.
+        no_better: Networks that must not have smaller ones.
         label: Says how a network differs from the others.
     """
-    if any(setting not in errors for pair in expected for setting in pair[:2]):
-        return Verdict(claim, error, "not run", "")
-    level = LEVEL / len(expected)
-    against, unclear = [], []
-    for better, worse, is_strict in expected:
-        sign = compare(errors[better], errors[worse], level)
-        if sign > 0:
-            against.append(f"{label(worse)} better than {label(better)}")
-        elif sign == 0 and is_strict:
-            unclear.append(f"{label(better)} like {label(worse)}")
-    outcome = "does not hold" if against else "open" if unclear else "holds"
-    return Verdict(claim, error, outcome, "; ".join(against or unclear))
+
+    claim: str
+    about: Setting
+    label: Callable[[Setting], str]
+    better: Sequence[Setting] = ()
+    worse: Sequence[Setting] = ()
+    no_better: Sequence[Setting] = ()
+
+    def judge(self, error: str, errors: Errors) -> Verdict:
+        """Judge it by errors, whose name is told; its networks may not have been run."""
+        others = [*self.better, *self.worse, *self.no_better]
+        if any(setting not in errors for setting in (self.about, *others)):
+            return Verdict(self.claim, error, "was not run", "")
+        against, unclear = [], []
+        for other in others:
+            sign = compare(errors[other], errors[self.about], LEVEL / len(others))
+            ratio = np.exp(np.mean(np.log(errors[other])) - np.mean(np.log(errors[self.about])))
+            described = f"{self.label(other)} ({ratio:.2f})"
+            if sign == (1 if other in self.better else -1):
+                against.append(described)
+            elif sign == 0 and other not in self.no_better:
+                unclear.append(described)
+        outcome = "does not hold" if against else "is open" if unclear else "holds"
+        reasons = [f"against it: {', '.join(against)}"] if against else []
+        reasons += [f"within the spread: {', '.join(unclear)}"] if unclear else []
+        return Verdict(self.claim, error, outcome, "; ".join(reasons))
 
 
-def verdicts(error: str, errors: Errors) -> list[Verdict]:
-    """Return what becomes of each conclusion by one error."""
+def conclusions() -> list[Conclusion]:
+    """Return those of the paper, and one of ours."""
     own = [setting for setting in TABLES["functions"] if setting != BY_DATA]
     (worst,) = (setting for setting in own if setting.counts == WORST)
-    fewer = [setting for setting in TABLES["neurons"] if sum(setting.neurons) < sum(BASE.neurons)]
-    more = [setting for setting in TABLES["neurons"] if sum(setting.neurons) > sum(BASE.neurons)]
+    nets = [setting for setting in TABLES["neurons"] if len(setting.neurons) == 1]
     (raw,) = (setting for setting in TABLES["normalization"] if setting.normalization == "none")
-    scaled = [setting for setting in TABLES["normalization"] if setting is not raw]
-    neurons = [(BASE, setting, True) for setting in fewer] + [(BASE, setting, False) for setting in more]
 
     def functions(setting: Setting) -> str:
         return setting.functions
 
-    def net(setting: Setting) -> str:
-        return f"{setting.n_frames} frames, {sum(n for _, n in setting.counts)} functions, {setting.width} neurons"
-
     return [
-        judge(
+        Conclusion(
             f"{BASE.functions} are the best 24 functions",
-            error,
-            errors,
-            [(BASE, setting, True) for setting in own if setting != BASE],
+            BASE,
             functions,
+            worse=[setting for setting in own if setting != BASE],
         ),
-        judge(
+        Conclusion(
             f"{worst.functions} are the worst",
-            error,
-            errors,
-            [(setting, worst, True) for setting in own if setting != worst],
+            worst,
             functions,
+            better=[setting for setting in own if setting != worst],
         ),
-        judge(
-            "functions must be normalised",
-            error,
-            errors,
-            [(setting, raw, True) for setting in scaled],
+        Conclusion(
+            "functions must be normalised: none is worse",
+            raw,
             lambda setting: setting.normalization,
+            better=[setting for setting in TABLES["normalization"] if setting != raw],
         ),
-        judge(
-            "as many neurons as atoms: fewer are worse, more no better",
-            error,
-            errors,
-            neurons,
+        Conclusion(
+            "as many neurons as atoms, 27: fewer are worse, more no better",
+            BASE,
             lambda setting: setting.width,
+            worse=[setting for setting in nets if setting.neurons < BASE.neurons],
+            no_better=[setting for setting in nets if setting.neurons > BASE.neurons],
         ),
-        judge("a small net with few functions and frames is worse", error, errors, [(LARGE, SMALL, True)], net),
-        judge("ours: 24 chosen from the data are better", error, errors, [(BY_DATA, BASE, True)], functions),
+        Conclusion(
+            f"{SMALL.functions}, {SMALL.width} neurons and few frames are poor",
+            SMALL,
+            lambda setting: f"{setting.functions}, {setting.width} neurons",
+            better=[LARGE],
+        ),
+        Conclusion("(ours) 24 chosen from the data are better than its best", BASE, functions, better=[BY_DATA]),
     ]
 
 
@@ -139,7 +145,7 @@ def judge_sizes(sizes: Mapping[str, NDArray[np.float64]], order: Sequence[str]) 
         ratios = sizes[larger] / sizes[smaller]
         least = MUCH if place == 2 else 1.0
         low, high = np.percentile(ratios, [2.5, 97.5])
-        outcomes.append("holds" if low > least else "does not hold" if high < least else "open")
+        outcomes.append("holds" if low > least else "does not hold" if high < least else "is open")
         reasons.append(f"{larger}/{smaller} {np.median(ratios):.3g}")
-    outcome = next((each for each in ("does not hold", "open") if each in outcomes), "holds")
+    outcome = next((each for each in ("does not hold", "is open") if each in outcomes), "holds")
     return Verdict(claim, "values", outcome, ", ".join(reasons))

@@ -8,7 +8,7 @@
 
 Trains networks of Behler and Parrinello (`settings.py`) on the frames of ../data with LKF, tests them on the unseen
 ones, prints a table for each comparison, says which of the paper's conclusions hold here (`conclusions.py`), and draws
-energies predicted against reference energies. Each run has a folder below --work. A study that was interrupted goes on
+predicted against reference energies. Each run has a folder below --work. A study that was interrupted goes on
 when it is called again, with more seeds too; tables.txt there is written after each run.
 """
 
@@ -30,7 +30,7 @@ import ase.io
 import matplotlib as mpl
 import numpy as np
 import torch
-from conclusions import Errors, Verdict, judge_sizes, verdicts
+from conclusions import Verdict, conclusions, judge_sizes
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -51,6 +51,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 TRAIN, TEST = (Path(__file__).resolve().parent.parent / "data" / f"li27_{part}.xyz" for part in ("train", "test"))
+WIDTH = 140  # of tables in files
 ORDER = ("G1", "G3", "G2", "G5", "G4")  # of the paper, by size
 TITLES = {
     "functions": "Which functions (24 of them)",
@@ -60,7 +61,6 @@ TITLES = {
     "normalization": "With and without normalisation",
     "extremes": "The smallest net of the paper and its largest",
 }
-COLUMNS = ("functions", "neurons", "cutoff Å", "inputs", "frames", "seeds", "energy meV/atom", "force meV/Å", "CPU s")
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,19 @@ def spread(frames: int, number: int) -> NDArray[np.int64]:
     return np.linspace(0, frames - 1, min(number, frames)).round().astype(np.int64)
 
 
+def part_of(setting: Setting, n_frames: int) -> int:
+    """Return on how many frames a network is trained where others have so many."""
+    return max(2, round(n_frames * setting.n_frames / BASE.n_frames))
+
+
 def train(run: Run) -> None:
     """Train and test; a process of its own does nothing else."""
     torch.set_num_threads(1)
     run.folder.mkdir(parents=True, exist_ok=True)
     frames = ase.io.read(TRAIN, ":")
     frames = [frames[place] for place in spread(len(frames), run.n_frames)]
-    part = max(2, round(run.n_frames * run.setting.n_frames / BASE.n_frames))
-    ase.io.write(run.folder / "train.xyz", [frames[place] for place in spread(len(frames), part)])
+    places = spread(len(frames), part_of(run.setting, run.n_frames))
+    ase.io.write(run.folder / "train.xyz", [frames[place] for place in places])
     (run.folder / "config.json").write_text(json.dumps(run.config, indent=1))
     start = time.process_time()
     with (run.folder / "log").open("a", encoding="utf-8") as log:
@@ -209,28 +214,41 @@ def sizes_of_functions(frames: Sequence[Frame]) -> dict[str, NDArray[np.float64]
 
 
 def described(values: Sequence[float]) -> str:
-    """Return mean and standard deviation over the seeds."""
-    mean = f"{np.mean(values):.3g}"
-    return f"{mean} ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else mean
+    """Return mean and standard deviation over the seeds, with as many digits."""
+    mean = float(np.mean(values))
+    digits = max(0, 2 - int(np.floor(np.log10(mean))))
+    deviation = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean:.{digits}f}{deviation}"
 
 
-def result_table(name: str, results: dict[Setting, list[Result]]) -> Table:
-    """Errors of the networks of one comparison."""
-    table = Table(title=f"{TITLES[name]}: errors on unseen frames, mean ± standard deviation over the seeds")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "functions" else "right")
-    for setting in TABLES[name]:
-        if own := results.get(setting):
-            errors = [described([each.energy for each in own]), described([each.force for each in own])]
-            seconds = f"{np.median([each.seconds for each in own]):.0f}"
-            what = [setting.functions, setting.width, f"{setting.cutoff:g}", setting.normalization]
-            table.add_row(*what, str(setting.n_frames), str(len(own)), *errors, seconds)
+def result_table(name: str, results: dict[Setting, list[Result]], n_frames: int) -> Table:
+    """Errors of the networks of one comparison; what they share is told in the title."""
+    done = [setting for setting in TABLES[name] if setting in results]
+    what = {
+        "functions": [setting.functions for setting in done],
+        "hidden neurons": [setting.width for setting in done],
+        "cutoff": [f"{setting.cutoff:g} Å" for setting in done],
+        "normalisation": [setting.normalization for setting in done],
+        "frames": [str(part_of(setting, n_frames)) for setting in done],
+    }
+    differing = [key for key, cells in what.items() if len(set(cells)) > 1]
+    shared = [f"{key} {cells[0]}" for key, cells in what.items() if cells and key not in differing]
+    table = Table(title=f"{TITLES[name]}\n{', '.join(shared)}")
+    for key in differing:
+        table.add_column(key)
+    for column in ("seeds", "energy meV/atom", "force meV/Å", "CPU s"):
+        table.add_column(column, justify="right")
+    for place, setting in enumerate(done):
+        own = results[setting]
+        errors = [described([each.energy for each in own]), described([each.force for each in own])]
+        seconds = f"{np.median([each.seconds for each in own]):.0f}"
+        table.add_row(*(what[key][place] for key in differing), str(len(own)), *errors, seconds)
     return table
 
 
 def size_table(sizes: dict[str, NDArray[np.float64]]) -> Table:
     """Sizes of the functions of each kind."""
-    table = Table(title="Mean size of 12 functions of each kind at 6 Å, over the frames")
+    table = Table(title="Mean size of a function, 12 of each kind, 6 Å")
     for column in ("kind", "mean", "smallest frame", "largest frame"):
         table.add_column(column, justify="left" if column == "kind" else "right")
     for kind, values in sizes.items():
@@ -240,8 +258,10 @@ def size_table(sizes: dict[str, NDArray[np.float64]]) -> Table:
 
 def verdict_table(judged: Sequence[Verdict]) -> Table:
     """What became of the conclusions."""
-    table = Table(title="The paper's conclusions, here")
-    for column in ("conclusion", "by the error of", "outcome", "because of"):
+    table = Table(
+        title="Conclusions of the paper, and how they fare here\n(other networks: ratio of errors to the one named)"
+    )
+    for column in ("conclusion", "by", "here it", "because of"):
         table.add_column(column, overflow="fold")
     for verdict in judged:
         table.add_row(verdict.claim, verdict.error, verdict.outcome, verdict.reasons)
@@ -249,14 +269,19 @@ def verdict_table(judged: Sequence[Verdict]) -> Table:
 
 
 def report(
-    results: dict[Setting, list[Result]], sizes: dict[str, NDArray[np.float64]], names: Sequence[str]
+    results: dict[Setting, list[Result]],
+    sizes: dict[str, NDArray[np.float64]],
+    names: Sequence[str],
+    n_frames: int,
 ) -> list[Table]:
     """Return all tables."""
-    energies: Errors = {setting: [each.energy for each in own] for setting, own in results.items()}
-    forces: Errors = {setting: [each.force for each in own] for setting, own in results.items()}
-    by_error = zip(verdicts("energies", energies), verdicts("forces", forces), strict=True)
-    judged = [judge_sizes(sizes, ORDER), *(verdict for pair in by_error for verdict in pair)]
-    return [size_table(sizes), *(result_table(name, results) for name in names), verdict_table(judged)]
+    by_error = {
+        "energies": {setting: [each.energy for each in own] for setting, own in results.items()},
+        "forces": {setting: [each.force for each in own] for setting, own in results.items()},
+    }
+    judged = [judge_sizes(sizes, ORDER)]
+    judged += [each.judge(error, errors) for each in conclusions() for error, errors in by_error.items()]
+    return [size_table(sizes), *(result_table(name, results, n_frames) for name in names), verdict_table(judged)]
 
 
 def draw(results: dict[Setting, list[Result]], path: Path) -> None:
@@ -293,7 +318,16 @@ def plan(options: argparse.Namespace) -> list[Run]:
     ]
 
 
-def main() -> None:
+def collect(runs: Sequence[Run]) -> dict[Setting, list[Result]]:
+    """Return what was reached so far, by seed."""
+    results: dict[Setting, list[Result]] = {}
+    for run in runs:
+        if (result := run.result()) is not None:
+            results.setdefault(run.setting, []).append(result)
+    return results
+
+
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES), help="what to compare")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each network")
@@ -306,39 +340,37 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.frames, options.tests, options.epochs, options.seeds = 12, 4, 2, 2
+    return options
+
+
+def main() -> None:
+    options = read_options()
     options.work.mkdir(parents=True, exist_ok=True)
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     runs = plan(options)
-    results: dict[Setting, list[Result]] = {}
-    waiting = []
-    for run in runs:
-        if (result := run.result()) is not None:
-            results.setdefault(run.setting, []).append(result)
-        else:
-            waiting.append(run)
+    waiting = [run for run in runs if run.result() is None]
     frames = read_frames([TRAIN])
-    sizes = sizes_of_functions([frames[place] for place in spread(len(frames), 40)])
+    sizes = sizes_of_functions([frames[place] for place in spread(len(frames), options.tests)])
 
     def write() -> list[Table]:
-        tables = report(results, sizes, options.tables)
+        tables = report(collect(runs), sizes, options.tables, options.frames)
         with (options.work / "tables.txt").open("w", encoding="utf-8") as file:
-            out = Console(file=file, width=140)
+            out = Console(file=file, width=WIDTH)
             for table in tables:
                 out.print(table)
-        draw(results, options.work / "predicted.png")
         return tables
 
     for count, run in enumerate([] if options.report else train_all(waiting, options.jobs), start=1):
-        result = run.result()
-        assert result is not None
-        results.setdefault(run.setting, []).append(result)
-        errors = f"{result.energy:.3f} meV/atom, {result.force:.2f} meV/Å"
-        console.print(f"{count} of {len(waiting)}: {run.setting.name}, seed {run.seed}: {errors}", highlight=False)
+        if (result := run.result()) is not None:
+            errors = f"{result.energy:.3f} meV/atom, {result.force:.2f} meV/Å"
+            console.print(f"{count} of {len(waiting)}: {run.setting.name}, seed {run.seed}: {errors}", highlight=False)
         write()
+    results = collect(runs)
     if not results:
         raise SystemExit(f"{options.work}: no run is done")
     for table in write():
         console.print(table)
+    draw(results, options.work / "predicted.png")
 
 
 if __name__ == "__main__":
