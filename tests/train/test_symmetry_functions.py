@@ -89,7 +89,7 @@ def test_runs_with_other_settings_are_not_mixed(study: Path) -> None:
     path = study / NAMES[0] / "seed1" / "result.json"
     before = path.read_text()
     content = json.loads(before)
-    content["of"]["n_epochs"] = 3
+    content["of"]["optimizer"]["epochs"] = 3
     path.write_text(json.dumps(content))
     assert "holds a run with other settings; name a new folder with --work" in _run(study.parent, fails=True)
     path.write_text(before)
