@@ -1,6 +1,6 @@
 """Which symmetry functions, how many, how many neurons: the study of Potapov (2025) on lithium, repeated.
 
-    python study.py                                      # 23 networks, 3 seeds each: half an hour on one core
+    python study.py                                      # 23 networks, 3 seeds each: 11 minutes on a core of its own
     python study.py --jobs 8 --seeds 5                   # eight trainings at a time, one core each
     python study.py --tables functions neurons           # only some of the comparisons
     python study.py --report                             # tables and picture of the runs done so far
