@@ -21,6 +21,7 @@ from pwmlff.errors import ConfigError
 from pwmlff.models.bp.basis import automatic_functions, choose_basis, shortest_distances
 from pwmlff.models.bp.candidates import Candidates, radial_factor
 from pwmlff.models.bp.config import BPDescriptorConfig
+from pwmlff.models.bp.cost import Surroundings
 from pwmlff.models.bp.functions import SymmetryFunction
 from pwmlff.models.bp.stored import function_arrays
 from pwmlff.ops.reference import bp
@@ -131,6 +132,87 @@ def test_without_forces_each_choice_tells_most_of_the_rest() -> None:
         correlations = np.corrcoef(values.T)
     scores[is_alive] = (correlations[np.ix_(is_alive, is_alive)] ** 2).sum(0)
     assert basis.elements["O"].functions == (candidates.functions[int(scores.argmax())],)
+
+
+@pytest.mark.parametrize(
+    ("function", "counted"),
+    [
+        ({"type": "G2", "neighbors": ["H"]}, [(1,)]),
+        ({"type": "G2", "weights": "Z"}, [(0,), (1,)]),
+        ({"type": "G5", "neighbors": ["H", "H"]}, [(1, 1)]),
+        ({"type": "G5", "neighbors": ["O", "H"]}, [(0, 1), (1, 0)]),
+        ({"type": "G5"}, [(0, 0), (0, 1), (1, 0), (1, 1)]),
+    ],
+)
+def test_terms_are_neighbours_and_pairs_of_them(function: dict[str, Any], counted: list[tuple[int, ...]]) -> None:
+    angular = {"lambda": 1, "zeta": 1} if function["type"] == "G5" else {}
+    surroundings = Surroundings(ELEMENTS)
+    n_atoms, n_terms = 0, 0
+    for seed in (0, 1):
+        batch = batch_of(frame(seed))
+        surroundings.add(batch)
+        for atom in torch.nonzero(batch.atom_types == 0).squeeze(-1).tolist():
+            n_atoms += 1
+            types = batch.pair_types[batch.pair_start[atom] : batch.pair_start[atom + 1]].tolist()
+            if len(counted[0]) == 1:
+                n_terms += sum((a,) in counted for a in types)
+            else:
+                n_terms += sum((types[j], types[k]) in counted for k in range(len(types)) for j in range(k))
+    given = SymmetryFunction.model_validate({**function, **angular, "cutoff": 4.0, "eta": 1.0})
+    assert surroundings.terms(0, given) == pytest.approx(n_terms / n_atoms, rel=1e-12)
+
+
+@pytest.mark.parametrize("has_forces", [True, False])
+def test_a_cost_is_kept(has_forces: bool) -> None:
+    frames = labelled({0: [(3, 1.0), (150, 1.0)], 1: [(70, 1.0)]}, options())
+    if not has_forces:
+        frames = [replace(each, forces=None) for each in frames]
+    surroundings = Surroundings(ELEMENTS)
+    for each in frames:
+        surroundings.add(batch_of(each))
+    shares = []
+    for cost in (40.0, 160.0):
+        basis = choose_basis(frames, ELEMENTS, options(cost=cost))
+        for central, own in enumerate(basis.elements.values()):
+            terms = [surroundings.terms(central, function) for function in own.functions]
+            assert own.n_terms == pytest.approx(sum(terms), rel=1e-12)
+            assert 0.5 * cost < own.n_terms <= cost
+        shares.append(basis.elements["O"].share)
+    assert shares[0] < shares[1]
+
+
+def test_the_first_choice_gains_most_for_its_cost() -> None:
+    frames = labelled({0: [(30, 1.0), (100, 1.0)], 1: [(60, 1.0), (300, 0.7)]}, options())
+    batches = [batch_of(each) for each in frames]
+    shortest = shortest_distances(batches, 2)
+    surroundings = Surroundings(ELEMENTS)
+    for batch in batches:
+        surroundings.add(batch)
+    scores, prices, functions, cheapest = [], [], [], []
+    forces = np.concatenate([np.asarray(each.forces).ravel() for each in frames])
+    for central in (0, 1):
+        candidates = Candidates(central, ELEMENTS, shortest[central], options())
+        seen = [candidates.evaluate(batch) for batch in batches]
+        columns = np.concatenate([own.flatten(0, 1).numpy() for _, own in seen])
+        is_alive = np.concatenate([values.numpy() for values, _ in seen]).std(0) > 0.01
+        terms = np.array([surroundings.terms(central, function) for function in candidates.functions])
+        gains = (forces @ columns) ** 2 / np.maximum((columns**2).sum(0), 1e-300)
+        scores += np.where(is_alive, gains / np.maximum(terms, 1e-300), -1.0).tolist()
+        prices += terms.tolist()
+        functions += candidates.functions
+        cheapest.append(terms[terms > 0].min())
+    best = int(np.argmax(scores))
+    # so little that hardly another one is affordable
+    basis = choose_basis(frames, ELEMENTS, options(cost=max(prices[best], *cheapest)))
+    assert functions[best] in basis.functions
+
+
+def test_a_cost_that_affords_nothing() -> None:
+    frames = labelled({1: [(3, 1.0)]}, options())
+    with pytest.raises(
+        ConfigError, match="cost: expected at least the .* terms per atom of one function of O, got 0.5"
+    ):
+        choose_basis(frames, ELEMENTS, options(cost=0.5))
 
 
 def test_an_element_without_neighbours() -> None:

@@ -7,6 +7,9 @@ model does, but functions that serve the one serve the other. Without forces, a 
 the other candidates around the atoms: the first is the one that explains most of their variance, and so on (pivoted QR
 with the pivot that lowers the remainder most).
 
+Numbers of functions are given, or what all functions of an element may cost (`cost.py`). Then the one that gains most
+for its cost comes first, as long as it is affordable.
+
 How much of the variance of all candidates the chosen ones explain is told for both.
 """
 
@@ -25,6 +28,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError
 from pwmlff.models.bp.candidates import Candidates, Options
+from pwmlff.models.bp.cost import Surroundings
 from pwmlff.models.bp.functions import SymmetryFunction
 
 MOST_FRAMES = 40  # that are looked at
@@ -40,11 +44,13 @@ class ElementBasis:
     Attributes:
         functions: Radial before angular.
         n_candidates: Of which they were chosen.
+        n_terms: Of their sums around an atom, on average (`cost.py`).
         share: Part of the variance of all candidates that they explain, in the frames that were looked at.
     """
 
     functions: tuple[SymmetryFunction, ...]
     n_candidates: int
+    n_terms: float
     share: float
 
 
@@ -85,7 +91,7 @@ def choose_basis(frames: Sequence[Frame], elements: Sequence[str], options: Opti
         options: Cutoff, numbers of functions, and what else the run file says.
 
     Raises:
-        ConfigError: An element has no neighbours in the data.
+        ConfigError: An element has no neighbours in the data, or none of its functions is affordable.
     """
     batches = _batches(frames, elements, options.Rmax)
     shortest = shortest_distances(batches, len(elements))
@@ -96,15 +102,29 @@ def choose_basis(frames: Sequence[Frame], elements: Sequence[str], options: Opti
                 f"model.descriptor: no atom of {element} has a neighbour within {options.Rmax:g} Å in the training "
                 "data; raise `Rmax`, or list the `functions`"
             )
-    pool = _Pool(candidates, options)
+    surroundings = Surroundings(elements)
+    for batch in batches:
+        surroundings.add(batch)
+    terms = [
+        [surroundings.terms(central, function) for function in own.functions] for central, own in enumerate(candidates)
+    ]
+    pool = _Pool(candidates, _Purses(candidates, terms, options))
     for batch in batches:
         pool.add(batch)
     chosen = pool.by_forces() if pool.has_forces else pool.by_values()
+    for element, places, prices in zip(elements, chosen, terms, strict=True):
+        cheapest = min((price for price in prices if price > 0), default=0.0)
+        if not places and options.cost is not None and options.cost < cheapest:
+            raise ConfigError(
+                f"model.descriptor.cost: expected at least the {cheapest:.4g} terms per atom of one function of "
+                f"{element}, got {options.cost:g}"
+            )
     return Basis(
         elements={
             element: ElementBasis(
                 functions=tuple(own.functions[place] for place in sorted(places)),
                 n_candidates=len(own.functions),
+                n_terms=sum(terms[central][place] for place in places),
                 share=pool.share(central, places),
             )
             for central, (element, own, places) in enumerate(zip(elements, candidates, chosen, strict=True))
@@ -150,17 +170,52 @@ def _spread(count: int) -> list[int]:
     return sorted(range(count), key=lambda place: (place * golden) % 1.0)
 
 
+class _Purses:
+    """What may be chosen: so many functions of each element and kind, or of each element what its purse affords.
+
+    Args:
+        candidates: Of each element.
+        terms: The same for the terms of each.
+        options: Numbers of functions, or their cost.
+
+    Attributes:
+        prices: [C] of all candidates.
+    """
+
+    def __init__(self, candidates: Sequence[Candidates], terms: Sequence[Sequence[float]], options: Options) -> None:
+        kinds = [(central, f.is_radial) for central, own in enumerate(candidates) for f in own.functions]
+        if options.cost is None:
+            purses = [2 * central + is_radial for central, is_radial in kinds]
+            contents = [float(options.n_angular), float(options.n_radial)] * len(candidates)
+            self.prices = torch.ones(len(kinds), dtype=torch.float64)
+        else:
+            purses = [central for central, _ in kinds]
+            contents = [options.cost] * len(candidates)
+            self.prices = torch.tensor([price for own in terms for price in own], dtype=torch.float64)
+        self.are_shared = options.cost is not None
+        self._purses = torch.tensor(purses)
+        self._contents = torch.tensor(contents, dtype=torch.float64)
+
+    def affordable(self) -> Tensor:
+        """Return which candidates [C] can still be paid."""
+        return self.prices <= self._contents[self._purses]
+
+    def pay(self, place: int) -> None:
+        """Take the price of a candidate out of its purse."""
+        self._contents[self._purses[place]] -= self.prices[place]
+
+
 class _Pool:
     """All candidates with what was seen of them.
 
     Args:
         candidates: Of each element.
-        options: Numbers of functions to choose.
+        purses: What may be chosen.
     """
 
-    def __init__(self, candidates: Sequence[Candidates], options: Options) -> None:
+    def __init__(self, candidates: Sequence[Candidates], purses: _Purses) -> None:
         self._candidates = candidates
-        self._quotas = {True: options.n_radial, False: options.n_angular}
+        self._purses = purses
         self._values: list[list[Tensor]] = [[] for _ in candidates]
         sizes = [len(own.functions) for own in candidates]
         self._starts = [0, *itertools.accumulate(sizes)]
@@ -184,39 +239,47 @@ class _Pool:
         """Choose by the forces; return the places of the chosen ones among those of each element."""
         scales = self._products.diagonal().sqrt().clamp(min=1e-300)
         remainder = self._products / torch.outer(scales, scales)
-        quotas = [dict(self._quotas) for _ in self._candidates]
-        kinds = [(central, f.is_radial) for central, own in enumerate(self._candidates) for f in own.functions]
+        central_of = [central for central, own in enumerate(self._candidates) for _ in own.functions]
         is_alive = torch.cat([self._correlation(central).diagonal() > 0 for central in range(len(self._candidates))])
         chosen: list[list[int]] = [[] for _ in self._candidates]
         while True:
             variance = remainder.diagonal()[:-1]
-            is_open = torch.tensor([quotas[central][is_radial] > 0 for central, is_radial in kinds])
-            is_open &= is_alive & (variance > _LEAST_NEW)
+            is_open = is_alive & (variance > _LEAST_NEW) & self._purses.affordable()
             if not is_open.any():
                 return chosen
-            gain = remainder[-1, :-1].square() / variance.clamp(min=_LEAST_NEW)
+            gain = remainder[-1, :-1].square() / variance.clamp(min=_LEAST_NEW) / self._purses.prices
             pivot = int(torch.where(is_open, gain, -1.0).argmax())
             _take_out(remainder, pivot)
-            central, is_radial = kinds[pivot]
-            quotas[central][is_radial] -= 1
+            self._purses.pay(pivot)
+            central = central_of[pivot]
             chosen[central].append(pivot - self._starts[central])
 
     def by_values(self) -> list[list[int]]:
-        """Choose by the values around atoms, radial functions first; return as `by_forces`."""
+        """Choose by the values around atoms; return as `by_forces`.
+
+        Radial functions come first and tell of radial ones, unless all are paid from one purse.
+        """
         chosen = []
-        for central, own in enumerate(self._candidates):
+        for central, (own, start) in enumerate(zip(self._candidates, self._starts, strict=False)):
             remainder = self._correlation(central).clone()
             is_radial = torch.tensor([function.is_radial for function in own.functions])
+            every = torch.ones_like(is_radial)
+            part = slice(start, start + len(own.functions))
             places: list[int] = []
-            for kind, counts in ((is_radial, is_radial), (~is_radial, torch.ones_like(is_radial))):
-                for _ in range(self._quotas[bool(kind is is_radial)]):
+            for kind, counts in (
+                [(every, every)] if self._purses.are_shared else [(is_radial, is_radial), (~is_radial, every)]
+            ):
+                while True:
                     variance = remainder.diagonal()
-                    is_open = kind & (variance > _LEAST_NEW)
+                    is_open = kind & (variance > _LEAST_NEW) & self._purses.affordable()[part]
                     if not is_open.any():
                         break
-                    told = remainder[counts].square().sum(0) / variance.clamp(min=_LEAST_NEW)
+                    told = (
+                        remainder[counts].square().sum(0) / variance.clamp(min=_LEAST_NEW) / self._purses.prices[part]
+                    )
                     places.append(int(torch.where(is_open, told, -1.0).argmax()))
                     _take_out(remainder, places[-1])
+                    self._purses.pay(start + places[-1])
             chosen.append(places)
         return chosen
 

@@ -45,6 +45,8 @@ class Options(Protocol):
     @property
     def n_angular(self) -> int: ...  # noqa: D102
     @property
+    def cost(self) -> float | None: ...  # noqa: D102
+    @property
     def neighbor_weights(self) -> str: ...  # noqa: D102
     @property
     def cutoff_function(self) -> str: ...  # noqa: D102

@@ -131,6 +131,12 @@ class BPDescriptorConfig(BaseModel):
     Rmax: float = Field(default=6.0, gt=0, le=20, description="cutoff of functions that are not listed, Å")
     n_radial: int = Field(default=8, ge=0, le=1000, description="radial functions of each element to choose")
     n_angular: int = Field(default=24, ge=0, le=1000, description="angular functions of each element to choose")
+    cost: float | None = Field(
+        default=None,
+        gt=0,
+        description="most terms per atom of all functions chosen for an element, instead of `n_radial` and "
+        "`n_angular`; a radial function has a term for each neighbour, an angular one for each pair of them",
+    )
     neighbor_weights: Literal["resolved", "one", "Z"] = Field(
         default="resolved",
         description="whether each chosen function is for one element of the neighbours, or for all, which count once "

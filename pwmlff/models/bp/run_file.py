@@ -85,7 +85,8 @@ class BPRunFile(RunFileHooks):
         lines = [f"symmetry functions chosen from {basis.n_frames} frames: {_counts(basis.functions, elements)}"]
         for element, own in basis.elements.items():
             lines.append(
-                f"those of {element} explain {100 * own.share:.2f} % of the variance of {own.n_candidates} candidates"
+                f"those of {element} explain {100 * own.share:.2f} % of the variance of {own.n_candidates} candidates, "
+                f"and have {own.n_terms:.0f} terms per atom"
             )
         if basis.force_share is not None:
             lines.append(f"a linear model of them explains {100 * basis.force_share:.2f} % of the forces' variance")
