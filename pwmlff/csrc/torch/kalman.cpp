@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "torch/recycled.hpp"
 #include "torch/tasks.hpp"
 
 namespace pwmlff {
@@ -14,8 +15,8 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kTilesPerTask = 16;     // fewer are not worth a thread
-constexpr std::int64_t kBlocksPerThread = 4;   // from here on a thread takes whole blocks
+constexpr std::int64_t kTilesPerTask = 16;    // fewer are not worth a thread
+constexpr std::int64_t kBlocksPerThread = 4;  // from here on a thread takes whole blocks
 
 std::int64_t tile_rows(std::int64_t n) {
   return (n + kKalmanTile - 1) / kKalmanTile;
@@ -24,7 +25,8 @@ std::int64_t tile_rows(std::int64_t n) {
 // The width the kernel wants; a single column is kept as it is where the kernel has a way for it.
 template <typename Real>
 std::int64_t padded_columns(std::int64_t m, std::int64_t rank) {
-  return m == 0 || (m == 1 && rank <= 1) ? m : (m + kKalmanColumns<Real> - 1) / kKalmanColumns<Real> * kKalmanColumns<Real>;
+  return m == 0 || (m == 1 && rank <= 1) ? m
+                                         : (m + kKalmanColumns<Real> - 1) / kKalmanColumns<Real> * kKalmanColumns<Real>;
 }
 
 // Numbers that begin at a cache line.
@@ -108,7 +110,7 @@ void check(const at::TensorList &tiles, at::IntArrayRef bounds, const Tensor &do
 
 Tensor sweep_cpu(at::TensorList tiles, at::IntArrayRef bounds, const Tensor &downdate, const Tensor &directions) {
   check(tiles, bounds, downdate, directions);
-  const Tensor products = at::zeros(directions.sizes(), directions.options());
+  const Tensor products = recycled(directions.sizes(), directions.scalar_type()).zero_();
   const std::int64_t n_threads = at::get_num_threads(), n_blocks = static_cast<std::int64_t>(tiles.size());
   const bool by_block = n_blocks >= kBlocksPerThread * n_threads;
   std::vector<std::int64_t> start{0};  // of each block's tiles

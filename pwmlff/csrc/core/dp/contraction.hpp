@@ -28,7 +28,8 @@ inline void add_outer(const Wide *row, const Real *__restrict x, std::int64_t n_
   }
 }
 
-// by_row[c] = sum_m u[c, m] x[m]; returns sum_m (sum_c row[c] u[c, m]) slope[m]. All of `stride` numbers, whole vectors.
+// by_row[c] = sum_m u[c, m] x[m]; returns sum_m (sum_c row[c] u[c, m]) slope[m]. All of `stride` numbers, whole
+// vectors.
 template <typename Real>
 inline Real project_pair(const Real *row, const Real *u, const Real *x, const Real *slope, std::int64_t stride,
                          Real *by_row) {

@@ -5,8 +5,9 @@
 //
 //   G(x) = sum_m c_m T_m(t)      c_m = sum_k D_mk G(x_k)      D_mk = (2 - delta_m0) / n cos(m theta_k)
 //
-// and likewise dG/dx from samples of its own, since the derivative of a series loses digits. Panels are halved until the
-// last terms vanish beside the largest value. On the way back, a sum over pairs of f_p . G(x_p) is one over samples,
+// and likewise dG/dx from samples of its own, since the derivative of a series loses digits. Panels are halved until
+// the last terms vanish beside the largest value. On the way back, a sum over pairs of f_p . G(x_p) is one over
+// samples,
 //
 //   sum_k g_k . G(x_k)           g_k = sum_m D_mk sum_p T_m(t_p) f_p
 //
@@ -159,7 +160,8 @@ class NetSeries {
     provide(coefficients_, (n_panels() + n_open) * panel_size_);
     values.evaluate(net, inputs.data(), n_open * kTerms, values_.data());
     if (panels_.empty())
-      for (int half = 0; half < 2; ++half) largest_[half] = largest(values_.data() + half * stride, n_open * kTerms, stride);
+      for (int half = 0; half < 2; ++half)
+        largest_[half] = largest(values_.data() + half * stride, n_open * kTerms, stride);
     std::vector<Panel> halves;
     for (std::int64_t k = 0; k < n_open; ++k) {
       Real *series = coefficients_.data() + n_panels() * panel_size_;
@@ -273,7 +275,7 @@ class SortedInputs {
   }
 
   std::int64_t n_ = 0;
-  std::vector<std::int64_t> start_;         // of each panel [panels + 1]
+  std::vector<std::int64_t> start_;             // of each panel [panels + 1]
   std::int64_t panel_[kBlock], order_[kBlock];  // of the inputs; the inputs as they are sorted
   alignas(64) Real terms_[kTerms][kBlock];      // T_m of the sorted inputs
   Buffer<Real> rows_;                           // of the sorted inputs [n, width]

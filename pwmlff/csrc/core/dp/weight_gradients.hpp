@@ -81,14 +81,14 @@ class WeightGradients {
   static constexpr std::int64_t kAtoms = 64;  // of a chunk: each weight of the fitting net fetched serves them all
   static constexpr std::int64_t kBlock = PairFeatures<Real>::kBlock;  // pairs of one embedding net worked on at once
   static constexpr std::int64_t kTerms = NetSeries<Real>::kTerms;
-  static constexpr std::int64_t kSamples = NetValues<Real>::kBlock;   // that go through an embedding net at once
+  static constexpr std::int64_t kSamples = NetValues<Real>::kBlock;  // that go through an embedding net at once
 
   // A row of the result is a sum of gradients by all nets.
   struct Row {
     std::vector<NetGradient<Real>> embedding, fitting;
-    std::vector<Buffer<Real>> by_series;  // factors of each embedding net's series [panels, terms, width]
+    std::vector<Buffer<Real>> by_series;   // factors of each embedding net's series [panels, terms, width]
     Buffer<Real> by_features, by_samples;  // of G, and of G' where the sum is directed [kBlock or samples, width]
-    Real *outputs;  // [T], each Q - 1 - widths.back() behind the begin of its net
+    Real *outputs;                         // [T], each Q - 1 - widths.back() behind the begin of its net
   };
 
   // In the result itself where that has the nets' precision.
@@ -363,7 +363,8 @@ class WeightGradients {
                             rows_[k].by_samples.data() + panel * kTerms * width(k));
       }
       const std::vector<double> samples = series.samples();
-      sweep(net, samples.data(), static_cast<std::int64_t>(samples.size()), [](Row &row) { return row.by_samples.data(); });
+      sweep(net, samples.data(), static_cast<std::int64_t>(samples.size()),
+            [](Row &row) { return row.by_samples.data(); });
     }
   }
 
