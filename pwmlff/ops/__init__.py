@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,11 +21,11 @@ if library.load():
             return torch.ops.pwmlff.embedding_contraction(s, rows, start, parameters, widths, activation)
         return reference.embedding_contraction(s, rows, start, parameters, widths, activation)
 
-    def kalman_sweep(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
+    def kalman_sweep(tiles: Sequence[Tensor], bounds: Sequence[int], downdate: Tensor, directions: Tensor) -> Tensor:
         """Downdate a symmetric matrix in tiles and multiply it; see `reference.kalman_sweep`."""
-        if tiles.device.type == "cpu":
-            return torch.ops.pwmlff.kalman_sweep(tiles, downdate, directions)
-        return reference.kalman_sweep(tiles, downdate, directions)
+        if directions.device.type == "cpu":
+            return torch.ops.pwmlff.kalman_sweep(tiles, bounds, downdate, directions)
+        return reference.kalman_sweep(tiles, bounds, downdate, directions)
 
 else:
     embedding_contraction = reference.embedding_contraction

@@ -242,8 +242,8 @@ class KalmanUpdate(UpdateStrategy):
             return directions, residuals
         kept = (1.0 - self.config.weight_decay) ** _PRIOR_INTERVAL
         a = math.sqrt((1.0 / kept - 1.0) * self.filter.noise / self.filter.largest_variance)
-        direction = (a / length * weights).unsqueeze(1)
-        return torch.cat([directions, direction], dim=1), torch.cat([residuals, (-a * length).unsqueeze(0)])
+        rows = torch.cat([directions.T, (a / length * weights).unsqueeze(0)])  # H lies in memory as rows
+        return rows.T, torch.cat([residuals, (-a * length).unsqueeze(0)])
 
     def _measure(self, batch: Batch, parts: Tensor, kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
         """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -33,28 +32,6 @@ from pwmlff.ops.reference import KALMAN_TILE
 
 class FilterError(Exception):
     """The innovation is not finite or not positive: P has lost its meaning."""
-
-
-@dataclass
-class _Block:
-    """Covariance of the weights first..last; `tiles` and `pending` as in the module docstring."""
-
-    first: int
-    last: int
-    tiles: Tensor  # [t, 64, 64]
-    pending: Tensor  # W [last - first, k]
-
-    def product(self, directions: Tensor) -> Tensor:
-        """Make the change that waits, and return `tiles H` of H [last - first, m] in float64."""
-        product = kalman_sweep(self.tiles, self.pending, directions.to(self.tiles.dtype))
-        self.pending = self.pending[:, :0]
-        return product.to(torch.float64)
-
-    def settle(self) -> None:
-        """Make the change that waits."""
-        if self.pending.shape[1] > 0:
-            kalman_sweep(self.tiles, self.pending, self.pending[:, :0])
-            self.pending = self.pending[:, :0]
 
 
 class KalmanFilter:
@@ -89,7 +66,8 @@ class KalmanFilter:
         self.scale = 1.0
         self._dtype, self._device = dtype, torch.device(device)
         self._owners = _share_out([last - first for first, last in self.bounds], distributed.size())
-        self._own: dict[int, _Block] = {}
+        self._own: dict[int, Tensor] = {}  # tiles [t, 64, 64] of the own blocks
+        self._pending = self._nothing()  # W [n, k], see the module docstring
         self.reset()
 
     @classmethod
@@ -129,6 +107,7 @@ class KalmanFilter:
             for index, (first, last) in enumerate(self.bounds)
             if self._owners[index] == distributed.rank()
         }
+        self._pending = self._nothing()
 
     def step(self, directions: Tensor, residuals: Tensor) -> Tensor:
         """Take in a measurement and return the change of the weights, [n].
@@ -140,7 +119,7 @@ class KalmanFilter:
         Raises:
             FilterError: The innovation is not finite or not positive definite; P is as before.
         """
-        products = {i: b.product(directions[b.first : b.last]) for i, b in self._own.items()}  # tiles H
+        products = self._product(directions)  # tiles H
         variance = self._variance(directions, products)
         identity = torch.eye(len(variance), dtype=variance.dtype, device=variance.device)
         innovation = self.noise * identity + variance
@@ -151,28 +130,28 @@ class KalmanFilter:
             raise FilterError("a residual is not finite")
         solved = torch.cholesky_solve(residuals.unsqueeze(1), root)  # S^-1 e
         inverse_root = torch.linalg.solve_triangular(root, identity, upper=False)  # R^-1
-        change = torch.zeros(self.n_weights, dtype=torch.float64, device=directions.device)
-        for index, block in self._own.items():
-            change[block.first : block.last] = self.scale * (products[index] @ solved).squeeze(1)
-            block.pending = (products[index] @ (math.sqrt(self.scale) * inverse_root.T)).to(self._dtype)
+        change = self.scale * (products @ solved).squeeze(1)
+        self._pending = (products @ (math.sqrt(self.scale) * inverse_root.T)).to(self._dtype)
         self.scale = min(self.scale / self.forgetting, self.p_max / self.p0)
         self.forgetting = self.nu * self.forgetting + 1.0 - self.nu
         return distributed.sum_(change)
 
     def quadratic_form(self, directions: Tensor) -> Tensor:
         """Return `H^T P H` [k, k] of H [n, k]; nothing is measured."""
-        return self._variance(directions, {i: b.product(directions[b.first : b.last]) for i, b in self._own.items()})
+        return self._variance(directions, self._product(directions))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return P, half of it, and the numbers that belong to it; all processes must ask, the first gets it."""
         tensors = {}
+        if self._pending.shape[1] > 0:
+            self._product(self._nothing())
         for index, (first, last) in enumerate(self.bounds):
-            if index in self._own:
-                self._own[index].settle()
-            block = self._own.get(index) or self._new_block(first, last)
-            distributed.broadcast_(block.tiles, self._owners[index])
+            tiles = self._own.get(index)
+            if tiles is None:
+                tiles = self._new_block(first, last)
+            distributed.broadcast_(tiles, self._owners[index])
             if distributed.is_first():
-                tensors[f"P/{index}"] = block.tiles
+                tensors[f"P/{index}"] = tiles
         state = {"forgetting": self.forgetting, "scale": self.scale, "p_max": self.p_max, "blocks": self.bounds}
         return tensors, state
 
@@ -180,20 +159,26 @@ class KalmanFilter:
         """Take back what `state` returned."""
         self.forgetting, self.scale = float(state["forgetting"]), float(state["scale"])
         self.p_max = float(state.get("p_max", self.p_max))  # not in files of older versions
-        for index, block in self._own.items():
-            block.tiles.copy_(tensors[f"P/{index}"])
-            block.pending = block.pending[:, :0]
+        for index, tiles in self._own.items():
+            tiles.copy_(tensors[f"P/{index}"])
+        self._pending = self._nothing()
 
-    def _variance(self, directions: Tensor, products: dict[int, Tensor]) -> Tensor:
-        """Return `sum_b H_b^T P_b H_b` [k, k] from the own products and those of the other processes."""
-        k = directions.shape[1]
-        total = torch.zeros(k, k, dtype=torch.float64, device=directions.device)
-        for index, block in self._own.items():
-            total += self.scale * directions[block.first : block.last].T @ products[index]
-        total = distributed.sum_(total)
+    def _product(self, directions: Tensor) -> Tensor:
+        """Make the change that waits, and return `tiles H` of H [n, m] in float64, 0 where others own the blocks."""
+        bounds = [bound for index in self._own for bound in self.bounds[index]]
+        product = kalman_sweep(list(self._own.values()), bounds, self._pending, directions.to(self._dtype))
+        self._pending = self._nothing()
+        return product.to(torch.float64)
+
+    def _variance(self, directions: Tensor, products: Tensor) -> Tensor:
+        """Return `sum_b H_b^T P_b H_b` [k, k] from the products [n, k] of all processes."""
+        total = distributed.sum_(self.scale * (directions.T @ products))
         return (total + total.T) / 2
 
-    def _new_block(self, first: int, last: int) -> _Block:
+    def _nothing(self) -> Tensor:
+        return torch.zeros(self.n_weights, 0, dtype=self._dtype, device=self._device)
+
+    def _new_block(self, first: int, last: int) -> Tensor:
         n_rows = -(-(last - first) // KALMAN_TILE)
         shape = (n_rows * (n_rows + 1) // 2, KALMAN_TILE, KALMAN_TILE)
         tiles = torch.zeros(shape, dtype=self._dtype, device=self._device)
@@ -201,7 +186,7 @@ class KalmanFilter:
         diagonal[last - first :] = 0.0
         on_diagonal = torch.arange(1, n_rows + 1).cumsum(0) - 1
         tiles[on_diagonal] = torch.diag_embed(diagonal.view(n_rows, KALMAN_TILE)).to(self._device)
-        return _Block(first, last, tiles, torch.zeros(last - first, 0, dtype=self._dtype, device=self._device))
+        return tiles
 
 
 def _share_out(sizes: Sequence[int], n_owners: int) -> list[int]:

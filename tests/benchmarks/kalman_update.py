@@ -44,7 +44,7 @@ class Ours:
         self.scale = 1.0
 
     def __call__(self, directions: Tensor) -> None:
-        products = kalman_sweep(self.tiles, self.pending, directions)
+        products = kalman_sweep([self.tiles], [0, len(directions)], self.pending, directions)
         innovation = torch.eye(directions.shape[1], dtype=products.dtype) + self.scale * directions.T @ products
         root = torch.linalg.cholesky(innovation)
         self.pending = self.scale**0.5 * torch.linalg.solve_triangular(root, products.T, upper=False).T

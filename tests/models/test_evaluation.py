@@ -40,7 +40,12 @@ FUNCTIONS: list[dict[str, Any]] = [
 ]
 
 
-def make_potential(name: str, n_types: int, dtype: str = "float64", **keys: Any) -> Potential:
+ZBL = ZBLConfig(inner=1.2, outer=2.0)
+
+
+def make_potential(
+    name: str, n_types: int, dtype: str = "float64", zbl: ZBLConfig | None = ZBL, **keys: Any
+) -> Potential:
     if name == "NEP":
         descriptor = {"cutoff": [4.5, 4.0], "n_max": [3, 2], "basis_size": [4, 3], "l_max": [4, 2, 1, 1, 1, 1, 1]}
         settings = {"descriptor": descriptor, "fitting_net": {"network_size": 10}, "start": "gpumd", **keys}
@@ -55,7 +60,7 @@ def make_potential(name: str, n_types: int, dtype: str = "float64", **keys: Any)
     torch.manual_seed(0)
     config = MODELS[name].Config.model_validate(settings)
     elements = ["Cu", "Au", "O"][:n_types]
-    potential = build_potential(name, config, elements, dtype, ZBLConfig(inner=1.2, outer=2.0))
+    potential = build_potential(name, config, elements, dtype, zbl)
     if name == "NEP":
         potential.network.scaler.uniform_(0.02, 0.05)
     elif name == "NN":
@@ -148,6 +153,70 @@ def test_any_number_of_threads_agrees(name: str) -> None:
         torch.set_num_threads(before)
     assert torch.equal(rows[0], rows[1])  # a task per part, as there are more parts than threads
     assert difference(rows[2], rows[0]) < 1e-13
+
+
+def with_embedding_scaled(factor: float) -> Potential:
+    potential = make_potential("DP", 1, zbl=None)
+    with torch.no_grad():
+        for weight in potential.network.embedding.parameters():
+            weight.mul_(factor)
+    return potential
+
+
+# few panels of a series, many, and more than there are pairs for: the net itself
+@pytest.mark.parametrize("factor", [1.0, 4.0, 30.0])
+def test_embedding_nets_of_any_steepness(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = make_pairs(1)
+    native, twin = evaluate(with_embedding_scaled(factor), pairs, monkeypatch)
+    assert native.gradients is not None
+    assert twin.gradients is not None
+    assert difference(native.energies, twin.energies) < 1e-12
+    assert difference(native.gradients, twin.gradients) < 1e-12
+    factors = torch.randn(2, 150, dtype=torch.float64), torch.randn(1, *pairs[0].shape, dtype=torch.float64)
+    rows, expected = (e.weight_gradients(*factors) for e in (native, twin))
+    for row, other in zip(rows[[0, 2, 3]].flatten(0, 1), expected[[0, 2, 3]].flatten(0, 1), strict=True):
+        assert difference(row, other) < 1e-11
+
+
+@pytest.mark.parametrize(("factor", "is_series"), [(1.0, True), (30.0, False)])
+def test_few_pairs_and_many_have_the_same_energies(factor: float, is_series: bool) -> None:
+    vectors, start, pair_types, atom_types = make_pairs(1)
+    potential = with_embedding_scaled(factor)
+    together = potential.evaluate_parts(vectors, start, pair_types, atom_types, part_start=PARTS).energies
+    alone = [
+        potential.evaluate_parts(
+            vectors[first:last],
+            torch.tensor([0, last - first]),
+            pair_types[first:last],
+            atom_types[:1],
+            part_start=torch.tensor([0, 1]),
+        ).energies
+        for first, last in zip(start[:-1].tolist(), start[1:].tolist(), strict=True)
+    ]
+    assert difference(together, torch.cat(alone)) < 1e-13
+    assert torch.equal(together, torch.cat(alone)) != is_series
+
+
+@pytest.mark.parametrize("nearest", [None, 1e-4])
+def test_distances_all_equal_or_one_very_short(nearest: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, *others = make_pairs(1)
+    vectors = 2.5 * torch.nn.functional.normalize(vectors)
+    if nearest is not None:
+        vectors[7] *= nearest
+    native, twin = evaluate(make_potential("DP", 1, zbl=None), (vectors, *others), monkeypatch)
+    assert native.gradients is not None
+    assert twin.gradients is not None
+    assert difference(native.energies, twin.energies) < 1e-12
+    assert difference(native.gradients, twin.gradients) < 1e-12
+    factors = torch.randn(1, 150, dtype=torch.float64), torch.randn(1, *vectors.shape, dtype=torch.float64)
+    assert difference(*(e.weight_gradients(*factors) for e in (native, twin))) < 1e-11
+
+
+def test_a_pair_without_distance_makes_its_atom_nan() -> None:
+    vectors, *others = make_pairs(1)
+    vectors[7] = 0.0
+    energies = make_potential("DP", 1, zbl=None).evaluate_parts(vectors, *others, part_start=PARTS).energies
+    assert energies.isnan().nonzero().flatten().tolist() == [int((others[0] <= 7).sum()) - 1]
 
 
 @pytest.mark.parametrize("name", ["DP", "NEP", "NN"])

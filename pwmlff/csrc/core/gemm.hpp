@@ -48,6 +48,14 @@ inline void store(Real *to, const typename VectorOf<Real, lanes>::type &vector) 
   *reinterpret_cast<typename VectorOf<Real, lanes>::type *>(to) = vector;
 }
 
+// The sum of the numbers of a vector.
+template <typename Real>
+inline Real total(const typename VectorOf<Real>::value &vector) {
+  Real sum = 0;
+  for (std::int64_t l = 0; l < kLanes<Real>; ++l) sum += vector[l];
+  return sum;
+}
+
 // The next multiple of the vector width.
 template <typename Real>
 constexpr std::int64_t padded(std::int64_t n) {

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 KALMAN_TILE = 64  # rows and columns of a tile of P
 
 
-def kalman_sweep(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
-    """Change a symmetric matrix to `P - W W^T` in place and return the new `P H`.
+def kalman_sweep(tiles: Sequence[Tensor], bounds: Sequence[int], downdate: Tensor, directions: Tensor) -> Tensor:
+    """Change the blocks of a symmetric block-diagonal matrix to `P - W W^T` in place and return the new `P H`.
 
     Args:
-        tiles: [t, 64, 64], the lower triangle of P [n, n] in tiles (0,0), (1,0), (1,1), (2,0), ...; those of the
-            diagonal whole, rows and columns beyond n zero.
-        downdate: W [n, k]; k may be 0.
+        tiles: Of each block [t, 64, 64], its lower triangle in tiles (0,0), (1,0), (1,1), (2,0), ...; those of the
+            diagonal whole, rows and columns beyond the block zero.
+        bounds: First and last + 1 row of each block.
+        downdate: W [n, k], of which each block takes its rows; k may be 0.
         directions: H [n, m]; m may be 0.
 
     Returns:
-        [n, m].
+        [n, m], 0 where there is no block.
     """
+    products = torch.zeros_like(directions)
+    for block, first, last in zip(tiles, bounds[::2], bounds[1::2], strict=True):
+        products[first:last] = _sweep_block(block, downdate[first:last], directions[first:last])
+    return products
+
+
+def _sweep_block(tiles: Tensor, downdate: Tensor, directions: Tensor) -> Tensor:
     n = directions.shape[0]
     n_rows = -(-n // KALMAN_TILE)
     rows, columns = torch.tril_indices(n_rows, n_rows, device=tiles.device)

@@ -23,6 +23,12 @@ struct Environment {
   double inner, outer, mean;
   double scale[4];
   double n_neighbors;
+
+  // What an embedding net is given at a distance.
+  double input_at(double distance) const {
+    const QuinticSwitch<double> falling(inner, outer);
+    return (falling.value(falling.place(distance)) / distance - mean) / scale[0];
+  }
 };
 
 // Pairs sorted by neighbour type ("kind"), then by atom.

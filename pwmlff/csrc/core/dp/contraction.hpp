@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "gemm.hpp"
+
 namespace pwmlff::PWMLFF_ISA {
 
 namespace {
@@ -26,35 +28,25 @@ inline void add_outer(const Wide *row, const Real *__restrict x, std::int64_t n_
   }
 }
 
-// out[m] = sum_c row[c] u[c, m]; rows of u are `stride` long
+// by_row[c] = sum_m u[c, m] x[m]; returns sum_m (sum_c row[c] u[c, m]) slope[m]. All of `stride` numbers, whole
+// vectors.
 template <typename Real>
-inline void combine_rows(const Real *row, const Real *__restrict u, std::int64_t stride, std::int64_t n_features,
-                         Real *__restrict out) {
-  const Real *__restrict u0 = u, *__restrict u1 = u + stride, *__restrict u2 = u + 2 * stride,
-                         *__restrict u3 = u + 3 * stride;
-  const Real r0 = row[0], r1 = row[1], r2 = row[2], r3 = row[3];
-#pragma omp simd
-  for (std::int64_t m = 0; m < n_features; ++m) out[m] = r0 * u0[m] + r1 * u1[m] + r2 * u2[m] + r3 * u3[m];
-}
-
-// out[c] = factor * sum_m u[c, m] x[m]; rows of u are `stride` long
-template <typename Real>
-inline void project(const Real *__restrict u, std::int64_t stride, const Real *__restrict x, std::int64_t n_features,
-                    Real factor, Real *out) {
-  const Real *__restrict u0 = u, *__restrict u1 = u + stride, *__restrict u2 = u + 2 * stride,
-                         *__restrict u3 = u + 3 * stride;
-  Real t0 = 0, t1 = 0, t2 = 0, t3 = 0;
-#pragma omp simd reduction(+ : t0, t1, t2, t3)
-  for (std::int64_t m = 0; m < n_features; ++m) {
-    t0 += u0[m] * x[m];
-    t1 += u1[m] * x[m];
-    t2 += u2[m] * x[m];
-    t3 += u3[m] * x[m];
+inline Real project_pair(const Real *row, const Real *u, const Real *x, const Real *slope, std::int64_t stride,
+                         Real *by_row) {
+  using Vector = typename VectorOf<Real>::type;
+  Vector sum[4] = {}, by_input = {};
+  for (std::int64_t m = 0; m < stride; m += kLanes<Real>) {
+    const Vector value = load(x + m);
+    Vector factor = {};
+    for (int c = 0; c < 4; ++c) {
+      const Vector gradient = load(u + c * stride + m);
+      sum[c] += gradient * value;
+      factor += row[c] * gradient;
+    }
+    by_input += factor * load(slope + m);
   }
-  out[0] = factor * t0;
-  out[1] = factor * t1;
-  out[2] = factor * t2;
-  out[3] = factor * t3;
+  for (int c = 0; c < 4; ++c) by_row[c] = total<Real>(sum[c]);
+  return total<Real>(by_input);
 }
 
 }  // namespace

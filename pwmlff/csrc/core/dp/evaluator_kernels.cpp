@@ -63,10 +63,10 @@ class DeepPotential final : public Evaluator {
 
   std::int64_t n_types() const override { return n_types_; }
 
-  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
+  Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *, std::int64_t first,
                      std::int64_t last) const override {
     static thread_local Workspace<Real, Wide, Features> work;
-    if constexpr (kIsTrained) work.features.kept = reinterpret_cast<Real *>(kept);
+    features_.prepare(pairs, environments_, first, last, work.features);
     Overflows overflows;
     for (std::int64_t type = 0; type < n_types_; ++type)
       for_chunks(pairs, type, first, last, kAtoms, work.chunk.atoms,
@@ -79,16 +79,11 @@ class DeepPotential final : public Evaluator {
     return 0;
   }
 
-  std::int64_t kept_size() const override {
-    if constexpr (kIsTrained) return features_.n_kept() * static_cast<std::int64_t>(sizeof(Real));
-    return 0;
-  }
-
-  void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *kept, double *rows,
+  void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *, double *rows,
                      std::int64_t first, std::int64_t last) const override {
     if constexpr (kIsTrained) {
       static thread_local WeightGradients<Real> gradients;
-      gradients.run(trained(), pairs, cotangents, reinterpret_cast<const Real *>(kept), rows, first, last);
+      gradients.run(trained(), pairs, cotangents, rows, first, last);
     }
   }
 

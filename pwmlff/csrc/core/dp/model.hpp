@@ -5,10 +5,10 @@
 //   D     = A^T A_<                                                  [M, M2]
 //   E_i   = fitting(D)
 //
-// G is a net, or a table that stands for it. Atoms are worked off in chunks of one type. What a chunk needs stays in
-// the cache: neither the environment rows nor D of all atoms exist at once, and G and dG/ds only where the weights will
-// be differentiated by (weight_gradients.hpp). Energies are float64, nets are of type Real; geometry and sums over
-// neighbours are float64 or of type Real.
+// G is a net, evaluated as series where pairs are many (net_series.hpp), or a table that stands for it. Atoms are
+// worked off in chunks of one type. What a chunk needs stays in the cache: neither the environment rows nor G nor D of
+// all atoms exist at once. Energies are float64, nets are of type Real; geometry and sums over neighbours are float64
+// or of type Real.
 //
 // Letters: N atoms, E pairs sorted by atom (CSR `start`), T types, M features, M2 axis features.
 #pragma once

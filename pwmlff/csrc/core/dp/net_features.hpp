@@ -1,5 +1,4 @@
-// Embedding features of a chunk by nets; G and dG/ds of its pairs are kept between the two passes, and for training
-// beyond them.
+// Embedding features of a chunk by nets; G and dG/ds of its pairs are kept between the two passes.
 //
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
@@ -7,6 +6,7 @@
 #include "dp/chunk.hpp"
 #include "dp/contraction.hpp"
 #include "dp/model.hpp"
+#include "dp/net_series.hpp"
 #include "evaluator.hpp"
 #include "packed_net.hpp"
 
@@ -14,20 +14,40 @@ namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
-constexpr std::int64_t kBlock = 32;  // pairs that go through an embedding net at once
+// The inputs of each embedding net from the atoms first..last.
+inline std::vector<Inputs> inputs_of_nets(const Pairs &pairs, const std::vector<Environment> &environments,
+                                          bool has_net_per_pair, std::int64_t first, std::int64_t last) {
+  struct Squares {
+    double least = std::numeric_limits<double>::infinity(), most = 0;
+    std::int64_t count = 0;
+  };
+  const auto n_types = static_cast<std::int64_t>(environments.size());
+  std::vector<Squares> squares(n_types * n_types);
+  for (std::int64_t i = first; i < last; ++i)
+    for (std::int64_t e = pairs.start[i]; e < pairs.start[i + 1]; ++e) {
+      const double *v = pairs.vectors + 3 * e, square = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
+      Squares &own = squares[pairs.atom_types[i] * n_types + pairs.pair_types[e]];
+      own.least = std::min(own.least, square);
+      own.most = std::max(own.most, square);
+      ++own.count;
+    }
+  std::vector<Inputs> result(has_net_per_pair ? n_types * n_types : n_types);
+  for (std::int64_t k = 0; k < n_types * n_types; ++k) {
+    if (squares[k].count == 0) continue;
+    const Environment &environment = environments[k / n_types];
+    result[has_net_per_pair ? k : k % n_types].add(environment.input_at(std::sqrt(squares[k].most)),
+                                                   environment.input_at(std::sqrt(squares[k].least)), squares[k].count);
+  }
+  return result;
+}
 
 template <typename Real, typename Wide>
 class NetFeatures {
  public:
   // Buffers of one thread.
   struct Workspace {
-    Net<Real> net;
-    Buffer<Real> input, features, factors;  // [kBlock], G and dG/ds of the chunk's pairs [pairs, 2, M], [M]
-    Real *kept = nullptr;                   // the same of all pairs [E, 2, M], in place of `features` where not null
-
-    Real *features_of(const Chunk<Real, Wide> &chunk, std::int64_t p, std::int64_t n_kept) {
-      return kept ? kept + chunk.pair[p] * n_kept : features.data() + p * n_kept;
-    }
+    PairFeatures<Real> pair_features;
+    Buffer<Real> features;  // G and dG/ds of the chunk's pairs [pairs, 2, stride]
   };
 
   explicit NetFeatures(const dp::Model<Real> &model)
@@ -36,54 +56,38 @@ class NetFeatures {
   }
 
   std::int64_t n_features() const { return nets_.front().layers.back().n_out; }
-  std::int64_t n_kept() const { return 2 * n_features(); }
   const std::vector<PackedNet<Real>> &nets() const { return nets_; }
+
+  void prepare(const Pairs &pairs, const std::vector<Environment> &environments, std::int64_t first, std::int64_t last,
+               Workspace &work) const {
+    work.pair_features.prepare(nets_, inputs_of_nets(pairs, environments, has_net_per_pair_, first, last));
+  }
 
   // Adds to sums [atoms, 4, stride], and evaluates slopes as well.
   void sum(std::int64_t type, Chunk<Real, Wide> &chunk, Workspace &work, Wide *sums, std::int64_t stride,
            Overflows &) const {
-    static const Buffer<Real> ones(kBlock, Real(1));
-    const std::int64_t n_features = this->n_features();
-    if (!work.kept) provide(work.features, chunk.n_pairs() * n_kept());
-    provide(work.input, kBlock);
+    provide(work.features, chunk.n_pairs() * 2 * stride);
     for (std::int64_t kind = 0; kind < n_types_; ++kind) {
-      const std::int64_t begin = chunk.kind_start[kind], end = chunk.kind_start[kind + 1];
-      if (begin == end) continue;
-      const PackedNet<Real> &packed = nets_[has_net_per_pair_ ? type * n_types_ + kind : kind];
-      work.net.prepare(packed.layers, kBlock, 1);
-      for (std::int64_t p0 = begin; p0 < end; p0 += kBlock) {
-        const std::int64_t n = std::min(kBlock, end - p0), width = work.net.width();
-        for (std::int64_t k = 0; k < n; ++k) work.input[k] = static_cast<Real>(chunk.input[p0 + k]);
-        work.net.template forward<1>(work.input.data(), ones.data(), n);
-        for (std::int64_t k = 0; k < n; ++k) {
-          const std::int64_t p = p0 + k;
-          const Real *y = work.net.output().y.data() + k * width, *y1 = work.net.output().y1.data() + k * width;
-          Real *features = work.features_of(chunk, p, n_kept());
-          std::copy(y, y + n_features, features);
-          std::copy(y1, y1 + n_features, features + n_features);
-          const Wide row[4] = {chunk.row[0][p], chunk.row[1][p], chunk.row[2][p], chunk.row[3][p]};
-          add_outer(row, y, n_features, sums + chunk.slot[p] * 4 * stride, stride);
-        }
-      }
+      const std::int64_t net = has_net_per_pair_ ? type * n_types_ + kind : kind, end = chunk.kind_start[kind + 1];
+      for (std::int64_t p = chunk.kind_start[kind]; p < end; p += PairFeatures<Real>::kBlock)
+        work.pair_features.evaluate(net, chunk.input.data() + p, std::min(PairFeatures<Real>::kBlock, end - p),
+                                    work.features.data() + p * 2 * stride);
+    }
+    for (std::int64_t p = 0; p < chunk.n_pairs(); ++p) {
+      const Wide row[4] = {chunk.row[0][p], chunk.row[1][p], chunk.row[2][p], chunk.row[3][p]};
+      add_outer(row, work.features.data() + p * 2 * stride, stride, sums + chunk.slot[p] * 4 * stride, stride);
     }
   }
 
   // Fills chunk.by_row and chunk.by_input from dE/dA [atoms, 4, stride].
   void differentiate(std::int64_t, Chunk<Real, Wide> &chunk, Workspace &work, const Real *sums_gradient,
                      std::int64_t stride) const {
-    const std::int64_t n_features = this->n_features();
-    provide(work.factors, n_features);
     for (std::int64_t p = 0; p < chunk.n_pairs(); ++p) {
-      const Real *u = sums_gradient + chunk.slot[p] * 4 * stride, *features = work.features_of(chunk, p, n_kept());
-      Real by_row[4];
-      project(u, stride, features, n_features, Real(1), by_row);
-      Real row[4];
-      for (int c = 0; c < 4; ++c) {
-        chunk.by_row[c][p] = by_row[c];
-        row[c] = static_cast<Real>(chunk.row[c][p]);
-      }
-      combine_rows(row, u, stride, n_features, work.factors.data());
-      chunk.by_input[p] = dot(work.factors.data(), features + n_features, n_features);
+      const Real *u = sums_gradient + chunk.slot[p] * 4 * stride, *features = work.features.data() + p * 2 * stride;
+      Real row[4], by_row[4];
+      for (int c = 0; c < 4; ++c) row[c] = static_cast<Real>(chunk.row[c][p]);
+      chunk.by_input[p] = project_pair(row, u, features, features + stride, stride, by_row);
+      for (int c = 0; c < 4; ++c) chunk.by_row[c][p] = by_row[c];
     }
   }
 

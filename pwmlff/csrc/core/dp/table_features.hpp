@@ -57,6 +57,8 @@ class TableFeatures {
 
   std::int64_t n_features() const { return n_features_; }
 
+  void prepare(const Pairs &, const std::vector<Environment> &, std::int64_t, std::int64_t, Workspace &) const {}
+
   // Adds to sums [atoms, 4, stride].
   void sum(std::int64_t type, Chunk<Real, Wide> &chunk, Workspace &work, Wide *sums, std::int64_t,
            Overflows &overflows) const {
@@ -200,14 +202,8 @@ class TableFeatures {
       }
       by_input += factor * slope;
     }
-    for (int q = 0; q < 4; ++q) chunk.by_row[q][p] = total(by_row[q]);
-    chunk.by_input[p] = total(by_input);
-  }
-
-  static Real total(const FullVector &vector) {
-    Real sum = 0;
-    for (std::int64_t lane = 0; lane < real_lanes; ++lane) sum += vector[lane];
-    return sum;
+    for (int q = 0; q < 4; ++q) chunk.by_row[q][p] = total<Real>(by_row[q]);
+    chunk.by_input[p] = total<Real>(by_input);
   }
 
   std::int64_t n_types_, n_features_, stride_;

@@ -9,9 +9,11 @@
 //   E' = fitting'(D) D'
 //
 // and the sweeps of reverse_sweeps.hpp go back through both nets. With U = dE/dA and V = dE'/dA, the outputs of the
-// embedding net get dE/dG = R . U and dE'/dG = R' . U + R . V, all that they need besides being R . U times s' (for
-// dE'/dG'). G and G' for A are those that the evaluation has kept; the embedding net is evaluated again on the way
-// back, since its layers would take too much memory.
+// embedding net get
+//
+//   of a sum e E   e R . U to G          of E'   R' . U + R . V to G, s' R . U to G'
+//
+// Where the net is a series (net_series.hpp) these are summed over pairs before they go back through the net.
 //
 // Rows of gradients hold the embedding nets [K, P], then the fitting nets [T, Q] as in description.hpp.
 //
@@ -27,6 +29,8 @@
 #include "dp/chunk.hpp"
 #include "dp/descriptor.hpp"
 #include "dp/model.hpp"
+#include "dp/net_features.hpp"
+#include "dp/net_series.hpp"
 #include "evaluator.hpp"
 #include "packed_net.hpp"
 #include "reverse_sweeps.hpp"
@@ -57,27 +61,34 @@ template <typename Real>
 class WeightGradients {
  public:
   // Works in the buffers of the thread: one call at a time.
-  void run(const TrainedNets<Real> &nets, const Pairs &pairs, const Cotangents &cotangents, const Real *kept,
-           double *rows, std::int64_t first, std::int64_t last) {
+  void run(const TrainedNets<Real> &nets, const Pairs &pairs, const Cotangents &cotangents, double *rows,
+           std::int64_t first, std::int64_t last) {
     nets_ = &nets;
-    kept_ = kept;
     cotangents_ = &cotangents;
     n_directed_ = cotangents.n_directed;
     Real *results = prepare_results(rows);
     prepare_gradients(results);
+    pair_features_.prepare(nets.embedding,
+                           inputs_of_nets(pairs, nets.environments, nets.has_net_per_pair, first, last));
+    prepare_series();
     for (std::int64_t type = 0; type < nets.n_types(); ++type)
       for_chunks(pairs, type, first, last, kAtoms, chunk_.atoms, [&] { compute(pairs, type); });
+    differentiate_series();
     finish(results, rows);
   }
 
  private:
   static constexpr std::int64_t kAtoms = 64;  // of a chunk: each weight of the fitting net fetched serves them all
-  static constexpr std::int64_t kBlock = 32;  // pairs that go through an embedding net at once
+  static constexpr std::int64_t kBlock = PairFeatures<Real>::kBlock;  // pairs of one embedding net worked on at once
+  static constexpr std::int64_t kTerms = NetSeries<Real>::kTerms;
+  static constexpr std::int64_t kSamples = NetValues<Real>::kBlock;  // that go through an embedding net at once
 
   // A row of the result is a sum of gradients by all nets.
   struct Row {
     std::vector<NetGradient<Real>> embedding, fitting;
-    Real *outputs;  // [T], each Q - 1 - widths.back() behind the begin of its net
+    std::vector<Buffer<Real>> by_series;   // factors of each embedding net's series [panels, terms, width]
+    Buffer<Real> by_features, by_samples;  // of G, and of G' where the sum is directed [kBlock or samples, width]
+    Real *outputs;                         // [T], each Q - 1 - widths.back() behind the begin of its net
   };
 
   // In the result itself where that has the nets' precision.
@@ -133,76 +144,67 @@ class WeightGradients {
     const Environment &environment = nets_->environments[type];
     chunk_.gather(pairs, nets_->n_types());
     chunk_.compute_rows(environment);
-    find_tangents(environment);
-    sum_features();
+    find_factors(environment);
+    sum_features(type);
     differentiate_fitting(type);
     differentiate_embedding(type);
   }
 
-  // The arrays of a direction follow each other; without any direction there is one set of what needs none:
-  // of a pair R, R' and s' R; of an atom A and A', V and U.
-  std::int64_t n_sets() const { return std::max<std::int64_t>(n_directed_, 1); }
-  std::int64_t n_factors() const { return 12 * n_sets(); }
-  std::int64_t sums_size() const { return 8 * n_sets() * stride(); }
-  Real *sums(std::int64_t slot, std::int64_t set) { return sums_.data() + slot * sums_size() + 8 * set * stride(); }
-  Real *by_sums(std::int64_t slot, std::int64_t set) {
-    return by_sums_.data() + slot * sums_size() + 8 * set * stride();
-  }
+  // The arrays of an atom follow each other: A and U, then A' and V of each direction.
   std::int64_t stride() const { return nets_->descriptor.stride; }
+  std::int64_t sums_size() const { return 4 * (1 + n_directed_) * stride(); }
+  Real *a(std::int64_t slot) { return sums_.data() + slot * sums_size(); }
+  Real *u(std::int64_t slot) { return by_sums_.data() + slot * sums_size(); }
+  Real *a1(std::int64_t slot, std::int64_t k) { return a(slot) + 4 * (1 + k) * stride(); }
+  Real *v(std::int64_t slot, std::int64_t k) { return u(slot) + 4 * (1 + k) * stride(); }
+  // So do those of a pair: R, then R' and s' R of each direction, then e R of each sum of energies.
+  std::int64_t n_energies() const { return cotangents_->n_sums - n_directed_; }
+  std::int64_t n_factors() const { return 4 + 8 * n_directed_ + 4 * n_energies(); }
+  std::int64_t place_in_factors(std::int64_t k) const {
+    return k < n_directed_ ? 4 + 8 * k : 4 + 8 * n_directed_ + 4 * (k - n_directed_);
+  }
+  // Length of a row of factors of features.
+  std::int64_t width(std::int64_t k) const { return k < n_directed_ ? 2 * stride() : stride(); }
+  std::int64_t net_index(std::int64_t type, std::int64_t kind) const {
+    return nets_->has_net_per_pair ? type * nets_->n_types() + kind : kind;
+  }
   double by_energy(std::int64_t k, std::int64_t slot) const {
     return cotangents_->by_energies[k * cotangents_->n_atoms + chunk_.atoms[slot]];
   }
 
-  // R, and R' and s' along each direction: with t = s / r, d the change of the pair vector, n its unit vector,
-  // the change of s is s_slope (d . n), and that of s n is (s_slope - t) (d . n) n + t d.
-  void find_tangents(const Environment &environment) {
-    const std::int64_t n = chunk_.n_pairs(), width = n_factors();
-    provide(factors_, n * width);
-    provide(lengths_, n * n_sets());
-    for (std::int64_t p = 0; p < n; ++p)
-      for (std::int64_t k = 0; k < n_sets(); ++k)
-        for (int c = 0; c < 4; ++c) factors_[p * width + 12 * k + c] = static_cast<Real>(chunk_.row[c][p]);
-    double factor[4];
-    for (int c = 0; c < 4; ++c) factor[c] = 1.0 / (environment.scale[c] * environment.n_neighbors);
-    for (std::int64_t k = 0; k < n_directed_; ++k) {
-      const double *directions = cotangents_->by_gradients + k * 3 * cotangents_->n_pairs;
-      Real *lengths = lengths_.data() + k * n;
-      for (std::int64_t p = 0; p < n; ++p) {
-        const double *d = directions + 3 * chunk_.pair[p];
-        const double unit[3] = {chunk_.direction[0][p], chunk_.direction[1][p], chunk_.direction[2][p]};
-        const double along = d[0] * unit[0] + d[1] * unit[1] + d[2] * unit[2];
-        const double t = chunk_.s[p] * chunk_.inverse_distance[p], by_s = chunk_.s_slope[p] * along;
-        const double radial = (chunk_.s_slope[p] - t) * along;
-        Real *row = factors_.data() + p * width + 12 * k, *tangent = row + 4, *slope = row + 8;
-        lengths[p] = static_cast<Real>(by_s / environment.scale[0]);
-        tangent[0] = static_cast<Real>(factor[0] * by_s);
-        for (int c = 0; c < 3; ++c) tangent[c + 1] = static_cast<Real>(factor[c + 1] * (radial * unit[c] + t * d[c]));
-        for (int c = 0; c < 4; ++c) slope[c] = lengths[p] * row[c];
+  // With t = s / r, d the change of the pair vector and n its unit vector, the change of s is s_slope (d . n), and that
+  // of s n is (s_slope - t) (d . n) n + t d.
+  void find_factors(const Environment &environment) {
+    const std::int64_t n = chunk_.n_pairs(), size = n_factors();
+    provide(factors_, n * size);
+    double scale[4];
+    for (int c = 0; c < 4; ++c) scale[c] = 1.0 / (environment.scale[c] * environment.n_neighbors);
+    const double inverse_scale = 1.0 / environment.scale[0];
+    for (std::int64_t p = 0; p < n; ++p) {
+      Real *to = factors_.data() + p * size, *row = to;
+      for (int c = 0; c < 4; ++c) row[c] = static_cast<Real>(chunk_.row[c][p]);
+      const double unit[3] = {chunk_.direction[0][p], chunk_.direction[1][p], chunk_.direction[2][p]};
+      const double t = chunk_.s[p] * chunk_.inverse_distance[p], slope = chunk_.s_slope[p];
+      to += 4;
+      for (std::int64_t k = 0; k < n_directed_; ++k, to += 8) {
+        const double *d = cotangents_->by_gradients + 3 * (k * cotangents_->n_pairs + chunk_.pair[p]);
+        const double along = d[0] * unit[0] + d[1] * unit[1] + d[2] * unit[2], radial = (slope - t) * along;
+        to[0] = static_cast<Real>(scale[0] * slope * along);
+        for (int c = 0; c < 3; ++c) to[c + 1] = static_cast<Real>(scale[c + 1] * (radial * unit[c] + t * d[c]));
+        for (int c = 0; c < 4; ++c) to[4 + c] = static_cast<Real>(slope * along * inverse_scale) * row[c];
       }
+      for (std::int64_t k = n_directed_; k < cotangents_->n_sums; ++k, to += 4)
+        for (int c = 0; c < 4; ++c) to[c] = static_cast<Real>(by_energy(k, chunk_.slot[p])) * row[c];
     }
   }
 
-  // Calls visit(net, p0, n) for each block of pairs, once the net has been evaluated on them with its derivative by s.
+  // Calls visit(net, p0, n) for each block of pairs.
   template <typename Visit>
-  void for_blocks(std::int64_t type, Visit visit) {
-    static const Buffer<Real> ones(kBlock, Real(1));
-    provide(input_, kBlock);
+  void for_blocks(std::int64_t type, Visit visit) const {
     for (std::int64_t kind = 0; kind < nets_->n_types(); ++kind) {
-      const std::int64_t begin = chunk_.kind_start[kind], end = chunk_.kind_start[kind + 1];
-      if (begin == end) continue;
-      const std::int64_t index = nets_->has_net_per_pair ? type * nets_->n_types() + kind : kind;
-      const PackedNet<Real> &packed = nets_->embedding[index];
-      net_.prepare(packed.layers, kBlock, 1);
-      sweeps_.prepare(packed.layers, kBlock);
-      for (std::int64_t p0 = begin; p0 < end; p0 += kBlock) {
-        const std::int64_t n = std::min(kBlock, end - p0);
-        for (std::int64_t p = 0; p < n; ++p) input_[p] = static_cast<Real>(chunk_.input[p0 + p]);
-        if (n_directed_ > 0)
-          net_.template forward<1>(input_.data(), ones.data(), n);
-        else
-          net_.template forward<0>(input_.data(), nullptr, n);
-        visit(index, p0, n);
-      }
+      const std::int64_t end = chunk_.kind_start[kind + 1];
+      for (std::int64_t p0 = chunk_.kind_start[kind]; p0 < end; p0 += kBlock)
+        visit(net_index(type, kind), p0, std::min(kBlock, end - p0));
     }
   }
 
@@ -218,32 +220,25 @@ class WeightGradients {
   }
 
   // A and A'
-  void sum_features() {
-    const std::int64_t width = n_factors();
+  void sum_features(std::int64_t type) {
+    const std::int64_t row = 2 * stride();
     sums_.assign(chunk_.atoms.size() * sums_size(), Real(0));
-    features_.assign(2 * kBlock * stride(), Real(0));
-    const std::int64_t n_features = nets_->descriptor.n_features;
-    for (std::int64_t p0 = 0; p0 < chunk_.n_pairs(); p0 += kBlock) {
-      const std::int64_t n = std::min(kBlock, chunk_.n_pairs() - p0);
-      Real *y = features_.data(), *y1 = y + kBlock * stride();
-      for (std::int64_t p = 0; p < n; ++p) {
-        const Real *from = kept_ + chunk_.pair[p0 + p] * 2 * n_features;
-        std::copy(from, from + n_features, y + p * stride());
-        std::copy(from + n_features, from + 2 * n_features, y1 + p * stride());
-      }
+    provide(features_, kBlock * row);
+    for_blocks(type, [&](std::int64_t net, std::int64_t p0, std::int64_t n) {
+      pair_features_.evaluate(net, chunk_.input.data() + p0, n, features_.data());
       for_atoms(p0, n, [&](std::int64_t slot, std::int64_t p, std::int64_t n_pairs) {
-        const auto add = [&](std::int64_t n_rows, const Real *rows, const Real *features, Real *to) {
-          multiply<Real>(n_rows, stride(), n_pairs, rows, 1, width, features + (p - p0) * stride(), stride(), to,
-                         stride(), true);
+        const Real *factors = factors_.data() + p * n_factors(), *y = features_.data() + (p - p0) * row;
+        const auto add = [&](const Real *rows, const Real *features, Real *to) {
+          multiply<Real>(4, stride(), n_pairs, rows, 1, n_factors(), features, row, to, stride(), true);
         };
-        const Real *rows = factors_.data() + p * width;
-        if (n_directed_ == 0) add(4, rows, y, sums(slot, 0));
+        add(factors, y, a(slot));
         for (std::int64_t k = 0; k < n_directed_; ++k) {
-          add(8, rows + 12 * k, y, sums(slot, k));
-          add(4, rows + 12 * k + 8, y1, sums(slot, k) + 4 * stride());
+          const Real *tangents = factors + place_in_factors(k);
+          add(tangents, y, a1(slot, k));
+          add(tangents + 4, y + stride(), a1(slot, k));
         }
       });
-    }
+    });
   }
 
   // The fitting net's weights; U and V from its inputs.
@@ -253,7 +248,7 @@ class WeightGradients {
     const std::int64_t n = static_cast<std::int64_t>(chunk_.atoms.size()), length = descriptor.length();
     for (Buffer<Real> *buffer : {&d_, &d1_, &by_d_, &by_d1_}) provide(*buffer, n * length + kLanes<Real>);
     provide(by_sums_, n * sums_size());
-    for (std::int64_t slot = 0; slot < n; ++slot) descriptor.describe(sums(slot, 0), d_.data() + slot * length);
+    for (std::int64_t slot = 0; slot < n; ++slot) descriptor.describe(a(slot), d_.data() + slot * length);
     net_.prepare(packed.layers, kAtoms, 1);
     sweeps_.prepare(packed.layers, kAtoms);
     net_.template forward<0>(d_.data(), nullptr, n);
@@ -265,21 +260,18 @@ class WeightGradients {
     }
     sweeps_.sweep_values(net_, n, energies, by_d_.data());
     for (std::int64_t slot = 0; slot < n; ++slot)
-      for (std::int64_t k = 0; k < n_sets(); ++k)
-        descriptor.template differentiate<false>(sums(slot, 0), by_d_.data() + slot * length,
-                                                 by_sums(slot, k) + 4 * stride());
+      descriptor.template differentiate<false>(a(slot), by_d_.data() + slot * length, u(slot));
     for (std::int64_t k = 0; k < n_directed_; ++k) {
       for (std::int64_t slot = 0; slot < n; ++slot)
-        descriptor.describe_tangent(sums(slot, k), sums(slot, k) + 4 * stride(), d1_.data() + slot * length);
+        descriptor.describe_tangent(a(slot), a1(slot, k), d1_.data() + slot * length);
       net_.forward_tangents(d1_.data(), n);
       spread_output(type, sweeps_.by_tangents(),
                     [&](std::int64_t slot) { return static_cast<Real>(by_energy(k, slot)); });
       add_output(type, k, net_.output().y1.data());
       sweeps_.sweep_tangents(net_, n, nullptr, rows_[k].fitting[type], by_d1_.data());
       for (std::int64_t slot = 0; slot < n; ++slot) {
-        const Real *a = sums(slot, k), *a1 = a + 4 * stride();
-        descriptor.template differentiate<false>(a, by_d1_.data() + slot * length, by_sums(slot, k));
-        descriptor.template differentiate<true>(a1, by_d_.data() + slot * length, by_sums(slot, k));
+        descriptor.template differentiate<false>(a(slot), by_d1_.data() + slot * length, v(slot, k));
+        descriptor.template differentiate<true>(a1(slot, k), by_d_.data() + slot * length, v(slot, k));
       }
     }
   }
@@ -315,10 +307,9 @@ class WeightGradients {
   // The sums of energies alone, with the factor of each atom.
   std::vector<Weighted> &energies_of_slots() {
     const std::int64_t n = static_cast<std::int64_t>(chunk_.atoms.size());
-    const std::int64_t n_energies = cotangents_->n_sums - n_directed_;
-    provide(energy_factors_, n_energies * n);
-    weighted_.resize(n_energies);
-    for (std::int64_t k = 0; k < n_energies; ++k) {
+    provide(energy_factors_, n_energies() * n);
+    weighted_.resize(n_energies());
+    for (std::int64_t k = 0; k < n_energies(); ++k) {
       Real *factors = energy_factors_.data() + k * n;
       for (std::int64_t slot = 0; slot < n; ++slot) factors[slot] = static_cast<Real>(by_energy(n_directed_ + k, slot));
       weighted_[k].factors = factors;
@@ -326,52 +317,104 @@ class WeightGradients {
     return weighted_;
   }
 
-  // The embedding nets' weights.
+  void prepare_series() {
+    const auto n_nets = static_cast<std::int64_t>(nets_->embedding.size());
+    for (std::int64_t k = 0; k < cotangents_->n_sums; ++k) {
+      provide(rows_[k].by_features, kBlock * width(k));
+      rows_[k].by_series.resize(n_nets);
+      for (std::int64_t net = 0; net < n_nets; ++net)
+        rows_[k].by_series[net].assign(pair_features_.series(net).n_panels() * kTerms * width(k), Real(0));
+    }
+  }
+
+  // The embedding nets' weights, those of series in `differentiate_series`.
   void differentiate_embedding(std::int64_t type) {
-    const std::int64_t width = n_factors();
-    const std::int64_t n_energies = cotangents_->n_sums - n_directed_;
-    const std::int64_t n_atoms = static_cast<std::int64_t>(chunk_.atoms.size());
-    energies_of_slots();
-    provide(pair_factors_, n_energies * kBlock);
-    // out [pairs, stride] = R U, or for a direction R V + R' U
-    const auto spread = [&](std::int64_t p0, std::int64_t n, std::int64_t n_rows, std::int64_t set, Real *out) {
+    for_blocks(type, [&](std::int64_t net, std::int64_t p0, std::int64_t n) {
       for_atoms(p0, n, [&](std::int64_t slot, std::int64_t p, std::int64_t n_pairs) {
-        const Real *sums = by_sums(slot, set) + (8 - n_rows) * stride();
-        multiply<Real>(n_pairs, stride(), n_rows, factors_.data() + p * width + 12 * set, width, 1, sums, stride(),
-                       out + (p - p0) * stride(), stride(), false);
+        for (std::int64_t k = 0; k < cotangents_->n_sums; ++k) {
+          Real *to = rows_[k].by_features.data() + (p - p0) * width(k);
+          const Real *factors = factors_.data() + p * n_factors(), *own = factors + place_in_factors(k);
+          const auto spread = [&](const Real *rows, const Real *by_sums, Real *out, bool accumulate) {
+            multiply<Real>(n_pairs, stride(), 4, rows, n_factors(), 1, by_sums, stride(), out, width(k), accumulate);
+          };
+          spread(own, u(slot), to, false);
+          if (k >= n_directed_) continue;
+          spread(factors, v(slot, k), to, true);
+          spread(own + 4, u(slot), to + stride(), false);
+        }
       });
-    };
-    for_blocks(type, [&](std::int64_t index, std::int64_t p0, std::int64_t n) {
-      for (std::int64_t k = 0; k < n_energies; ++k) {
-        Real *factors = pair_factors_.data() + k * kBlock;
-        for (std::int64_t p = 0; p < n; ++p) factors[p] = energy_factors_[k * n_atoms + chunk_.slot[p0 + p]];
-        weighted_[k] = {factors, &rows_[n_directed_ + k].embedding[index]};
-      }
-      spread(p0, n, 4, 0, sweeps_.by_values());
-      sweeps_.sweep_values(net_, n, weighted_, nullptr);
-      for (std::int64_t k = 0; k < n_directed_; ++k) {
-        spread(p0, n, 8, k, sweeps_.by_tangents());
-        const Real *lengths = lengths_.data() + k * chunk_.n_pairs() + p0;
-        sweeps_.sweep_tangents(net_, n, lengths, rows_[k].embedding[index], nullptr);
-      }
+      const double *inputs = chunk_.input.data() + p0;
+      if (!pair_features_.series(net).exists())
+        return sweep(net, inputs, n, [&](Row &row) { return row.by_features.data(); });
+      SortedInputs<Real> &sorted = pair_features_.sorted(net, inputs, n);
+      for (std::int64_t k = 0; k < cotangents_->n_sums; ++k)
+        sorted.collect(rows_[k].by_features.data(), width(k), rows_[k].by_series[net].data());
     });
+  }
+
+  void differentiate_series() {
+    for (std::int64_t net = 0; net < static_cast<std::int64_t>(nets_->embedding.size()); ++net) {
+      const NetSeries<Real> &series = pair_features_.series(net);
+      if (!series.exists()) continue;
+      for (std::int64_t k = 0; k < cotangents_->n_sums; ++k) {
+        provide(rows_[k].by_samples, series.n_panels() * kTerms * width(k));
+        for (std::int64_t panel = 0; panel < series.n_panels(); ++panel)
+          series.to_samples(rows_[k].by_series[net].data() + panel * kTerms * width(k), width(k),
+                            rows_[k].by_samples.data() + panel * kTerms * width(k));
+      }
+      const std::vector<double> samples = series.samples();
+      sweep(net, samples.data(), static_cast<std::int64_t>(samples.size()),
+            [](Row &row) { return row.by_samples.data(); });
+    }
+  }
+
+  // Back through an embedding net from the factors of its features, by_features(row) [n, width].
+  template <typename Factors>
+  void sweep(std::int64_t net, const double *inputs, std::int64_t n, Factors by_features) {
+    static const Buffer<Real> ones(kSamples, Real(1));
+    const PackedNet<Real> &packed = nets_->embedding[net];
+    net_.prepare(packed.layers, kSamples, 1);
+    sweeps_.prepare(packed.layers, kSamples);
+    provide(input_, kSamples);
+    for (std::int64_t first = 0; first < n; first += kSamples) {
+      const std::int64_t size = std::min(kSamples, n - first);
+      std::copy(inputs + first, inputs + first + size, input_.data());
+      net_.template forward<1>(input_.data(), ones.data(), size);
+      for (std::int64_t k = 0; k < cotangents_->n_sums; ++k) {
+        NetGradient<Real> &gradient = rows_[k].embedding[net];
+        const Real *factors = by_features(rows_[k]) + first * width(k);
+        if (k < n_directed_) {
+          copy_rows(factors + stride(), size, width(k), sweeps_.by_values());
+          sweeps_.sweep_values(net_, size, {}, nullptr);
+          copy_rows(factors, size, width(k), sweeps_.by_tangents());
+          sweeps_.sweep_tangents(net_, size, nullptr, gradient, nullptr);
+        } else {
+          copy_rows(factors, size, width(k), sweeps_.by_values());
+          sweeps_.sweep_values(net_, size, {{ones.data(), &gradient}}, nullptr);
+        }
+      }
+    }
+  }
+
+  void copy_rows(const Real *from, std::int64_t n, std::int64_t length, Real *to) const {
+    for (std::int64_t e = 0; e < n; ++e) std::copy(from + e * length, from + e * length + stride(), to + e * stride());
   }
 
   const TrainedNets<Real> *nets_ = nullptr;
   const Cotangents *cotangents_ = nullptr;
-  const Real *kept_ = nullptr;  // G and dG/ds of all pairs [E, 2, M]
   std::int64_t n_directed_ = 0;
   Chunk<Real, double> chunk_;
+  PairFeatures<Real> pair_features_;
   Net<Real> net_;
   ReverseSweeps<Real> sweeps_;
   std::vector<Row> rows_;
   std::vector<Weighted> weighted_;
   Buffer<Real> results_, stored_row_;
-  Buffer<Real> factors_, lengths_;              // of pairs, see n_factors; s' of each direction [n_directed, pairs]
-  Buffer<Real> input_, features_;               // of a block; G and dG/ds [2, kBlock, stride]
-  Buffer<Real> sums_, by_sums_;                 // of atoms, see sums_size
-  Buffer<Real> d_, d1_, by_d_, by_d1_;          // D, D', dE/dD, dE'/dD [atoms, M2 M]
-  Buffer<Real> energy_factors_, pair_factors_;  // e of atoms and of the pairs of a block
+  Buffer<Real> factors_;                // of pairs, see n_factors
+  Buffer<Real> input_, features_;       // of a block; G and dG/ds [kBlock, 2, stride]
+  Buffer<Real> sums_, by_sums_;         // of atoms, see sums_size
+  Buffer<Real> d_, d1_, by_d_, by_d1_;  // D, D', dE/dD, dE'/dD [atoms, M2 M]
+  Buffer<Real> energy_factors_;         // e of atoms [sums, atoms]
 };
 
 }  // namespace
