@@ -28,10 +28,11 @@ from pwmlff.ops.reference.cutoffs import cutoff_function
 
 _RADIAL_GRIDS, _ANGULAR_GRIDS = (6, 10, 16), (3, 5)  # numbers of Gaussians around the atom
 _N_RADIAL, _N_ANGULAR = 10, 5  # of those at the atom
-_ZETAS, _SIGNS = (1.0, 2.0, 4.0, 8.0, 16.0), (-1.0, 1.0)
+_ZETAS, _SIGNS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0), (-1.0, 1.0)  # fast ones, see csrc/core/bp/moment_plan.hpp
 _MANY_PAIRS = 10  # of elements of neighbours, from which on there are fewer angular functions of each
-_FEWER_GRIDS, _FEWER, _FEWER_ZETAS = (4,), 3, (1.0, 4.0, 16.0)
+_FEWER_GRIDS, _FEWER, _FEWER_ZETAS = (4,), 3, (1.0, 4.0, 8.0)
 _OVERLAP = 0.7  # standard deviation of a Gaussian, in steps of its grid
+_NARROWEST = 0.3  # Å, of this; nets of narrower ones fail on new structures
 _NEAREST = 0.98  # of the cutoff; farther neighbours are not worth functions
 
 
@@ -229,7 +230,9 @@ def _eta_and_shift(start: float, cutoff: float, grids: Sequence[int], n_at_atom:
         ratio = (cutoff / start) ** (1 / n_steps)
         for place in range(n_steps):
             center = start * ratio**place
-            yield _rounded(0.5 / (_OVERLAP * center * (ratio - 1.0)) ** 2), _rounded(center)
+            width = _OVERLAP * center * (ratio - 1.0)
+            if width >= _NARROWEST:
+                yield _rounded(0.5 / width**2), _rounded(center)
 
 
 def _rounded(value: float) -> float:

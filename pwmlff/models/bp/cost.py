@@ -1,7 +1,8 @@
 """What symmetry functions cost: terms of the sums around an atom, on average over the atoms of an element.
 
-A radial function has a term for each neighbour, an angular one for each pair of neighbours, of the elements that it
-sees, j < k. What a term takes depends on the machine and on what functions share; the number of terms does not.
+A radial function has a term for each neighbour that it sees. G5 of a whole zeta up to 8 has (zeta + 1)^2, one for each
+spherical harmonic of a moment (`csrc/core/bp/moment_plan.hpp`); other angular functions have one for each pair of
+neighbours, j < k. What a term takes depends on the machine and on what functions share; the number of terms does not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 
 from pwmlff.data.batch import Batch
 from pwmlff.models.bp.functions import SymmetryFunction
+
+_LARGEST_ZETA = 8  # of moments
 
 
 class Surroundings:
@@ -43,10 +46,20 @@ class Surroundings:
         """Return the terms of a function that reaches to the cutoff, per atom of a type."""
         n_atoms = max(self._n_atoms[central], 1.0)
         neighbors, pairs = self._neighbors[central] / n_atoms, self._pairs[central] / n_atoms
+        harmonics = _harmonics(function)
         if function.neighbors is None:
-            return float(neighbors.sum() if function.is_radial else 0.5 * pairs.sum())
+            return float(neighbors.sum() * max(harmonics, 1) if function.is_radial or harmonics else 0.5 * pairs.sum())
         types = [self._types[element] for element in function.neighbors]
         if function.is_radial:
             return float(neighbors[types[0]])
+        if harmonics:
+            return float(harmonics * neighbors[list(set(types))].sum())
         first, second = types
         return float(pairs[first, second] * (0.5 if first == second else 1.0))
+
+
+def _harmonics(function: SymmetryFunction) -> int:
+    """Return how many a moment of the function has; 0 where it is summed over pairs of neighbours."""
+    zeta = function.zeta
+    is_summed = function.type == "G5" and zeta is not None and zeta == int(zeta) and zeta <= _LARGEST_ZETA
+    return (int(zeta) + 1) ** 2 if is_summed and zeta is not None else 0
