@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+import kernel_calls
 import pytest
 import torch
+from kernel_calls import Arrays, Pairs, assert_close, random_pairs
 from torch import Tensor
 
-from pwmlff.ops import StoredModel, library, make_evaluator, reference
+from pwmlff.ops import StoredModel, library, make_evaluator
 from pwmlff.ops.reference.invariants import EXTRAS
 
 pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
 
-Arrays = dict[str, Tensor]
-Pairs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 # of energies and gradients, relative to the largest, by dtype and double_geometry
 TOLERANCE = {("float64", 1): 1e-12, ("float32", 1): 1e-5, ("float32", 0): 2e-5}
@@ -66,15 +67,7 @@ def by_tables(arrays: Arrays, terms: int, intervals: tuple[int, int] = (11, 7)) 
 
 def make_pairs(n_types: int, n_atoms: int = 40, most: int = 24, longest: float = 6.0) -> Pairs:
     """Atoms with 0 to `most` pairs of all lengths up to beyond the cutoffs."""
-    generator = torch.Generator().manual_seed(5)
-    counts = torch.randint(0, most + 1, (n_atoms,), generator=generator)
-    counts[:2] = torch.tensor([most, 0])
-    start = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
-    directions = torch.randn(int(start[-1]), 3, generator=generator, dtype=torch.float64)
-    lengths = 0.8 + (longest - 0.8) * torch.rand(len(directions), 1, generator=generator, dtype=torch.float64)
-    pair_types = torch.randint(0, n_types, (len(directions),), generator=generator)
-    atom_types = torch.randint(0, n_types, (n_atoms,), generator=generator)
-    return torch.nn.functional.normalize(directions) * lengths, start, pair_types, atom_types
+    return random_pairs(n_types, n_atoms, most, shortest=0.8, longest=longest, counts=[most, 0])
 
 
 def in_precision(arrays: Arrays, dtype: str, double_geometry: int) -> Arrays:
@@ -84,18 +77,7 @@ def in_precision(arrays: Arrays, dtype: str, double_geometry: int) -> Arrays:
     return {**arrays, **lower, "double_geometry": torch.tensor(double_geometry)}
 
 
-def by_twin(arrays: Arrays, pairs: Pairs) -> tuple[Tensor, Tensor]:
-    return reference.evaluate("nep", arrays, *pairs, torch.zeros(2, dtype=torch.int64))
-
-
-def by_kernels(arrays: Arrays, pairs: Pairs) -> tuple[Tensor, Tensor]:
-    return make_evaluator(StoredModel("nep", arrays))(*pairs)
-
-
-def assert_close(actual: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor], tolerance: float = 1e-12) -> None:
-    for a, b in zip(actual, expected, strict=True):
-        assert a.dtype == b.dtype == torch.float64
-        assert (a - b).abs().max() <= tolerance * b.abs().max()
+by_twin, by_kernels = partial(kernel_calls.by_twin, "nep"), partial(kernel_calls.by_kernels, "nep")
 
 
 @pytest.mark.parametrize(("dtype", "double_geometry"), TOLERANCE)
@@ -225,70 +207,24 @@ def test_an_angular_cutoff_beyond_the_radial_one() -> None:
 
 
 def test_what_every_family_may_have() -> None:
-    more = {
-        "energy_shift": torch.tensor([-3.0, 5.0, 1.0], dtype=torch.float64),
-        "repulsion.range": torch.tensor([1.0, 2.0], dtype=torch.float64),
-        "repulsion.strength": torch.tensor(14.4, dtype=torch.float64),
-        "repulsion.charges": torch.tensor([79.0, 29.0, 8.0], dtype=torch.float64),
-    }
-    arrays, pairs = make_arrays(Sizes()), make_pairs(3)
-    whole = by_kernels({**arrays, **more}, pairs)
-    assert (whole[1] - by_kernels(arrays, pairs)[1]).abs().max() > 1.0
-    assert_close(whole, by_twin({**arrays, **more}, pairs))
+    kernel_calls.assert_what_every_family_may_have("nep", make_arrays(Sizes()), make_pairs(3), 3)
 
 
 def test_threads_agree() -> None:
-    arrays, pairs = make_arrays(Sizes()), make_pairs(3, n_atoms=200)
-    model, before = make_evaluator(StoredModel("nep", arrays)), torch.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            results.append(model(*pairs))
-    finally:
-        torch.set_num_threads(before)
-    for energies, gradients in results[1:]:  # atoms do not share sums
-        assert torch.equal(energies, results[0][0])
-        assert torch.equal(gradients, results[0][1])
+    kernel_calls.assert_threads_agree("nep", make_arrays(Sizes()), make_pairs(3, n_atoms=200))
 
 
 def test_no_pairs_and_no_atoms() -> None:
-    arrays = make_arrays(Sizes())
-    nothing, none = torch.zeros(0, 3, dtype=torch.float64), torch.zeros(0, dtype=torch.int64)
-    for n_atoms in (0, 2):
-        pairs = (nothing, none.new_zeros(n_atoms + 1), none, none.new_zeros(n_atoms))
-        energies, gradients = by_kernels(arrays, pairs)
-        assert gradients.shape == (0, 3)
-        torch.testing.assert_close(energies, by_twin(arrays, pairs)[0], rtol=1e-13, atol=0)
+    kernel_calls.assert_nothing_is_nothing("nep", make_arrays(Sizes()))
 
 
 @pytest.mark.parametrize("terms", [0, 4, 6])
 @pytest.mark.parametrize("sizes", [Sizes(), Sizes(n_types=1, l_max=0, extras=(0,) * 6)], ids=["angles", "no angles"])
 @pytest.mark.parametrize("place", [0, 5, -1])
 def test_not_a_number_stays_visible_and_leaves_no_trace(place: int, sizes: Sizes, terms: int) -> None:
-    """Buffers outlive a call, and vectors are filled with what others have left."""
-    arrays, (vectors, *rest) = make_arrays(sizes), make_pairs(sizes.n_types)
+    arrays = make_arrays(sizes)
     arrays = by_tables(arrays, terms) if terms else arrays
-    model, before = make_evaluator(StoredModel("nep", arrays)), torch.get_num_threads()
-    torch.set_num_threads(1)  # one workspace
-    try:
-        expected = model(vectors, *rest)
-        spoiled = vectors.clone()
-        spoiled[place, 0] = torch.nan
-        energies, gradients = model(spoiled, *rest)
-        all_spoiled = model(torch.full_like(vectors, torch.nan), *rest)
-        after = model(vectors, *rest)
-    finally:
-        torch.set_num_threads(before)
-    centers = torch.repeat_interleave(torch.arange(len(energies)), rest[0].diff())
-    others = torch.arange(len(energies)) != centers[place]
-    assert energies[centers[place]].isnan()
-    assert gradients[place].isnan().all()
-    assert torch.equal(energies[others], expected[0][others])
-    assert torch.equal(gradients[others[centers]], expected[1][others[centers]])
-    assert all_spoiled[1].isnan().all()
-    assert torch.equal(after[0], expected[0])
-    assert torch.equal(after[1], expected[1])
+    kernel_calls.assert_not_a_number_is_seen_and_leaves_no_trace("nep", arrays, make_pairs(sizes.n_types), place)
 
 
 @pytest.mark.parametrize(
