@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kernel_calls import Arrays, Pairs, random_pairs
 from torch import Tensor
 
 from pwmlff.elements import atomic_number_of
@@ -42,9 +43,6 @@ FUNCTIONS: list[dict[str, Any]] = [
     {"type": "triple", "neighbors": ["H", "Cu"], "centers": [2.0, 3.0, 2.5], "half_widths": [1.5, 2.0, 2.0]},
     {"type": "triple", "neighbors": ["O", "O"], "centers": [1.5, 3.0, 3.5], "half_widths": [2.5, 1.5, 3.0]},
 ]
-
-Arrays = dict[str, Tensor]
-Pairs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def function_of(values: dict[str, Any]) -> SymmetryFunction:
@@ -82,14 +80,10 @@ def with_nets(arrays: Arrays, activations: tuple[str, ...] = ("tanh", "gaussian"
 
 def make_pairs(n_atoms: int = 7, per_atom: int = 8, longest: float = 5.5) -> Pairs:
     """Atoms with pairs of all lengths up to beyond the cutoffs, one atom without any."""
-    generator = torch.Generator().manual_seed(5)
-    counts = torch.full((n_atoms,), per_atom)
-    counts[2] = 0
-    start = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
-    directions = torch.randn(int(start[-1]), 3, generator=generator, dtype=torch.float64)
-    lengths = 1.0 + (longest - 1.0) * torch.rand(len(directions), 1, generator=generator, dtype=torch.float64)
-    vectors = torch.nn.functional.normalize(directions) * lengths
-    types = torch.randint(0, len(ELEMENTS), (len(vectors),), generator=generator)
+    counts = [0 if atom == 2 else per_atom for atom in range(n_atoms)]
+    vectors, start, types, _ = random_pairs(
+        len(ELEMENTS), n_atoms, per_atom, shortest=1.0, longest=longest, counts=counts
+    )
     return vectors, start, types, torch.arange(n_atoms) % len(ELEMENTS)
 
 

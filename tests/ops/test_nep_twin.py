@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from kernel_calls import Arrays, Pairs, random_pairs
 from scipy.special import eval_legendre
 from torch import Tensor
 
@@ -16,9 +17,6 @@ from pwmlff.ops.reference.invariants import EXTRAS, direction_functions, invaria
 
 N_TYPES, N_RADIAL, K_RADIAL, N_ANGULAR, K_ANGULAR, NEURONS = 3, 3, 5, 2, 4, 6
 CUTOFF = [[5.0, 4.0], [5.5, 3.5], [4.5, 4.5]]
-
-Arrays = dict[str, Tensor]
-Pairs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def make_arrays(l_max: int = 4, extras: tuple[int, ...] = (1,) * 6) -> Arrays:
@@ -42,14 +40,8 @@ def make_arrays(l_max: int = 4, extras: tuple[int, ...] = (1,) * 6) -> Arrays:
 
 def make_pairs(n_atoms: int = 8, per_atom: int = 9, longest: float = 6.0) -> Pairs:
     """Atoms with pairs of all lengths up to beyond the cutoffs, one atom without any."""
-    generator = torch.Generator().manual_seed(5)
-    counts = torch.full((n_atoms,), per_atom)
-    counts[2] = 0
-    start = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
-    directions = torch.randn(int(start[-1]), 3, generator=generator, dtype=torch.float64)
-    lengths = 1.0 + (longest - 1.0) * torch.rand(len(directions), 1, generator=generator, dtype=torch.float64)
-    vectors = torch.nn.functional.normalize(directions) * lengths
-    types = torch.randint(0, N_TYPES, (len(vectors),), generator=generator)
+    counts = [0 if atom == 2 else per_atom for atom in range(n_atoms)]
+    vectors, start, types, _ = random_pairs(N_TYPES, n_atoms, per_atom, shortest=1.0, longest=longest, counts=counts)
     return vectors, start, types, torch.arange(n_atoms) % N_TYPES
 
 
