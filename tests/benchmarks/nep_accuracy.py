@@ -279,6 +279,7 @@ def main() -> None:
     if options.peer is not None and options.model != "nep":
         parser.error("--peer is for --model nep")
     pin_to_cores(options.threads)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no training is left behind
     for name in options.only:
         with tempfile.TemporaryDirectory(prefix="pwmlff-nep-") as temporary:
             folder = Path(temporary) if options.keep is None else options.keep.absolute() / name
