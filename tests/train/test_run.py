@@ -30,8 +30,8 @@ from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, Training
 from pwmlff.models import predict
 from pwmlff.models.files.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
-from pwmlff.optim.adam import GradientUpdate
 from pwmlff.optim.base import RunLostError
+from pwmlff.optim.gradient import GradientUpdate
 from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config
 from pwmlff.train.lock import LOCK_NAME
 
