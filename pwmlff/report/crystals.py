@@ -185,7 +185,7 @@ def _table(crystals: list[Crystal]) -> Table:
             continue
         pressure = -crystal.atoms.get_stress()[:3].mean() * EV_PER_A3_IN_GPA
         cells = [f"{eos.volume:.4g}", f"{eos.energy:.5g}", f"{eos.bulk_modulus:.3g}", f"{eos.residual:.2g}"]
-        rows.append([crystal.name, *cells, f"{elastic.shear:.3g}", f"{pressure:+.2f}"])
+        rows.append([crystal.name, *cells, f"{elastic.shear:.3g}", f"{round(pressure, 2) + 0.0:.2f}"])
     headings = ["", "volume, Å³/atom", "energy, eV/atom", "B, GPa", "misfit, meV/atom", "G, GPa", "pressure left, GPa"]
     return Table(headings, rows, "Birch–Murnaghan fit, and Hill's average of the shear modulus.")
 
@@ -193,7 +193,8 @@ def _table(crystals: list[Crystal]) -> Table:
 def _matrix(crystal: Crystal) -> Table:
     assert crystal.elastic is not None
     names = ["xx", "yy", "zz", "yz", "xz", "xy"]
-    rows = [[name, *(f"{value:.1f}" for value in row)] for name, row in zip(names, crystal.elastic.matrix, strict=True)]
+    rounded = crystal.elastic.matrix.round(1) + 0.0  # no -0.0
+    rows = [[name, *(f"{value:.1f}" for value in row)] for name, row in zip(names, rounded, strict=True)]
     caption = (
         f"Elastic constants of {crystal.name} in GPa, in the axes of the frame; they deviate from symmetry by "
         f"{100 * crystal.elastic.asymmetry:.2g} %."

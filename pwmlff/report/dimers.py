@@ -134,11 +134,12 @@ def dimers_section(
         rows.append(_judge(section, pair, shortest[pair], squeezed[pair], dimers[pair], temperature, elements, is_open))
         numbers[pair_name(pair, elements)] = {"shortest": shortest[pair], "holes": rows[-1][2:4]}
     if section.grade is Grade.GREEN:
-        section.findings = []
+        lone = [finding for finding in section.findings if finding.grade is Grade.GREY]
+        section.findings = lone
         section.find(
             Grade.GREEN,
-            f"All {len(shown)} pairs of elements repel each other down to half the shortest distance of the data, or "
-            f"the barrier in front of a hole is higher than {_SAFE:g} kT at {temperature:.0f} K.",
+            f"{'All pairs' if len(shown) > 1 else 'Atoms'} repel each other down to half the shortest distance of the "
+            f"data, or the barrier in front of a hole is higher than {_SAFE:g} kT at {temperature:.0f} K.",
         )
     headings = ["pair", "shortest in the data, Å", "hole when squeezed", "hole of the dimer"]
     section.blocks.append(Table(headings, rows, "Distance of the top of the barrier, and its height."))

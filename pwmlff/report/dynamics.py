@@ -41,7 +41,7 @@ atom_style atomic
 atom_modify map array
 box tilt large
 read_data structure
-pair_style pwmlff model.pt
+pair_style pwmlff model.pt trust yes
 pair_coeff * * {elements}
 neighbor 1.0 bin
 timestep {timestep}
@@ -207,17 +207,19 @@ def run_in_ase(plan: Plan, calculator: PwmlffCalculator, advance: Advance) -> Ru
     """Run in ASE: Langevin dynamics, then Verlet's."""
     from ase import units
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
     from ase.md.verlet import VelocityVerlet
 
     rng = np.random.default_rng(4928459)
     atoms = atoms_of(plan.frame)
     atoms.calc = calculator
-    MaxwellBoltzmannDistribution(atoms, temperature_K=plan.temperature, rng=rng)
-    Stationary(atoms)
+    widths = np.sqrt(atoms.get_masses() * units.kB * plan.temperature)
+    momenta = rng.standard_normal((len(atoms), 3)) * widths[:, np.newaxis]
+    atoms.set_momenta(momenta - momenta.mean(axis=0))
     run = Run(plan, "ASE")
     step = plan.timestep * units.fs
-    bath = Langevin(atoms, step, temperature_K=plan.temperature, friction=1 / (1000 * _DAMP * units.fs), rng=rng)
+    bath = Langevin(
+        atoms, step, temperature_K=plan.temperature, friction=1 / (1000 * _DAMP * units.fs), rng=rng, fixcm=False
+    )
     begun = time.monotonic()
     try:
         bath.run(_TRIAL)

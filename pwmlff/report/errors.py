@@ -46,7 +46,9 @@ def errors_section(subject: Subject, train: Residuals | None, test: Residuals | 
     section.blocks.append(
         Picture(figures.residuals(sets, UNITS), "Residuals, predicted minus label: the share of values in each bin.")
     )
-    section.blocks.append(Picture(figures.parity(sets, UNITS), "Prediction over label."))
+    section.blocks.append(
+        Picture(figures.parity(sets, UNITS), "Prediction over label; energies from the middle of their range.")
+    )
     for kind, heading in (("element", "element"), ("config_type", "config_type"), ("source", "source")):
         table = _group_table(judged, kind, heading)
         if table is not None:

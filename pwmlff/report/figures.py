@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,31 @@ if TYPE_CHECKING:
     from pwmlff.report.residuals import Residuals
 
 _WIDTH, _HEIGHT = 8.4, 2.9  # inches, of a row of panels
+_REM_PER_INCH = 6.2  # of a picture, so that its letters are somewhat smaller than the text around it
 _MOST_POINTS = 4000  # of a scatter plot
 _BINS = 61
 _NAMES = {keys.ENERGY: "energy", keys.FORCES: "force component", "stress": "stress"}
 _SET_COLORS = {"train": COLORS[0], "valid": COLORS[1], "test": COLORS[1]}
 _STYLE: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "figure.facecolor": "none"}
 _numbers = count(1)
+_Arguments = ParamSpec("_Arguments")
 
 
+def _styled(draw: Callable[_Arguments, str]) -> Callable[_Arguments, str]:
+    """Draw in the look of all plots, with text as text."""
+
+    @wraps(draw)
+    def drawn(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> str:
+        with plot_style():
+            import matplotlib
+
+            with matplotlib.rc_context(_STYLE):
+                return draw(*args, **kwargs)
+
+    return drawn
+
+
+@_styled
 def residuals(sets: Mapping[str, Residuals], units: Mapping[str, str]) -> str:
     """Draw histograms of residuals, a panel for each labelled quantity."""
     figure, panels = _row(_labelled(sets, units))
@@ -54,6 +72,7 @@ def residuals(sets: Mapping[str, Residuals], units: Mapping[str, str]) -> str:
     return _svg(figure)
 
 
+@_styled
 def parity(sets: Mapping[str, Residuals], units: Mapping[str, str]) -> str:
     """Draw predictions over labels, a panel for each labelled quantity."""
     figure, panels = _row(_labelled(sets, units), height=3.1)
@@ -77,8 +96,7 @@ def parity(sets: Mapping[str, Residuals], units: Mapping[str, str]) -> str:
                 label=name,
                 rasterized=True,
             )
-        offset = f" − ({zero:.6g})" if zero else ""
-        axes.set(xlim=span, ylim=span, xlabel=f"label, {_NAMES[quantity]}{offset} ({units[quantity]})")
+        axes.set(xlim=span, ylim=span, xlabel=f"label, {_NAMES[quantity]} ({units[quantity]})")
         axes.set_aspect("equal")
         axes.locator_params(nbins=5)
     panels[0].set_ylabel("predicted")
@@ -86,6 +104,7 @@ def parity(sets: Mapping[str, Residuals], units: Mapping[str, str]) -> str:
     return _svg(figure)
 
 
+@_styled
 def learning(train: Curve, valid: Curve | None) -> str:
     """Draw errors over epochs, a panel for each quantity."""
     figure, panels = _row(train.columns)
@@ -95,12 +114,14 @@ def learning(train: Curve, valid: Curve | None) -> str:
         if valid is not None and quantity in valid.columns:
             axes.plot(valid.epochs, valid.columns[quantity], color=COLORS[1], label="validation")
         axes.set_yscale("log")
+        _plain_ticks(axes)
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"RMSE of {quantity.replace('_', ' ')} ({units.get(quantity, 'eV')})")
     panels[0].legend()
     return _svg(figure)
 
 
+@_styled
 def pair_curves(curves: Sequence[tuple[str, float, PairCurve, Sequence[PairCurve]]]) -> str:
     """Draw energies over distances, a panel for each pair: name, shortest distance, dimer, squeezed pairs."""
     n_columns = min(3, len(curves))
@@ -112,8 +133,9 @@ def pair_curves(curves: Sequence[tuple[str, float, PairCurve, Sequence[PairCurve
         axes.plot(dimer.distances, dimer.energies, color=COLORS[0], label="dimer")
         for place, curve in enumerate(squeezed):
             axes.plot(curve.distances, curve.energies, color=COLORS[1], label="squeezed" if place == 0 else None)
-        low = min([float(np.nanmin(c.energies, initial=0.0)) for c in (dimer, *squeezed)])
-        axes.set_ylim(max(low, -25.0) - 1.0, 12.0)
+        shown = np.concatenate([dimer.energies, *(curve.energies for curve in squeezed)])
+        low, high = np.clip([np.nanmin(shown, initial=0.0), np.nanmax(shown, initial=1.0)], -20.0, 12.0)
+        axes.set_ylim(1.1 * low - 0.2, 1.1 * high)
         axes.set_xlim(0.45 * shortest, min(float(dimer.distances[0]), 2.5 * shortest))
         axes.set_title(name)
         axes.set_xlabel("distance (Å)")
@@ -124,6 +146,7 @@ def pair_curves(curves: Sequence[tuple[str, float, PairCurve, Sequence[PairCurve
     return _svg(figure)
 
 
+@_styled
 def coverage(own: NDArray[np.float64], test: NDArray[np.float64], errors: NDArray[np.float64]) -> str:
     """Draw distances to the nearest training atom, of training and of test atoms, and force errors over them."""
     figure, (left, right) = _row(range(2))
@@ -144,6 +167,7 @@ def coverage(own: NDArray[np.float64], test: NDArray[np.float64], errors: NDArra
     return _svg(figure)
 
 
+@_styled
 def equations_of_state(curves: Sequence[tuple[str, EquationOfStateFit]], volumes: Sequence[NDArray[np.float64]]) -> str:
     """Draw energies over volumes, from the lowest of each, with ticks at the volumes of the data."""
     figure, panels = _row(curves)
@@ -158,6 +182,7 @@ def equations_of_state(curves: Sequence[tuple[str, EquationOfStateFit]], volumes
     return _svg(figure)
 
 
+@_styled
 def phonons(spectra: Sequence[tuple[str, Spectrum]]) -> str:
     """Draw bands along a path, a panel for each crystal."""
     figure, panels = _row(spectra, height=3.2)
@@ -171,6 +196,7 @@ def phonons(spectra: Sequence[tuple[str, Spectrum]]) -> str:
     return _svg(figure)
 
 
+@_styled
 def dynamics(runs: Sequence[tuple[str, Run]]) -> str:
     """Draw temperature, potential energy, and the total energy in NVE over time."""
     figure, (upper, middle, lower) = _row(range(3))
@@ -203,30 +229,40 @@ def _row(panels: Iterable[object], height: float = _HEIGHT) -> tuple[Figure, lis
 
 
 def _figure(size: tuple[float, float]) -> Figure:
-    with plot_style():
-        import matplotlib
-        from matplotlib.figure import Figure
+    from matplotlib.figure import Figure
 
-        with matplotlib.rc_context(_STYLE):
-            return Figure(figsize=size, layout="constrained")
+    return Figure(figsize=size, layout="constrained")
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Label a logarithmic axis with numbers as people write them."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axes.get_ylim()
+    is_short = high / low < 30
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if is_short else (1.0,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _svg(figure: Figure) -> str:
     """Return a figure as an element whose names are its own in the page."""
-    with plot_style():
-        import matplotlib
+    import matplotlib
 
-        own = f"picture{next(_numbers)}"
-        buffer = io.StringIO()
-        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": own}):
-            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=120)
+    own = f"picture{next(_numbers)}"
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": own}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=120)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{own}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{own}-\1)", text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{own}-\1"', text)
-    return re.sub(r'(<svg [^>]*?) (?:width|height)="[^"]*"( [^>]*?)? (?:width|height)="[^"]*"', r"\1\2", text, count=1)
+    width = float(figure.get_size_inches()[0]) * _REM_PER_INCH
+    head, rest = text.split(">", 1)
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head)  # the page decides, up to the size of its text
+    return f'{head} style="max-width: {width:.1f}rem">{rest}'
 
 
 def _evenly(n: int, most: int) -> NDArray[np.int64]:

@@ -111,12 +111,12 @@ TEMPERATURE = Limit(
     "taken off, for small systems.",
 )
 ENERGY_FALL = Limit(
-    "fall of the potential energy below the lowest of the data",
+    "potential energy of the run below that of the lowest frame of the data",
     0.05,
     0.30,
     "eV/atom",
-    "A run from a hot frame may give back the potential energy of its vibrations, 1.5 kT, which is taken off. More "
-    "means a structure that the data do not know.",
+    "The lowest frame of the data, with the potential energy of its vibrations made that of the run (1.5 kT). What is "
+    "far below is a structure that the data do not know.",
 )
 DRIFT = Limit(
     "drift of the total energy in NVE",

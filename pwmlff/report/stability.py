@@ -20,6 +20,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import PwmlffError
 from pwmlff.export import export_potential
 from pwmlff.interfaces.calculator import PwmlffCalculator
+from pwmlff.models import Potential
 from pwmlff.report import figures, limits
 from pwmlff.report.coverage import Coverage
 from pwmlff.report.dynamics import Plan, Run, lammps_program, run_in_ase, run_in_lammps, timestep_of
@@ -28,7 +29,7 @@ from pwmlff.report.residuals import Residuals
 from pwmlff.report.section import Note, Picture, Section, Table
 from pwmlff.report.structures import enlarged, formula_of, pair_name, shortest_distances
 from pwmlff.report.tags import BOLTZMANN, Tag
-from pwmlff.report.temperature import Temperature, temperature_of
+from pwmlff.report.temperature import HOTTEST, Temperature, configurational_temperature, temperature_of
 from pwmlff.report.verdict import Grade
 
 FACTORS = (1.0, 1.25)  # of the temperature of the data
@@ -56,7 +57,7 @@ class Effort:
 
 
 QUICK = Effort(1, 3.0, 1.0, 60.0)
-FULL = Effort(3, 20.0, 5.0, 240.0)
+FULL = Effort(2, 10.0, 3.0, 180.0)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Start:
         name: Which it is.
         frame: Large enough.
         temperature: Of the data of its kind.
-        lowest: Lowest potential energy of the data of its composition, by the model, eV/atom.
+        lowest: Lowest potential energy of the data of its composition, by the model, less that of its vibrations,
+            1.5 kT; eV/atom.
     """
 
     name: str
@@ -125,11 +127,18 @@ def choose_starts(subject: Subject, predictions: Residuals, most: int, given: fl
     for k in list(dict.fromkeys(order))[:most]:
         kind = [j for j in usable if _kind(tags[j], formulas[j]) == _kind(tags[k], formulas[k])]
         temperature = temperature_of(subject.potential, [frames[j] for j in kind], [tags[j] for j in kind], given)
-        lowest = min(energies[j] for j in usable if formulas[j] == formulas[k])
+        calmest = min((j for j in usable if formulas[j] == formulas[k]), key=lambda j: energies[j])
+        lowest = energies[calmest] - 1.5 * BOLTZMANN * _vibration(subject.potential, frames[calmest])
         frame = enlarged(frames[k], _LEAST_ATOMS, subject.potential.cutoff)
         label = f", {tags[k].config_type}" if tags[k].config_type else ""
         starts.append(Start(f"{frames[k].where}{label}", frame, temperature, lowest))
     return starts
+
+
+def _vibration(potential: Potential, frame: Frame) -> float:
+    """Return the temperature that the forces of a frame stand for, within reason, K."""
+    kelvin = configurational_temperature(potential, frame)
+    return float(np.clip(kelvin, 0.0, HOTTEST)) if np.isfinite(kelvin) else 0.0
 
 
 def _kind(tag: Tag, formula: str) -> tuple[str, str]:
@@ -297,14 +306,14 @@ def _judge_energy(section: Section, name: str, start: Start, run: Run) -> None:
     half = values[len(values) // 2 :]
     if len(half) == 0:
         return
-    expected = 1.5 * BOLTZMANN * run.plan.temperature
-    fall = start.lowest - float(half.mean()) - expected
+    expected = start.lowest + 1.5 * BOLTZMANN * run.plan.temperature
+    fall = expected - float(half.mean())
     grade = limits.ENERGY_FALL.grade(fall)
     if grade is not Grade.GREEN:
         section.find(
             grade,
-            f"{name}: the potential energy fell to {half.mean():.4g} eV/atom, the lowest of the data is "
-            f"{start.lowest:.4g}.",
+            f"{name}: the potential energy fell to {half.mean():.5g} eV/atom; the lowest frame of the data would have "
+            f"{expected:.5g} at this temperature.",
         )
 
 

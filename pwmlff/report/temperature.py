@@ -25,7 +25,7 @@ from pwmlff.report.tags import BOLTZMANN, Tag
 _STEP = 0.01  # Å
 _N_DIRECTIONS = 2
 _MOST_FRAMES = 12
-_COLDEST, _HOTTEST = 50.0, 3000.0  # K; data beyond are relaxed structures, or structures made to be strange
+COLDEST, HOTTEST = 50.0, 3000.0  # K; data beyond are relaxed structures, or structures made to be strange
 ROOM = 300.0  # K
 
 
@@ -54,20 +54,20 @@ def temperature_of(
         return Temperature(float(np.quantile(recorded, 0.95)), "recorded in the data")
     estimates = [configurational_temperature(potential, frame) for frame in _evenly(frames)]
     estimate = float(np.median([value for value in estimates if np.isfinite(value)] or [0.0]))
-    if estimate < _COLDEST:
+    if estimate < COLDEST:
         return Temperature(ROOM, "assumed: the data record none, and their forces are those of relaxed structures")
-    if estimate > _HOTTEST:
-        return Temperature(
-            _HOTTEST, f"assumed: the data record none, and their forces would stand for {estimate:.0f} K"
-        )
+    if estimate > HOTTEST:
+        return Temperature(HOTTEST, f"assumed: the data record none, and their forces would stand for {estimate:.0f} K")
     return Temperature(estimate, "estimated from the forces, for the data record none")
 
 
-def configurational_temperature(potential: Potential, frame: Frame, seed: int = 0) -> float:
+def configurational_temperature(
+    potential: Potential, frame: Frame, *, n_directions: int = _N_DIRECTIONS, seed: int = 0
+) -> float:
     """Return the temperature that the forces of a frame stand for, K; NaN where the Laplacian is not positive."""
     rng = np.random.default_rng(seed)
     moved, directions = [frame], []
-    for _ in range(_N_DIRECTIONS):
+    for _ in range(n_directions):
         direction = rng.choice([-1.0, 1.0], size=(len(frame), 3))
         directions.append(direction)
         moved += [without_labels(frame, frame.positions + sign * _STEP * direction) for sign in (1.0, -1.0)]
