@@ -115,7 +115,9 @@ def atomic_features(frame: Frame, elements: Sequence[str], radius: float) -> NDA
     fade = 0.5 * (1 + np.cos(np.pi * distances / radius))
     shells = np.exp(-(((distances[:, None] - centres) / width) ** 2)) * fade[:, None]  # [E, n]
     weights = _weights(frame.atomic_numbers[neighbors.pair_neighbors], elements)  # [E, t]
-    functions = (shells[:, :, None] * weights[:, None, :]).reshape(len(distances), -1)  # [E, nt]
+    functions = (shells[:, :, None] * weights[:, None, :]).reshape(
+        len(distances), shells.shape[1] * weights.shape[1]
+    )  # [E, nt]
     tensors = units[:, :, None] * units[:, None, :] - np.eye(3) / 3
     per_pair = np.concatenate([np.ones((len(units), 1)), units, tensors.reshape(-1, 9)], axis=1)  # [E, 1 + 3 + 9]
     sums = np.zeros((len(frame), functions.shape[1], 13))

@@ -107,11 +107,11 @@ def relax(atoms: Atoms, *, cell: bool, force: float = 0.005, most_steps: int = 3
     Raises:
         RelaxationError: The volume changed to twice or half of what it was.
     """
-    from ase.filters import FrechetCellFilter
+    from ase.filters import UnitCellFilter
     from ase.optimize import BFGS, LBFGS
 
     start = atoms.get_volume() if cell else 1.0
-    target: Any = FrechetCellFilter(atoms) if cell else atoms
+    target: Any = UnitCellFilter(atoms) if cell else atoms
     silent: Any = None
     optimizer = (BFGS if len(atoms) <= _MOST_BFGS else LBFGS)(target, logfile=silent, maxstep=0.1)
     for has_converged in optimizer.irun(fmax=force, steps=most_steps):

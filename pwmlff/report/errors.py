@@ -132,16 +132,20 @@ def _judge_overfitting(section: Section, train: Residuals, test: Residuals) -> N
 
 
 def _judge_groups(section: Section, judged: Residuals) -> None:
+    whole = root_mean_square(judged.statistics(keys.FORCES))
     for (kind, name), of in judged.groups.items():
         statistics = of.get(keys.FORCES, ErrorStatistics())
         if kind == "source" or not statistics.count or (statistics.rmse or 0.0) <= limits.FORCE_NOISE:
             continue
-        grade = limits.ELEMENT.grade(_relative(statistics))
+        # relaxed structures have no forces to compare with
+        size = max(root_mean_square(statistics), 0.5 * whole)
+        relative = (statistics.rmse or 0.0) / size
+        grade = limits.ELEMENT.grade(relative)
         if grade is not Grade.GREEN:
             section.find(
                 grade,
-                f"Forces of {kind} {name} are off by {_number(statistics.rmse)} eV/Å, "
-                f"{_percent(_relative(statistics))} of their root mean square.",
+                f"Forces of {kind} {name} are off by {_number(statistics.rmse)} eV/Å, {_percent(relative)} of a root "
+                f"mean square of {size:.3g} eV/Å.",
             )
 
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from pwmlff.report.dimers import Curve as PairCurve
     from pwmlff.report.dynamics import Run
     from pwmlff.report.elasticity import EquationOfStateFit
-    from pwmlff.report.learning import Curve
-    from pwmlff.report.phonons import Spectrum
+    from pwmlff.report.epochs import Curve
+    from pwmlff.report.pair_curves import Curve as PairCurve
     from pwmlff.report.residuals import Residuals
+    from pwmlff.report.spectrum import Spectrum
 
 _WIDTH, _HEIGHT = 8.4, 2.9  # inches, of a row of panels
 _REM_PER_INCH = 6.2  # of a picture, so that its letters are somewhat smaller than the text around it

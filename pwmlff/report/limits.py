@@ -47,7 +47,8 @@ ELEMENT = Limit(
     0.40,
     0.80,
     "",
-    "A model good on average may be blind to a rare element or kind of frame.",
+    "A model good on average may be blind to a rare element or kind of frame. They are compared with at least half "
+    "of the root mean square of all forces.",
 )
 RISE = Limit(
     "force error of the last epoch / of the best epoch, validation frames",
@@ -96,11 +97,11 @@ OUTSIDE = Limit(
 )
 NEAREST = Limit(
     "shortest distance of the data / shortest in the run",
-    1 / 0.85,
+    1 / 0.80,
     1 / 0.70,
     "",
-    "Hot atoms come somewhat nearer than any in a small data set: to 0.85 of its shortest distance. 0.70 is a "
-    "collapse.",
+    "A run has far more pairs than the data, and a hotter one some that come nearer: down to 0.80 of the shortest "
+    "distance. 0.70 is a collapse.",
 )
 TEMPERATURE = Limit(
     "mean temperature of the second half of the run against that of the thermostat, relative",

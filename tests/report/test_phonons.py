@@ -9,10 +9,9 @@ from ase.build import bulk
 from morse import DISTANCE, STIFFNESS, crystal, morse
 
 from pwmlff.interfaces.calculator import PwmlffCalculator
-from pwmlff.report.phonons import phonons, primitive_cell
+from pwmlff.report.spectrum import phonons, primitive_cell
 
 pytest.importorskip("phonopy")
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def test_fcc_at_the_corner_of_the_zone() -> None:

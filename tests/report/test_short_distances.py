@@ -9,7 +9,8 @@ import pytest
 from morse import DEPTH, DISTANCE, STEEPNESS, morse, subject_of
 
 from pwmlff.data.frame import Frame
-from pwmlff.report.dimers import Curve, dimer_curve, dimers_section, find_hole
+from pwmlff.report.dimers import dimers_section
+from pwmlff.report.pair_curves import Curve, dimer_curve, find_hole
 from pwmlff.report.verdict import Grade
 
 
