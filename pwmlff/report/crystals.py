@@ -27,7 +27,6 @@ from pwmlff.report.structures import atoms_of, formula_of, is_bulk
 from pwmlff.report.verdict import Grade
 from pwmlff.units import EV_PER_A3_IN_GPA
 
-_MOST_ATOMS = 200
 _FORCE = 0.005  # eV/Å, left after relaxation
 _N_EVALUATIONS = 22  # of a structure: relaxation, volumes, strains
 
@@ -55,11 +54,17 @@ class Crystal:
     problems: list[str] = field(default_factory=list)
 
 
-def choose_crystals(subject: Subject, most: int) -> list[Crystal]:
-    """Choose bulk structures of the data: of each composition the frame with the smallest forces, common ones first."""
+def choose_crystals(subject: Subject, most: int, most_atoms: int) -> list[Crystal]:
+    """Choose bulk structures of the data: of each composition the frame with the smallest forces, common ones first.
+
+    Args:
+        subject: The model and its frames.
+        most: Structures.
+        most_atoms: Of a structure.
+    """
     by_formula: dict[str, list[tuple[Frame, str]]] = {}
     for frame, tag in zip(*subject.all, strict=True):
-        if frame.pbc.all() and len(frame) <= _MOST_ATOMS:
+        if frame.pbc.all() and len(frame) <= most_atoms:
             by_formula.setdefault(formula_of(frame), []).append((frame, tag.config_type))
     crystals = []
     for formula, members in sorted(by_formula.items(), key=lambda item: -len(item[1])):
@@ -75,12 +80,15 @@ def choose_crystals(subject: Subject, most: int) -> list[Crystal]:
     return crystals
 
 
-def crystals_section(subject: Subject, most: int, on_step: Callable[[float], None]) -> tuple[Section, list[Crystal]]:
+def crystals_section(
+    subject: Subject, most: int, most_atoms: int, on_step: Callable[[float], None]
+) -> tuple[Section, list[Crystal]]:
     """Relax structures of the data, and judge their equations of state and elastic constants.
 
     Args:
         subject: The model and its frames.
         most: Structures.
+        most_atoms: Of a structure.
         on_step: Told the part that is done.
     """
     section = Section(
@@ -89,11 +97,11 @@ def crystals_section(subject: Subject, most: int, on_step: Callable[[float], Non
         "Structures of the data, relaxed with the model: of each composition the frame with the smallest forces.",
     )
     section.limits = [limits.MODULUS, limits.VOLUME]
-    crystals = choose_crystals(subject, most)
+    crystals = choose_crystals(subject, most, most_atoms)
     if not crystals:
         section.find(
             Grade.GREY,
-            f"No frame of at most {_MOST_ATOMS} atoms is a bulk material, so there is no cell to compress.",
+            f"No frame of at most {most_atoms} atoms is a bulk material, so there is no cell to compress.",
         )
         return section, []
     calculator = PwmlffCalculator(subject.potential, device=str(subject.potential.device))
@@ -152,7 +160,7 @@ def _judge(section: Section, crystal: Crystal) -> None:
         return
     eos, elastic = crystal.eos, crystal.elastic
     if crystal.problems:
-        section.find(Grade.AMBER, f"{crystal.name}: {crystal.problems[-1]}.")
+        section.find(Grade.GREY, f"{crystal.name}: {crystal.problems[-1]}, so the numbers are rough.")
     if not eos.has_minimum:
         section.find(Grade.RED, f"{crystal.name}: the energy has no minimum within 8 % of the relaxed volume.")
         return

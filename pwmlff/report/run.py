@@ -170,7 +170,7 @@ class _Sections:
             return section
 
         def crystal(say: Callable[[float], None]) -> Section:
-            section, found = crystals_section(subject, 1 if quick else 3, say)
+            section, found = crystals_section(subject, 1 if quick else 3, 120 if quick else 200, say)
             crystals.extend(found)
             return section
 
