@@ -19,6 +19,9 @@ from pwmlff.errors import ConfigError, DataFormatError
 from pwmlff.models import Potential
 from pwmlff.models.files import ModelFile, read_model
 from pwmlff.report.tags import Tag, tags_of
+from pwmlff.train.data import count_frames
+
+_MOST_COMPARED = 50_000  # frames, for whether test frames are training frames
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def read_subject(
     potential = file.potential.to(device).frozen()
     notes: list[str] = []
     own_train, own_test, words = _recorded(file.config, model, notes) if not (data and train) else ([], [], "")
+    if len(own_train) and not train:
+        notes += _changes(file, own_train)
     train_frames: Sequence[Frame] = read_frames(train, format=format, report=ReadReport()) if train else own_train
     test_frames: Sequence[Frame] = read_frames(data, format=format, report=ReadReport()) if data else own_test
     if len(train_frames) == 0 and len(test_frames) == 0:
@@ -122,8 +127,17 @@ def read_subject(
         _frame_set(frames, most_atoms, potential, source if len(frames) else "")
         for frames, source in ((train_frames, trained_on), (test_frames, tested_on))
     ]
-    seen = _digests(train_frames) & _digests(test_frames) if len(train_frames) and len(test_frames) else set()
+    is_small = max(len(train_frames), len(test_frames)) <= _MOST_COMPARED
+    seen = _digests(train_frames) & _digests(test_frames) if is_small else set()
     return Subject(model, potential, file, sets[0], sets[1], notes, len(seen))
+
+
+def _changes(file: ModelFile, frames: Sequence[Frame]) -> list[str]:
+    """Say that the files recorded hold other frames than they did, where the checkpoint can tell."""
+    known = file.state.get("data", {}).get("fingerprint")
+    if known is None or len(frames) > _MOST_COMPARED or count_frames(frames).fingerprint == known:
+        return []
+    return ["The training files have changed since the training: the frames looked at are not quite those it had."]
 
 
 def _recorded(config: dict[str, Any], model: Path, notes: list[str]) -> tuple[Sequence[Frame], Sequence[Frame], str]:

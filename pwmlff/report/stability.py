@@ -27,14 +27,14 @@ from pwmlff.report.dynamics import Plan, Run, lammps_program, run_in_ase, run_in
 from pwmlff.report.inputs import Subject
 from pwmlff.report.residuals import Residuals
 from pwmlff.report.section import Note, Picture, Section, Table
-from pwmlff.report.structures import enlarged, formula_of, pair_name, shortest_distances
+from pwmlff.report.structures import connected_axes, enlarged, formula_of, pair_name, shortest_distances
 from pwmlff.report.tags import BOLTZMANN, Tag
 from pwmlff.report.temperature import HOTTEST, Temperature, configurational_temperature, temperature_of
 from pwmlff.report.verdict import Grade
 
 FACTORS = (1.0, 1.25)  # of the temperature of the data
 _LEAST_ATOMS = 64
-_MOST_ATOMS = 1000
+_MOST_ATOMS = 5000
 _COMPARED = 20  # structures of a run that are compared with the training data
 _ROOM_ABOVE = 0.02  # Å, beyond the longest of the shortest distances, within which pairs are looked for
 
@@ -109,7 +109,8 @@ def choose_starts(subject: Subject, predictions: Residuals, most: int, given: fl
         given: Temperature, K; None: that of the data.
     """
     frames, tags = subject.frames.frames, subject.frames.tags
-    usable = [k for k, frame in enumerate(frames) if 1 < len(frame) <= _MOST_ATOMS or frame.pbc.any()]
+    cutoff = subject.potential.cutoff
+    usable = [k for k, frame in enumerate(frames) if _can_move(frame, cutoff)]
     if not usable:
         return []
     strength = {k: float(np.square(predictions.results[k].forces).mean()) for k in usable}
@@ -129,10 +130,15 @@ def choose_starts(subject: Subject, predictions: Residuals, most: int, given: fl
         temperature = temperature_of(subject.potential, [frames[j] for j in kind], [tags[j] for j in kind], given)
         calmest = min((j for j in usable if formulas[j] == formulas[k]), key=lambda j: energies[j])
         lowest = energies[calmest] - 1.5 * BOLTZMANN * _vibration(subject.potential, frames[calmest])
-        frame = enlarged(frames[k], _LEAST_ATOMS, subject.potential.cutoff)
+        frame = enlarged(frames[k], _LEAST_ATOMS, cutoff)
         label = f", {tags[k].config_type}" if tags[k].config_type else ""
         starts.append(Start(f"{frames[k].where}{label}", frame, temperature, lowest))
     return starts
+
+
+def _can_move(frame: Frame, cutoff: float) -> bool:
+    """Whether a frame is no lone atom, and not too large."""
+    return len(frame) <= _MOST_ATOMS and (len(frame) > 1 or bool(connected_axes(frame, cutoff).any()))
 
 
 def _vibration(potential: Potential, frame: Frame) -> float:
@@ -170,7 +176,7 @@ def stability_section(
     )
     section.limits = [limits.TEMPERATURE, limits.NEAREST, limits.ENERGY_FALL, limits.DRIFT, limits.STRANGE]
     if not starts:
-        section.find(Grade.GREY, "No frame has more than one atom, so there is nothing to move.")
+        section.find(Grade.GREY, f"No frame has 2 to {_MOST_ATOMS} atoms, so there is nothing to move.")
         return section
     with TemporaryDirectory(prefix="pwmlff-report-") as folder:
         runs, note = _run_all(subject, starts, effort, Path(folder), on_step)
