@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 8.4, 2.9  # inches, of a row of panels
 _REM_PER_INCH = 6.2  # of a picture, so that its letters are somewhat smaller than the text around it
 _MOST_POINTS = 4000  # of a scatter plot
-_BINS = 61
+_FEWEST_BINS, _MOST_BINS = 15, 61
 _NAMES = {keys.ENERGY: "energy", keys.FORCES: "force component", "stress": "stress"}
 _SET_COLORS = {"train": COLORS[0], "valid": COLORS[1], "test": COLORS[1]}
 _STYLE: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "figure.facecolor": "none"}
@@ -58,7 +58,8 @@ def residuals(sets: Mapping[str, Residuals], units: Mapping[str, str]) -> str:
     for axes, quantity in zip(panels, _labelled(sets, units), strict=True):
         values = {name: of.errors(quantity) for name, of in sets.items() if len(of.labels[quantity])}
         reach = max(float(np.quantile(np.abs(errors), 0.995)) for errors in values.values()) or 1.0
-        edges = np.linspace(-1.25 * reach, 1.25 * reach, _BINS).tolist()
+        n_bins = int(np.clip(3 * max(map(len, values.values())) ** (1 / 3), _FEWEST_BINS, _MOST_BINS)) | 1
+        edges = np.linspace(-1.25 * reach, 1.25 * reach, n_bins + 1).tolist()
         for name, errors in values.items():
             weights = np.full(len(errors), 100.0 / len(errors))
             inside = np.clip(errors, edges[0], edges[-1])  # what is beyond is counted at the ends
