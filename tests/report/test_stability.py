@@ -87,6 +87,16 @@ def test_a_lone_molecule(program: Callable, tmp_path: Path) -> None:
     assert not run.frames[-1].pbc.any()
 
 
+def test_a_slab(tmp_path: Path) -> None:
+    slab = crystal(2)
+    slab.pbc = (True, True, False)
+    slab.cell[2] = 0.0
+    run = in_lammps(Plan(frame_of(slab), 100.0, 1.0, 0.2, 0.2, 300.0), morse(), tmp_path)
+    assert run.failure == ""
+    assert np.ptp(run.free.total) < 1e-3
+    assert run.frames[-1].pbc.tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize(("hole", "grade"), [(0.0, Grade.GREEN), (2000.0, Grade.RED)])
 @pytest.mark.parametrize("has_lammps", [True, False])
 def test_section(
