@@ -115,7 +115,8 @@ def test_section(
     subject = subject_of(potential, [], frames)
     starts = choose_starts(subject, predict(potential, frame_set(frames)), 1, 300.0 if hole == 0 else 2500.0)
     assert len(starts[0].frame) == 64
-    section = stability_section(subject, starts, {(0, 0): 2.2}, None, EFFORT, lambda part: None)
+    effort = EFFORT if has_lammps else Effort(1, 0.2, 0.1, 120.0)
+    section = stability_section(subject, starts, {(0, 0): 2.2}, None, effort, lambda part: None)
     if has_lammps:
         assert section.grade is grade, section.findings
     else:
