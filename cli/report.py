@@ -31,11 +31,11 @@ def report(
     model: Annotated[Path, typer.Argument(help="Checkpoint, exported model or nep.txt.")],
     data: Annotated[
         list[Path] | None,
-        typer.Argument(help="Test frames, files or folders.  [default: the validation frames of the training]"),
+        typer.Argument(help="Test frames, files or folders; left out: the validation frames of the training."),
     ] = None,
     train: Annotated[
         list[Path] | None,
-        typer.Option(help="Training frames; may be given several times.  [default: those the checkpoint names]"),
+        typer.Option(help="Training frames; may be given several times. Left out: those the checkpoint names."),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Page to write; a JSON file of that name is written beside it.")
@@ -47,8 +47,8 @@ def report(
         float | None,
         typer.Option(
             min=1.0,
-            help="Temperature of the data, K; dynamics is run at it and at 1.25 times.  [default: "
-            "what the data record, else what their forces stand for]",
+            help="Temperature of the data, K; dynamics is run at it and at 1.25 times. Left out: what "
+            "the data record, else what their forces stand for.",
         ),
     ] = None,
     format: Annotated[
