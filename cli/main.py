@@ -17,6 +17,7 @@ from pwmlff.cli.infer import infer
 from pwmlff.cli.info import info
 from pwmlff.cli.init import init
 from pwmlff.cli.kpu import kpu
+from pwmlff.cli.report import report
 from pwmlff.cli.schema import schema
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(test)
+app.command()(report)
 app.command()(infer)
 app.command()(devi)
 app.command()(compress)
