@@ -65,8 +65,8 @@ class ReadReport:
         if not found and self.needs_labels and n_frames:
             raise DataFormatError(
                 f"{path}: none of its {n_frames} frames has an energy, forces, a virial or atomic energies{unknown}; "
-                "expected labels to train on under the names of `pwmlff/docs/data.md`; `pwmlff data convert "
-                "--unlabelled` takes such files all the same"
+                "expected labels under the names of `pwmlff/docs/data.md`; `pwmlff data convert --unlabelled` and "
+                "`pwmlff test --unlabelled` take such files all the same"
             )
         self.labels.append(f"{path}: {n_frames} frames with {', '.join(found) if found else 'no labels'}{unknown}")
 

@@ -12,7 +12,7 @@ from pwmlff.errors import ConfigError
 from pwmlff.models.dp.config import DPConfig, TypeEmbeddingConfig
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
 
-_KEYS_OF_NEP = ("cutoff", "n_max", "basis_size", "l_max", "type_weight", "train_2b")  # in MatPL's descriptor too
+_KEYS_OF_NEP = ("n_max", "basis_size", "l_max", "type_weight", "train_2b")  # in MatPL's descriptor too
 _NO_TYPE_NET = "element properties enter the embedding net directly, there is no separate type net"
 
 
