@@ -12,7 +12,7 @@ _EXAMPLE_DATA = ["MOVEMENT"]
 
 
 def init(
-    model: Annotated[str, typer.Argument(help="Model to train, such as dp, nep or nn.")],
+    model: Annotated[str | None, typer.Argument(help="Model to train, such as dp, nep or nn.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.  [default: <model>.json]")
     ] = None,
@@ -20,6 +20,12 @@ def init(
         str | None, typer.Option(help="Elements such as 'Cu,O'; read from --data when not given.")
     ] = None,
     data: Annotated[list[Path] | None, typer.Option(help="Training data; may be given several times.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Translate this training input of deepmd-kit instead.", exists=True, dir_okay=False
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented run file with sensible defaults, ready for `pwmlff train`."""
@@ -27,9 +33,23 @@ def init(
     from pwmlff.errors import ConfigError, printable
     from pwmlff.train.start import settings_from_data
 
-    output = output or Path(f"{model.lower()}.json")
+    if (model is None) == (source is None):
+        raise ConfigError(
+            "name a model, such as `pwmlff init dp`, or an input of deepmd-kit: pwmlff init --from input.json"
+        )
+    output = output or Path("dp.json" if model is None else f"{model.lower()}.json")
     if output.exists() and not force:
         raise ConfigError(f"'{output}' exists already; name another file with --output, or overwrite it with --force")
+    if source is not None:
+        from pwmlff.config.from_deepmd import from_deepmd
+
+        translation = from_deepmd(source)
+        output.write_text(translation.text(source), encoding="utf-8")
+        for line in translation.left_out:
+            typer.echo(printable(f"no counterpart: {line}"))
+        typer.echo(f"wrote {output}; next: pwmlff train {output}")
+        return
+    assert model is not None
     symbols = _symbols(elements, data)
     settings, remarks, picture = settings_from_data(model, symbols, data or [], output.with_suffix(".png"))
     paths = [str(path) for path in data or _EXAMPLE_DATA]
