@@ -156,6 +156,9 @@ def translate(data: Mapping[str, Any], *, is_test: bool = False) -> Translation:
     for key in ("train_data", "valid_data", "test_data"):
         if isinstance(values.get(key), str):
             values[key] = _listed(values[key])
+        if isinstance(values.get(key), list) and any(_is_entry(entry) for entry in values[key]):
+            values[key] = [entry["path"] if _is_entry(entry) else entry for entry in values[key]]
+            notices.append(f"the formats of the entries of '{key}' are found out from the content of their files")
     return translation
 
 
@@ -168,6 +171,11 @@ def settle_optimizer(translation: Translation) -> None:
         notices.append("'save_step' is taken as 'optimizer.save_step'")
     if values.get("test_data") and not values.get("train_data") and values.pop("optimizer", None) is not None:
         notices.append("'optimizer' is ignored: this file has no `train_data`, so nothing is optimised")
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether an entry of a list of data is a path with its format, as in later MatPL."""
+    return isinstance(value, Mapping) and "path" in value and value.keys() <= {"path", "format"}
 
 
 def _listed(value: Any) -> list[Any]:
