@@ -70,6 +70,16 @@ def test_labels_of_two_calculations_are_not_mixed(tmp_path: Path) -> None:
     np.testing.assert_allclose(named.virial, -80 * STRESS, rtol=1e-14)
 
 
+def test_weights_of_frames_are_said_to_be_ignored(tmp_path: Path) -> None:
+    """GPUMD and MACE have them."""
+    text = f"{HEAD}:forces:R:3 energy=-1.5 WEIGHT\n{ROWS}"
+    _, report = read_one(tmp_path / "a.xyz", text.replace("WEIGHT", "weight=3.0"))
+    assert report.notes == [
+        f"{tmp_path / 'a.xyz'}: `weight` is not used: `train_weights` of a run file weighs whole sources"
+    ]
+    assert read_one(tmp_path / "a.xyz", text.replace("WEIGHT", "config_weight=1.0"))[1].notes == []
+
+
 def test_keys_by_name(tmp_path: Path) -> None:
     text = f'{HEAD}:f:R:3 E=-1.5 energy=3 W="1 0 0 0 2 0 0 0 3" free_energy=-2\n{ROWS}'
     frame, _ = read_one(tmp_path / "a.xyz", text, energy="E", forces="f", virial="W")

@@ -34,6 +34,7 @@ _NAMES = {
     "stress": ("stress",),
     "atomic_energies": ("energies", "atomic_energies"),
 }
+_WEIGHTS = ("weight", "config_weight", "energy_weight", "forces_weight", "stress_weight", "virials_weight")
 _PREFIXES = ("REF_", "ref_", "DFT_", "dft_")
 _YES_OR_NO = ("T", "F", "TRUE", "FALSE", "1", "0")
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
@@ -116,6 +117,9 @@ def _parse(path: Path, index: int, line: int, rows: list[str], fault: str, fault
     taken = sorted(name for tried in names.values() for name in tried if name in results)
     if any(name.startswith(_PREFIXES) for name in taken):
         faults.report.note(path, f"labels are {', '.join(taken)}")
+    weighted = [name for name in _WEIGHTS if name in atoms.info and not np.all(atoms.info[name] == 1)]
+    if weighted:
+        faults.report.note(path, f"`{weighted[0]}` is not used: `train_weights` of a run file weighs whole sources")
     known = {name for several in (*_NAMES.values(), *names.values()) for name in several}
     faults.report.not_taken(path, _not_taken(atoms, rows, known if _is_plain(results) else set(taken)))
     return Frame(
