@@ -18,6 +18,10 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, max=2**63 - 1, help="Instead of the file's optimizer.epochs.")
     ] = None,
+    early_stop: Annotated[
+        int | None,
+        typer.Option(min=1, max=2**63 - 1, metavar="EPOCHS", help="End when so many in a row were no better."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, even where a run could be resumed.")] = False,
 ) -> None:
     """Train a model; writes checkpoints, logs and the learning curve to model_record/.
@@ -38,6 +42,8 @@ def train(
         run = load_config(config)
         if epochs is not None:
             run = run.model_copy(update={"optimizer": run.optimizer.model_copy(update={"epochs": epochs})})
+        if early_stop is not None:
+            run = run.model_copy(update={"early_stop": early_stop})
         was_stopped = False
         try:
             train_from_config(run, fresh=fresh, console=console)

@@ -9,19 +9,26 @@
 
 using namespace LAMMPS_NS;
 
-NepLines::NepLines(std::string_view content)
+NepLines::NepLines(std::string_view content) : rest_(content)
 {
-  while (!content.empty()) {
+  for (std::size_t n = 1; !content.empty(); n++) {
     const std::size_t end = std::min(content.find('\n'), content.size());
-    lines_.push_back(content.substr(0, end));
+    if (!stripped(content.substr(0, end)).empty()) n_lines_ = n;
     content.remove_prefix(std::min(end + 1, content.size()));
   }
-  while (!lines_.empty() && stripped(lines_.back()).empty()) lines_.pop_back();
+}
+
+bool NepLines::next()
+{
+  if (++number_ > n_lines_) return false;
+  line_ = rest_.substr(0, rest_.find('\n'));
+  rest_.remove_prefix(std::min(line_.size() + 1, rest_.size()));
+  return true;
 }
 
 std::vector<std::string_view> NepLines::next_words(const std::string &expected)
 {
-  if (++number_ > lines_.size()) fail(number_, "expected " + expected + ", but the file ends here");
+  if (!next()) fail(number_, "expected " + expected + ", but the file ends here");
   return words_of(line());
 }
 
@@ -53,7 +60,7 @@ std::vector<double> NepLines::numbers(const std::string &name, std::int64_t size
   std::vector<double> result;
   result.reserve(std::min(static_cast<std::size_t>(size), n_left()));
   for (std::int64_t k = 0; k < size; k++) {
-    if (++number_ > lines_.size())
+    if (!next())
       fail(number_, "expected " + std::to_string(n_missing) + " more number" +
                         (n_missing > 1 ? "s" : "") + " from " + name +
                         " on, but the file ends here");
@@ -66,8 +73,7 @@ std::vector<double> NepLines::numbers(const std::string &name, std::int64_t size
 
 void NepLines::expect_end()
 {
-  if (n_left() == 0) return;
-  number_++;
+  if (!next()) return;
   refuse("the end of the file");
 }
 

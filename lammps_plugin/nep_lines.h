@@ -19,8 +19,8 @@ class NepLines {
 
   // of the line that was read last, from 1 on
   std::size_t number() const { return number_; }
-  std::string_view line() const { return lines_[number_ - 1]; }
-  std::size_t n_left() const { return lines_.size() - number_; }
+  std::string_view line() const { return line_; }
+  std::size_t n_left() const { return n_lines_ - number_; }
 
   std::vector<std::string_view> next_words(const std::string &expected);
 
@@ -40,8 +40,10 @@ class NepLines {
   [[noreturn]] void refuse(const std::string &expected) const;
 
  private:
-  std::vector<std::string_view> lines_;
-  std::size_t number_ = 0;
+  bool next();    // reads a line, and returns whether there was one
+
+  std::string_view rest_, line_;
+  std::size_t n_lines_ = 0, number_ = 0;    // without empty ones at the end
 };
 
 }    // namespace LAMMPS_NS

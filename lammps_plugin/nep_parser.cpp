@@ -260,8 +260,9 @@ void Parser::numbers(const Zbl &zbl)
   for (std::int64_t t = 0; t < n_nets; t++)
     nets.push_back(block(file_.version == 3 ? "the net" : "the net of " + file_.elements[t], size));
   const double common_bias = block("the common bias", 1)[0];
+  file_.nets.reserve(static_cast<std::size_t>(n_types * (size + !has_own_biases)));
   for (std::int64_t t = 0; t < n_types; t++) {
-    std::vector<double> &net = nets[n_nets == 1 ? 0 : t];
+    const std::vector<double> &net = nets[n_nets == 1 ? 0 : t];
     file_.nets.insert(file_.nets.end(), net.begin(), net.end());
     if (has_own_biases)
       file_.nets.back() += common_bias;

@@ -24,7 +24,7 @@ using namespace LAMMPS_NS;
 namespace {
 
 // of a block: large enough to hide overheads, small enough for caches
-constexpr int PAIRS_PER_THREAD = 16384, PAIRS_PER_GPU = 131072;
+constexpr int PAIRS_PER_THREAD = 3072, PAIRS_PER_GPU = 131072;
 
 // xx yy zz xy xz yz yx zx zy of -r (x) g
 void pair_virial(const double *r, const double *g, double *v)

@@ -36,6 +36,7 @@ from pwmlff.errors import ConfigError
 from pwmlff.models import MODELS, Network, NetworkConfig, ZBLConfig
 from pwmlff.models.run_file import ForeignReader, Reasons, TopLevelKeys
 from pwmlff.optim import OptimizerConfig
+from pwmlff.optim.base import MAX_COUNT
 
 # what a run writes beside its checkpoints; those are derived from `model_name`
 OWN_FILES = (
@@ -130,6 +131,12 @@ class RunConfig(TopLevelKeys):
         ge=1,
         le=1000,
         description="models of a committee, which differ by `seed`; one run trains one of them",
+    )
+    early_stop: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_COUNT,
+        description="end the run when so many epochs in a row were no better than the best one; null: never",
     )
     recover_train: bool = Field(
         default=True, description="resume from the checkpoint in `model_store_dir` when there is one"

@@ -7,7 +7,7 @@ without keys, translations or checks of its own needs none of this.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -64,6 +64,21 @@ class TopLevelKeys(BaseModel):
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """The `model` section of a run file that is right for some data.
+
+    Attributes:
+        config: The section, an instance of the model's `Config`.
+        reasons: Why a value is what it is, by its dotted path below `model`.
+        lines: What else the user should know.
+    """
+
+    config: Any
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class RadialCurve:
     """How much a neighbour counts by its distance, to be drawn.
 
@@ -93,7 +108,6 @@ class RunFileHooks:
             `translate` moves them; for the JSON schema.
         unused: Dotted paths below `model` that `Config` has and this row does not use; `pwmlff init` leaves them out.
         readers: Of run files of other programs for such a model that are no JSON, by the suffix of their names.
-        needs_frames: Whether `suggested` looks at the training data.
     """
 
     TopLevel: ClassVar[type[TopLevelKeys]] = TopLevelKeys
@@ -102,7 +116,6 @@ class RunFileHooks:
     sections: ClassVar[Mapping[str, type[BaseModel]]] = MappingProxyType({})
     unused: ClassVar[Collection[str]] = ()
     readers: ClassVar[Mapping[str, ForeignReader]] = MappingProxyType({})
-    needs_frames: ClassVar[bool] = False
 
     @classmethod
     def translate(cls, values: dict[str, Any]) -> list[str]:
@@ -146,12 +159,13 @@ class RunFileHooks:
         return config, []
 
     @classmethod
-    def suggested(cls, config: Any, elements: Sequence[str], frames: Sequence[Frame]) -> tuple[Any, list[str]]:
-        """Return the `model` section that `pwmlff init` writes; arguments and results are those of `for_frames`.
+    def suggested(cls, config: Any, elements: Sequence[str], frames: Sequence[Frame]) -> Suggestion:
+        """Return the `model` section that `pwmlff init` writes; the arguments are those of `for_frames`.
 
         Here a family is free: it need not keep to the defaults of another program's keys.
         """
-        return cls.for_frames(config, elements, frames)
+        config, lines = cls.for_frames(config, elements, frames)
+        return Suggestion(config, lines=lines)
 
     @classmethod
     def radial_curves(

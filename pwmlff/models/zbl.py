@@ -27,6 +27,9 @@ from pwmlff.elements import atomic_number_of, covalent_radius
 from pwmlff.errors import ConfigError
 from pwmlff.ops.reference import UNIVERSAL_SCREENING, repulsion_energies
 
+_NEAR = 0.6  # of covalent radii, where nuclei repel each other
+_CLEAR = 0.9  # of the shortest distance of the data, where a repulsion that is added ends
+_FARTHEST = 2.0  # Å, of pairs that do not meet
 _ROW = 2 + len(UNIVERSAL_SCREENING)  # numbers of a pair of elements in `ZBLConfig.flexible`
 
 
@@ -69,6 +72,26 @@ class ZBLConfig(BaseModel):
         if self.flexible is not None and self.typewise_factor is not None:
             raise ValueError("`flexible` gives each pair of elements a range already; leave `typewise_factor` out")
         return self
+
+    @classmethod
+    def below(cls, shortest: Tensor, elements: Sequence[str]) -> ZBLConfig | None:
+        """Return a repulsion that ends before the shortest distances of some data; None where they are short enough.
+
+        Data that hold a pair of elements nearer than 0.6 times the sum of their covalent radii teach the repulsion
+        themselves.
+
+        Args:
+            shortest: [T, T] Å, by pair of elements.
+            elements: Symbols in type order.
+        """
+        rows = []
+        for i, j in combinations_with_replacement(range(len(elements)), 2):
+            distance = float(shortest[i, j])
+            if distance < _NEAR * (covalent_radius(elements[i]) + covalent_radius(elements[j])):
+                return None
+            outer = round(min(_CLEAR * distance, _FARTHEST), 2)
+            rows.append((round(0.5 * outer, 3), outer, *UNIVERSAL_SCREENING))
+        return cls(flexible=tuple(rows))
 
     def element_problems(self, elements: Sequence[str]) -> list[str]:
         """Return what is wrong with these settings for these elements, each as a line that begins with its key."""

@@ -16,7 +16,7 @@ from pwmlff import distributed
 from pwmlff.data.batch import Batch
 from pwmlff.models.derivatives import predict
 from pwmlff.models.potential import Potential
-from pwmlff.optim.base import MAX_COUNT, OptimizerConfig, UpdateStrategy, require_finite
+from pwmlff.optim.base import MAX_COUNT, USUAL_STEPS, OptimizerConfig, UpdateStrategy, require_finite
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 from pwmlff.optim.schedules import cosine_restarts, ends_cycle, exponential_decay, interpolate_weight
 
@@ -74,6 +74,15 @@ class AdamConfig(OptimizerConfig):
         if self.stop_lr > self.learning_rate:
             raise ValueError(f"`stop_lr` is {self.stop_lr}, expected at most `learning_rate` ({self.learning_rate})")
         return self
+
+    def cautions(self, n_steps: int) -> list[str]:
+        """See the base; the learning rate falls within the run, however short that is."""
+        if n_steps >= USUAL_STEPS:
+            return []
+        return [
+            f"{self.optimizer} will do {n_steps} steps, and mostly needs {USUAL_STEPS} or more: raise `epochs`, or "
+            'take `"optimizer": "LKF"`, which needs about a tenth'
+        ]
 
 
 class GradientUpdate(UpdateStrategy):

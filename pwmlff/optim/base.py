@@ -22,6 +22,9 @@ from pwmlff.optim.loss import ErrorSums, LossWeights
 MAX_COUNT = 2**63 - 1  # of frames, steps and epochs: what counters of 64 bits hold
 
 
+USUAL_STEPS = 20_000  # of optimizers that follow a gradient; fewer are too few for most data
+
+
 class NonFiniteError(TrainingError):
     """A loss or gradient is not finite; raised before the potential changes."""
 
@@ -53,6 +56,14 @@ class OptimizerConfig(BaseModel):
     def for_frames(self, n_frames: int) -> OptimizerConfig:
         """Return the settings for so many training frames, on which defaults may depend."""
         return self
+
+    def usual_epochs(self, steps_per_epoch: int) -> int:
+        """Return the epochs after which a run has mostly done what it can."""
+        return max(1, -(-USUAL_STEPS // steps_per_epoch))
+
+    def cautions(self, n_steps: int) -> list[str]:
+        """Return lines on what will hardly go well in a run of so many steps."""
+        return []
 
     @property
     def n_trained(self) -> int:

@@ -42,6 +42,7 @@ from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
 PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
+_USUAL_STEPS, _USUAL_EPOCHS = 2500, (15, 60)  # of a run, within these bounds of epochs
 _LEAST_STEPS = 20  # of an epoch, wanted of a batch size that was not given
 USUAL_MAX_STEP = 5.0  # root mean squares of one weight, where the run file gives no `max_step`
 MOST_OF_LENGTH = 0.2  # of the weight vector, likewise
@@ -130,6 +131,11 @@ class KalmanConfig(OptimizerConfig):
         if "batch_size" in self.model_fields_set:
             return self
         return self.model_copy(update={"batch_size": min(self.batch_size, max(2, n_frames // _LEAST_STEPS))})
+
+    def usual_epochs(self, steps_per_epoch: int) -> int:
+        """See the base; errors on other frames have settled by then, see `docs/training.md`."""
+        least, most = _USUAL_EPOCHS
+        return min(max(-(-_USUAL_STEPS // steps_per_epoch), least), most)
 
     @property
     def prefactors(self) -> LossWeights:

@@ -14,6 +14,7 @@ _MAY_CHANGE = frozenset(
         "optimizer.epochs",
         "optimizer.print_freq",
         "optimizer.save_step",
+        "early_stop",
         "device",
         "threads",
         "format",

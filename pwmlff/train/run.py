@@ -35,6 +35,7 @@ from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.base import UpdateStrategy
 from pwmlff.optim.loss import QUANTITIES
+from pwmlff.train.advice import Advice
 from pwmlff.train.data import (
     FrameCounts,
     check_elements,
@@ -43,6 +44,7 @@ from pwmlff.train.data import (
     describe_validation,
     read_run_frames,
 )
+from pwmlff.train.ending import describe_end
 from pwmlff.train.lock import RunLock
 from pwmlff.train.observers import Observers
 from pwmlff.train.progress import ProgressDisplay
@@ -104,7 +106,7 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     checkpoint = _resumable(config, settings, files, fresh, console)
     potential, train_data = _prepare(config, frames, start if checkpoint is None else checkpoint, console)
     potential.to(device)
-    trainer = _trainer(config, potential, train_data, frames, settings, files, console)
+    trainer, advice = _trainer(config, potential, train_data, frames, settings, files, console)
     trainer.check_folder = check_folder
     if checkpoint is not None:
         trainer.restore(checkpoint)
@@ -114,8 +116,11 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     if trainer.epoch > settings.n_epochs:
         _say(console, f"all {settings.n_epochs} epochs are done; raise `epochs` to go on, or start anew with --fresh")
         return files.last
+    if trainer.is_stopped_early:
+        _say(console, "the run has ended early; raise `early_stop` to go on, or start anew with --fresh")
+        return files.last
     trainer.fit()
-    _say(console, f"wrote {files.last} (last) and {files.best} (best)")
+    _say(console, *describe_end(trainer, files, advice.at_the_end()))
     return files.last
 
 
@@ -223,6 +228,7 @@ def _settings(config: RunConfig, files: RunFiles, device: torch.device, counts: 
         best=files.best,
         snapshots=files.snapshots,
         n_epochs=config.optimizer.epochs,
+        early_stop=config.early_stop,
         config=config.model_dump(mode="json"),
         data={"n_frames": counts.n_frames, "n_atoms": counts.n_atoms, "fingerprint": counts.fingerprint},
         print_freq=config.optimizer.print_freq,
@@ -308,7 +314,7 @@ def _trainer(
     settings: TrainerSettings,
     files: RunFiles,
     console: Console,
-) -> Trainer:
+) -> tuple[Trainer, Advice]:
     optimizer = config.optimizer
     sampler = BatchSampler(
         len(train_data),
@@ -320,18 +326,32 @@ def _trainer(
     )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
     update.say = lambda line: _say(console, line)
+    _say(console, *optimizer.cautions(optimizer.epochs * len(sampler)))
     weights = zip(QUANTITIES, update.weights.as_tuple(), strict=True)
     trained = [name for name, weight in weights if weight > 0 and frames.train_counts.n_labelled[name]]
     _check_ranking(update, frames.ranking_counts)
+    advice = Advice(
+        lambda line: _say(console, line),
+        [name for name, weight in zip(QUANTITIES, update.final_weights.as_tuple(), strict=True) if weight > 0],
+        settings.n_epochs,
+        has_schedule=update.learning_rate is not None,
+    )
     observers = None
     if distributed.is_first():
         records, missing = optional_records(files, trained)
         _say(console, *missing)
-        display = ProgressDisplay(console, trained, settings.n_epochs, len(sampler))
+        display = ProgressDisplay(
+            console,
+            trained,
+            settings.n_epochs,
+            len(sampler),
+            has_rate=update.learning_rate is not None,
+            is_validated=len(frames.valid) > 0,
+        )
         tables = EpochTables(files.folder, trained)
-        observers = Observers([tables, *records, display], lambda line: _say(console, line))
+        observers = Observers([tables, *records, display, advice], lambda line: _say(console, line))
     valid_data = _checked(frames.valid, config.elements, potential.cutoff) if len(frames.valid) else None
-    return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
+    return Trainer(potential, update, train_data, valid_data, sampler, settings, observers), advice
 
 
 def _check_ranking(update: UpdateStrategy, counts: FrameCounts) -> None:

@@ -33,13 +33,14 @@ from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.potential import Potential
 from pwmlff.optim.base import NonFiniteError, RunLostError, UpdateStrategy
-from pwmlff.optim.loss import ErrorSums, sum_errors
+from pwmlff.optim.loss import QUANTITIES, ErrorSums, sum_errors
 from pwmlff.train.diagnosis import describe_bad_frames
 from pwmlff.train.final_weights import FinalWeights
 from pwmlff.train.metrics import EpochResult, Metrics, RunningErrors
 from pwmlff.train.observers import Observers, StepReport
 from pwmlff.train.prefetch import load_batches
 from pwmlff.train.sampler import BatchSampler
+from pwmlff.train.score import score
 from pwmlff.train.signals import StopRequest, TrainingStopped
 
 # A checkpoint that took longer than this, s, is not written after every epoch (P of a Kalman filter has gigabytes), but
@@ -57,6 +58,7 @@ class TrainerSettings:
         best: Model file of the best epoch.
         snapshots: Folder for models the optimizer wants kept.
         n_epochs: Epoch after which the run is over.
+        early_stop: Epochs in a row without a better one that end it earlier; None for never.
         config: Resolved configuration, stored in every checkpoint.
         data: What the training frames were, stored likewise; JSON values.
         print_freq: Steps between reports to the observers.
@@ -70,6 +72,7 @@ class TrainerSettings:
     best: Path
     snapshots: Path
     n_epochs: int
+    early_stop: int | None = None
     config: dict[str, Any]
     data: dict[str, Any] = field(default_factory=dict)
     print_freq: int = 10
@@ -117,7 +120,6 @@ class Trainer:
         self.epoch = 1
         self.batch = 0  # batches done in this epoch
         self.history: list[EpochResult] = []
-        self.best_score = math.inf
         self.running = RunningErrors.zero(settings.device)
         self._seconds_before = 0.0  # spent in this epoch before the run was interrupted
         self._epoch_started = 0.0
@@ -126,7 +128,7 @@ class Trainer:
         self.check_folder: Callable[[], None] = nothing_to_check  # before a file is written; raises a TrainingError
 
     def fit(self) -> None:
-        """Train to the last epoch.
+        """Train to the last epoch, or until no epoch has been better for `early_stop` epochs.
 
         Raises:
             TrainingStopped: A signal came; the state is saved.
@@ -136,10 +138,27 @@ class Trainer:
         with StopRequest() as self._stop:
             self.observers.begin(self.history)
             try:
-                while self.epoch <= self.settings.n_epochs:
+                while self.epoch <= self.settings.n_epochs and not self.is_stopped_early:
                     self.run_epoch()
             finally:
                 self.observers.end()
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """Quantities that count when epochs are ranked: those whose weight at the end of the run is not 0."""
+        weights = zip(QUANTITIES, self.update.final_weights.as_tuple(), strict=True)
+        return [name for name, weight in weights if weight > 0]
+
+    @property
+    def best(self) -> EpochResult | None:
+        """The best epoch so far; None before the first."""
+        return next((result for result in reversed(self.history) if result.is_best), None)
+
+    @property
+    def is_stopped_early(self) -> bool:
+        """Whether so many epochs have not been better that the run is over."""
+        patience, best = self.settings.early_stop, self.best
+        return patience is not None and best is not None and self.epoch - 1 - best.epoch >= patience
 
     def run_epoch(self) -> EpochResult:
         """Do what is left of the present epoch, validate and save."""
@@ -149,7 +168,7 @@ class Trainer:
         for indices, batch in batches:
             self._do_step(indices, batch.to(self.settings.device))
             self._after_step()
-        train, valid, score = self._judge()
+        train, valid = self._judge()
         result = EpochResult(
             epoch=self.epoch,
             n_steps=self.update.n_steps,
@@ -157,14 +176,13 @@ class Trainer:
             seconds=self._seconds_in_epoch(),
             train=train,
             valid=valid,
-            is_best=score < self.best_score,
+            is_best=self._is_better(train if valid is None else valid),
         )
         self.history.append(result)
         self.epoch, self.batch, self._seconds_before = self.epoch + 1, 0, 0.0
         self._epoch_started = time.perf_counter()
         self.running = RunningErrors.zero(self.settings.device)
         if result.is_best:
-            self.best_score = score
             self._save_model(self.settings.best)
         if distributed.from_first(self._is_save_due):
             self.save()
@@ -205,7 +223,6 @@ class Trainer:
         state: dict[str, Any] = {
             "epoch": self.epoch,
             "batch": self.batch,
-            "best_score": self.best_score if math.isfinite(self.best_score) else None,
             "seconds": self._seconds_in_epoch(),
             "optimizer": optimizer_state,
             "data": self.settings.data,
@@ -238,7 +255,6 @@ class Trainer:
         rows = tensors["history"].tolist() if "history" in tensors else []
         self.history = [EpochResult.from_row(row) for row in rows]
         self.epoch, self.batch = state["epoch"], state["batch"]
-        self.best_score = math.inf if state["best_score"] is None else state["best_score"]
         self._seconds_before = state["seconds"]
         _restore_random_state(tensors, device)
 
@@ -282,13 +298,21 @@ class Trainer:
             return True
         return time.perf_counter() - self._saved_at > _SAVE_PAUSE * self._save_seconds
 
-    def _judge(self) -> tuple[Metrics, Metrics | None, float]:
-        """Return the metrics of the epoch on training and validation frames, and the score that ranks epochs."""
-        train, final = self.running.metrics(), self.update.final_weights
+    def _judge(self) -> tuple[Metrics, Metrics | None]:
+        """Return the metrics of the epoch on training and validation frames."""
+        train = self.running.metrics()
         if self.valid_data is None:
-            return train, None, float(self.running.sums.loss(final))
+            return train, None
         sums = self.evaluate(self.valid_data)
-        return train, Metrics(float(sums.loss(self.update.weights)), sums.rmse()), float(sums.loss(final))
+        return train, Metrics(float(sums.loss(self.update.weights)), sums.rmse())
+
+    def _is_better(self, metrics: Metrics) -> bool:
+        """Whether these errors, of the frames that rank epochs, are less than those of all epochs before."""
+        best = self.best
+        if best is None:
+            return True
+        before = best.train if best.valid is None else best.valid
+        return score(metrics.rmse, self.ranked_by) < score(before.rmse, self.ranked_by)
 
     def _over_processes(self, sums: ErrorSums, n_frames: int) -> tuple[ErrorSums, int]:
         """Add up errors and frames of all processes, and learn whether any of them was asked to stop."""

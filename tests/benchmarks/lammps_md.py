@@ -8,9 +8,9 @@ atoms, 6 Å, skin 2 Å, lists rebuilt every 10 steps. `--net standard` is [25,50
 is PWMLFF's default, [25,25,25], M2 16, [50,50,50]. Our model is not trained, because the time does not depend on the
 weights; the time step of 0.01 fs keeps all contenders at the same neighbour lists.
 
-Memory is the peak resident memory of all ranks: in all, per atom, per atom above that of `lmp` with the same neighbour
-lists and no model ("model"), and what each atom adds, from a box of half the size ("growth"), free of what libraries
-take. A million atoms on our side alone:
+Memory is the largest that all ranks have together, with pages that they share counted once (PSS): in all, per atom,
+per atom above that of `lmp` with the same neighbour lists and no model ("model"), and what each atom adds, from a box
+of half the size ("growth"), free of what libraries take. A million atoms on our side alone:
 
     python tests/benchmarks/lammps_md.py --system copper --replicate 63 --ranks 2 --ours compressed --dtypes mixed \
         --no-growth --rounds 1 --warm 1 --steps 2

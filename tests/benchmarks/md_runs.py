@@ -27,12 +27,21 @@ timestep 0.00001
 thermo 1000000
 run {warm}
 """
-# starts its arguments and tells the peak memory of what it started; MPI's open files are passed on
-WATCH = (
-    "import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:], close_fds=False); "
-    # one write, so that lines of two ranks do not mix
-    "os.write(1, b'PEAK_KB %d\\n' % resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
-)
+# Starts its arguments and tells the largest proportional set size of what it started: pages that ranks share, such as
+# the code of libraries, count once over all of them. MPI's open files are passed on.
+WATCH = """
+import os, re, subprocess, sys
+child, peak = subprocess.Popen(sys.argv[1:], close_fds=False), 0
+while child.poll() is None:
+    try:
+        with open(f"/proc/{child.pid}/smaps_rollup") as file:
+            peak = max([peak, *map(int, re.findall(r"^Pss: +(\\d+) kB", file.read(), re.MULTILINE))])
+        child.wait(0.1)
+    except (OSError, subprocess.TimeoutExpired):
+        pass
+os.write(1, b"PEAK_KB %d\\n" % peak)  # one write, so that lines of two ranks do not mix
+sys.exit(child.returncode)
+"""
 
 
 @dataclass

@@ -92,3 +92,69 @@ def test_wrong_arguments_write_nothing(arguments: list[str], message: str, tmp_p
     assert result.exit_code == 1
     assert message in result.stderr
     assert not path.exists()
+
+
+def _labelled(path: Path, *, n_frames: int, spacing: float, with_stress: bool) -> None:
+    """Write frames of a distorted crystal with labels of a spring model."""
+    random, frames = np.random.default_rng(1), []
+    for _ in range(n_frames):
+        atoms = bulk("Cu", "sc", a=spacing).repeat(3)
+        shifts = 0.05 * random.standard_normal((len(atoms), 3))
+        atoms.positions += shifts
+        stress = 0.01 * random.standard_normal(6) if with_stress else None
+        energy = 0.5 * float((shifts**2).sum())
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=-shifts, stress=stress)
+        frames.append(atoms)
+    ase.io.write(path, frames)
+
+
+@pytest.mark.parametrize("model", ["dp", "dp_type_embedding", "nep", "nn"])
+@pytest.mark.parametrize("with_stress", [True, False])
+def test_settings_are_those_of_the_data(model: str, with_stress: bool, tmp_path: Path) -> None:
+    path, data = tmp_path / "run.json", tmp_path / "train.xyz"
+    _labelled(data, n_frames=20, spacing=2.6, with_stress=with_stress)
+    result = runner.invoke(app, ["init", model, "-o", str(path), "--data", str(data)])
+    assert result.exit_code == 0, result.output
+    config = load_config(path)
+    assert config.optimizer.train_virial == with_stress
+    assert config.optimizer.batch_size == 2  # few frames
+    assert config.optimizer.epochs == 60
+    assert config.valid_ratio == 0.2
+    assert config.zbl is not None
+    assert config.zbl.flexible[0][1] < 2.6  # ends before the data begin
+    lines = path.read_text().splitlines()
+    for words in (
+        "of 20 frames have virials",
+        "4 of 20 frames are held out",
+        "each on this machine",
+        "keeps atoms apart",
+    ):
+        assert sum(words in line for line in lines) == 1
+
+
+def test_data_with_short_distances_get_no_repulsion(tmp_path: Path) -> None:
+    path, data = tmp_path / "run.json", tmp_path / "train.xyz"
+    _labelled(data, n_frames=4, spacing=1.5, with_stress=False)  # copper atoms touch at 2.6 Å
+    result = runner.invoke(app, ["init", "nep", "-o", str(path), "--data", str(data)])
+    assert result.exit_code == 0, result.output
+    assert load_config(path).zbl is None
+
+
+def test_minutes_cut_the_epochs(tmp_path: Path) -> None:
+    path, data = tmp_path / "run.json", tmp_path / "train.xyz"
+    _labelled(data, n_frames=20, spacing=2.6, with_stress=False)
+    result = runner.invoke(app, ["init", "dp", "-o", str(path), "--data", str(data), "--minutes", "0.01"])
+    assert result.exit_code == 0, result.output
+    assert 1 <= load_config(path).optimizer.epochs < 60
+    assert "60 would be usual" in path.read_text()
+
+
+def test_optimizer_is_chosen(tmp_path: Path) -> None:
+    path, data = tmp_path / "run.json", tmp_path / "train.xyz"
+    _labelled(data, n_frames=20, spacing=2.6, with_stress=False)
+    result = runner.invoke(app, ["init", "dp", "-o", str(path), "--data", str(data), "--optimizer", "adam"])
+    assert result.exit_code == 0, result.output
+    optimizer = load_config(path).optimizer
+    assert optimizer.optimizer == "ADAM"
+    assert optimizer.epochs * 16 // optimizer.batch_size >= 20_000  # steps
+    assert runner.invoke(app, ["init", "dp", "-o", "a.json", "--optimizer", "adma"]).exit_code == 1

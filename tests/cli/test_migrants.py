@@ -71,8 +71,6 @@ def test_init_from_an_input_of_deepmd_kit(tmp_path: Path, monkeypatch: pytest.Mo
     assert "wrote run.json; next: pwmlff train run.json" in result.output
     again = runner.invoke(app, ["init", "--from", "input.json", "-o", "run.json"])
     assert "'run.json' exists already" in again.output
-    for words in (["init"], ["init", "dp", "--from", "input.json"]):
-        assert "name a model, such as `pwmlff init dp`, or an input of deepmd-kit" in runner.invoke(app, words).output
 
 
 def test_the_order_of_compress_is_called_that() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,17 +75,32 @@ def test_tensorboard_gets_scalars(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_display_prints_a_row_per_epoch(terminal: bool) -> None:
+@pytest.mark.parametrize("has_rate", [True, False])
+def test_display_prints_a_row_per_epoch(terminal: bool, has_rate: bool) -> None:
     text = io.StringIO()
     console = Console(file=text, width=160, force_terminal=terminal)
-    display = ProgressDisplay(console, [keys.ENERGY, keys.FORCES], n_epochs=2, n_batches=10)
+    quantities = [keys.ENERGY, keys.FORCES, keys.VIRIAL]
+    display = ProgressDisplay(console, quantities, n_epochs=2, n_batches=10, has_rate=has_rate)
     display.begin([])
-    display.on_step(StepReport(1, 2, 5, 10, 5, _result(1).train, 1e-3))
-    display.on_epoch(_result(1))
+    result = _result(1) if has_rate else replace(_result(1), learning_rate=None)
+    display.on_step(StepReport(1, 2, 5, 10, 5, result.train, result.learning_rate))
+    display.on_epoch(result)
     display.end()
     shown = text.getvalue()
-    assert "E meV/atom" in shown
+    assert "energy meV/atom" in shown
     assert "10 | 10" in shown  # 0.01 eV/atom
     assert "0.2 | 0.2" in shown
+    assert ("lr" in shown) == has_rate
     if terminal:
         assert "5/20" in shown or "training" in shown
+    else:
+        assert max(len(line) for line in shown.splitlines()) <= 80
+        assert "*: best epoch so far" in shown
+
+
+def test_without_validation_frames_there_is_one_number_per_error() -> None:
+    text = io.StringIO()
+    display = ProgressDisplay(Console(file=text), [keys.ENERGY], n_epochs=1, n_batches=1, is_validated=False)
+    display.begin([])
+    display.on_epoch(_result(1, valid=False))
+    assert "|" not in text.getvalue()

@@ -278,6 +278,27 @@ def test_finished_run_says_so_and_goes_on_with_more_epochs(make_run: RunFactory)
     assert len(np.loadtxt(make_run().model_store_dir / "epoch_train.dat", skiprows=1)) == 5
 
 
+def test_end_names_errors_files_and_the_next_command(make_run: RunFactory) -> None:
+    config = make_run()
+    text = _train(config)
+    assert "3 epochs in " in text
+    assert "errors of validation frames" in text
+    assert f"next: pwmlff test {config.model_store_dir / 'toy_model_best.ckpt'}" in text
+    assert "ADAM will do" in text  # a run that short
+
+
+def test_run_that_gets_no_better_ends_early(make_run: RunFactory) -> None:
+    never_better = make_run(
+        optimizer={"epochs": 9, "learning_rate": 1e-30, "stop_lr": 1e-31}, early_stop=2, ema_decay=0
+    )
+    text = _train(never_better)
+    assert "ended early after 2 epochs that were no better than epoch 1" in text
+    assert len(np.loadtxt(never_better.model_store_dir / "epoch_train.dat", skiprows=1)) == 3
+    assert "has ended early" in _train(never_better)
+    longer = make_run(optimizer={"epochs": 9, "learning_rate": 1e-30, "stop_lr": 1e-31}, early_stop=4, ema_decay=0)
+    assert "resuming after 3 epochs" in _train(longer)
+
+
 @pytest.mark.parametrize("why", ["configuration", "fresh", "recover", "frames"])
 def test_other_run_in_the_folder_is_kept_aside(make_run: RunFactory, frames_file: Path, why: str) -> None:
     first = make_run()

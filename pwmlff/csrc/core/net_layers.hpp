@@ -20,10 +20,9 @@ template <typename Real>
 struct Layer {
   std::int64_t n_in, n_out, width, width_in;  // widths: n_out and n_in padded
   ActivationKind activation;
-  int copies;               // how many times the input is added to the output
-  Buffer<Real> weight;      // [n_in, width], W^T
-  const Real *weight_back;  // [n_out, width_in], W; the parameters themselves where no padding is needed
-  Buffer<Real> weight_back_copy;
+  int copies;                // how many times the input is added to the output
+  Buffer<Real> weight;       // [n_in, width], W^T
+  Buffer<Real> weight_back;  // [n_out, width_in], W
   Buffer<Real> bias, scale;  // [width]
 };
 
@@ -55,13 +54,9 @@ void pack(const NetView<Real> &net, std::vector<Layer<Real>> &layers) {
     layer.weight.resize(n_in * layer.width);
     if (layer.width != n_out) std::fill(layer.weight.begin(), layer.weight.end(), Real(0));
     transpose(next, n_out, n_in, layer.weight.data(), layer.width);
-    layer.weight_back = next;
-    if (layer.width_in != n_in) {
-      layer.weight_back_copy.assign(n_out * layer.width_in, Real(0));
-      for (std::int64_t j = 0; j < n_out; ++j)
-        std::copy(next + j * n_in, next + (j + 1) * n_in, layer.weight_back_copy.data() + j * layer.width_in);
-      layer.weight_back = layer.weight_back_copy.data();
-    }
+    layer.weight_back.assign(n_out * layer.width_in, Real(0));
+    for (std::int64_t j = 0; j < n_out; ++j)
+      std::copy(next + j * n_in, next + (j + 1) * n_in, layer.weight_back.data() + j * layer.width_in);
     next += n_out * n_in;
     layer.bias.assign(layer.width, Real(0));
     std::copy(next, next + n_out, layer.bias.begin());

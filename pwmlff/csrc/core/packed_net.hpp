@@ -3,7 +3,7 @@
 // Included only by files compiled once per instruction set; local to the file that includes it.
 #pragma once
 
-#include <utility>
+#include <cstdint>
 #include <vector>
 
 #include "residual_net.hpp"
@@ -12,22 +12,14 @@ namespace pwmlff::PWMLFF_ISA {
 
 namespace {
 
-// A net packed for the products, with parameters of its own.
 template <typename Real>
 struct PackedNet {
-  Buffer<Real> parameters;  // the layers point into them
   std::vector<Layer<Real>> layers;
+  std::int64_t n_parameters;
 
-  explicit PackedNet(const NetView<Real> &view)
-      : PackedNet(view, {view.parameters, view.parameters + net_parameter_count(view.n_in, view.widths)}) {}
-
-  // A net of the shape of another.
-  PackedNet(const NetView<Real> &shape, Buffer<Real> own) : parameters(std::move(own)) {
-    pack(NetView<Real>{parameters.data(), shape.n_in, shape.widths, shape.activations, shape.is_residual}, layers);
+  explicit PackedNet(const NetView<Real> &net) : n_parameters(net_parameter_count(net.n_in, net.widths)) {
+    pack(net, layers);
   }
-
-  // Moved only: the layers of a copy would point into the original.
-  PackedNet(PackedNet &&) = default;
 };
 
 }  // namespace

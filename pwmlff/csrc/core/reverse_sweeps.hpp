@@ -168,8 +168,8 @@ class ReverseSweeps {
   static void propagate(const Layer<Real> &layer, const Buffer<Real> &by_y, const Buffer<Real> &by_z,
                         Buffer<Real> &by_x, std::int64_t n) {
     if (layer.copies > 0) gather_links(layer, by_y, by_x, n);
-    multiply<Real>(n, layer.width_in, layer.n_out, by_z.data(), layer.width, 1, layer.weight_back, layer.width_in,
-                   by_x.data(), layer.width_in, layer.copies > 0);
+    multiply<Real>(n, layer.width_in, layer.n_out, by_z.data(), layer.width, 1, layer.weight_back.data(),
+                   layer.width_in, by_x.data(), layer.width_in, layer.copies > 0);
   }
 
   void propagate_to_inputs(const Layer<Real> &layer, const Buffer<Real> &by_z, Real *by_inputs, std::int64_t n) {

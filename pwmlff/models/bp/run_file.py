@@ -34,7 +34,6 @@ class BPRunFile(RunFileHooks):
             "resnet_dt": "the layers have no links, so there is nothing to scale",
         },
     }
-    needs_frames = True
     unused = ("descriptor.feature_type", "descriptor.Rmin", *(f"descriptor.feature_{n}" for n in (1, 2, 3, 4)))
 
     @classmethod

@@ -7,11 +7,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from pwmlff.data.frame import Frame
+from pwmlff.data.radial import reach_of_neighbors
 from pwmlff.descriptors.properties import check_properties
 from pwmlff.errors import ConfigError
 from pwmlff.models.dp.config import DPConfig, TypeEmbeddingConfig
-from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
+from pwmlff.models.run_file import RunFileHooks, Suggestion, TopLevelKeys, section_at
 
+# what `pwmlff init` takes
+_N_NEIGHBORS = 90
+_CUTOFFS = 6.0, 8.0  # least and largest, Å
+_STEP = 0.5  # Å
 _KEYS_OF_NEP = ("n_max", "basis_size", "l_max", "type_weight", "train_2b")  # in MatPL's descriptor too
 _NO_TYPE_NET = "element properties enter the embedding net directly, there is no separate type net"
 
@@ -56,6 +62,16 @@ class DeepPotentialRunFile(RunFileHooks):
         if "type_embedding" not in values and section_at(values, ("model", "descriptor", "type_embedding")):
             values["type_embedding"] = True
         return []
+
+    @classmethod
+    def suggested(cls, config: DPConfig, elements: Sequence[str], frames: Sequence[Frame]) -> Suggestion:
+        """See the base; the cutoff by the number of neighbours."""
+        least, farthest = _CUTOFFS
+        (reach,) = reach_of_neighbors(frames, elements, [_N_NEIGHBORS], farthest)
+        cutoff = min(max(_STEP * round(reach / _STEP), least), farthest)
+        descriptor = config.descriptor.model_copy(update={"Rmax": cutoff})
+        reason = f"cutoff, Å: about {_N_NEIGHBORS} neighbours where that is possible, {least:g} to {farthest:g} Å"
+        return Suggestion(config.model_copy(update={"descriptor": descriptor}), {"descriptor.Rmax": reason})
 
 
 class TypeEmbeddingRunFile(DeepPotentialRunFile):

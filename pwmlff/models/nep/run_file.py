@@ -12,7 +12,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.radial import reach_of_neighbors
 from pwmlff.models.nep.config import NEPConfig, repulsion
 from pwmlff.models.nep.nep_in import read_nep_in
-from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at, with_unset_from
+from pwmlff.models.run_file import RunFileHooks, Suggestion, TopLevelKeys, section_at, with_unset_from
 
 # what `pwmlff init` takes: as many neighbours in any material
 _N_NEIGHBORS = (80, 50)  # radial and angular
@@ -41,7 +41,6 @@ class NEPRunFile(RunFileHooks):
         }
     }
     readers = {".in": read_nep_in}
-    needs_frames = True
 
     @classmethod
     def translate(cls, values: dict[str, Any]) -> list[str]:
@@ -72,9 +71,7 @@ class NEPRunFile(RunFileHooks):
         return with_unset_from(config, start)
 
     @classmethod
-    def suggested(
-        cls, config: NEPConfig, elements: Sequence[str], frames: Sequence[Frame]
-    ) -> tuple[NEPConfig, list[str]]:
+    def suggested(cls, config: NEPConfig, elements: Sequence[str], frames: Sequence[Frame]) -> Suggestion:
         """See the base; cutoffs by the number of neighbours, all invariants, version 4 for one element."""
         farthest = max(largest for _, largest in _CUTOFFS)
         cutoff = tuple(
@@ -84,14 +81,19 @@ class NEPRunFile(RunFileHooks):
             )
         )
         descriptor = config.descriptor.model_copy(update={"cutoff": cutoff, "l_max": _L_MAX})
-        told = f"cutoffs {cutoff[0]:g} and {cutoff[1]:g} Å, within which atoms have about "
-        told += " and ".join(str(n) for n in _N_NEIGHBORS) + " neighbours where that is possible"
-        invariants = (
-            f"angular invariants up to 233; write l_max {list(config.descriptor.l_max)} if nep.txt is for programs "
-            "that do not know those after 1111 (NEP_CPU, nep-adapters, older versions of GPUMD)"
+        neighbors = " and ".join(str(n) for n in _N_NEIGHBORS)
+        reasons = {
+            "descriptor.cutoff": f"radial and angular, Å: about {neighbors} neighbours where that is possible",
+            "descriptor.l_max": "angular invariants up to 233: the most accurate choice",
+        }
+        told = (
+            f"write l_max {list(config.descriptor.l_max)} if nep.txt is for programs that do not know the invariants "
+            "after 1111 (NEP_CPU, nep-adapters, older versions of GPUMD)"
         )
         version = 4 if len(elements) == 1 else config.version
-        return config.model_copy(update={"version": version, "descriptor": descriptor}), [told, invariants]
+        return Suggestion(
+            config.model_copy(update={"version": version, "descriptor": descriptor}), reasons, lines=[told]
+        )
 
     @classmethod
     def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@
 #include "kernel.hpp"
 #include "packed_net.hpp"
 #include "reverse_sweeps.hpp"
+#include "thread_memory.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -38,8 +39,7 @@ struct CentralKernels {
         angular_reach(moments.is_empty() && triplets.is_empty() ? 0.0 : model.angular_reach),
         shift(model.shift.begin(), model.shift.end()),
         factor(model.factor.begin(), model.factor.end()),
-        net(NetView<Real>{nullptr, model.n_inputs(), model.widths, model.activations, false},
-            Buffer<Real>(model.parameters.begin(), model.parameters.end())) {}
+        net(NetView<Real>{model.parameters.data(), model.n_inputs(), model.widths, model.activations, false}) {}
 
   std::int64_t n_inputs() const { return static_cast<std::int64_t>(shift.size()); }
   // Radial and angular functions have their neighbours in common.
@@ -89,8 +89,7 @@ class BehlerParrinello final : public Evaluator {
 
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
                      std::int64_t last) const override {
-    static thread_local Work of_thread;
-    Work &work = of_thread;
+    Work &work = of_thread<Work>();
     work.kept = kIsTrained ? reinterpret_cast<Real *>(kept) : nullptr;
     for (std::int64_t type = 0; type < n_types(); ++type)
       for_chunks(pairs, type, first, last, kAtoms, work.atoms,
@@ -110,8 +109,8 @@ class BehlerParrinello final : public Evaluator {
   void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *kept, double *rows,
                      std::int64_t first, std::int64_t last) const override {
     if constexpr (kIsTrained) {
-      static thread_local WeightGradients<Real> gradients;
-      gradients.run(trained(), pairs, cotangents, reinterpret_cast<const Real *>(kept), n_kept_, rows, first, last);
+      of_thread<WeightGradients<Real>>().run(trained(), pairs, cotangents, reinterpret_cast<const Real *>(kept),
+                                             n_kept_, rows, first, last);
     }
   }
 

@@ -68,7 +68,7 @@ class WeightGradients {
 
   std::int64_t n_atoms() const { return static_cast<std::int64_t>(atoms_.size()); }
   std::int64_t n_inputs() const { return net_->layers.front().n_in; }
-  std::int64_t n_parameters() const { return static_cast<std::int64_t>(net_->parameters.size()); }
+  std::int64_t n_parameters() const { return net_->n_parameters; }
 
   // The gradients by the weights of one central type, as they are summed.
   void begin_type() {

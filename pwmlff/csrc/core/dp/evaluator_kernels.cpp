@@ -8,6 +8,7 @@
 #include "dp/weight_gradients.hpp"
 #include "kernel.hpp"
 #include "reverse_sweeps.hpp"
+#include "thread_memory.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -30,15 +31,17 @@ struct Workspace {
   ReverseSweeps<Real> sweeps;
 };
 
-// The weights of a fitting net for a descriptor that is stored axis feature by axis feature.
+// A fitting net for a descriptor that is stored axis feature by axis feature.
 template <typename Real>
-Buffer<Real> reordered(const NetView<Real> &net, std::int64_t n_features, std::int64_t n_axis) {
+PackedNet<Real> reordered(NetView<Real> net, std::int64_t n_features, std::int64_t n_axis) {
   const std::int64_t n_first = net.widths.front() * net.n_in;
-  Buffer<Real> result(net.parameters, net.parameters + net_parameter_count(net.n_in, net.widths));
+  Buffer<Real> parameters(net.parameters, net.parameters + net_parameter_count(net.n_in, net.widths));
   for (std::int64_t row = 0; row < n_first; row += net.n_in)
     for (std::int64_t m = 0; m < n_features; ++m)
-      for (std::int64_t q = 0; q < n_axis; ++q) result[row + q * n_features + m] = net.parameters[row + m * n_axis + q];
-  return result;
+      for (std::int64_t q = 0; q < n_axis; ++q)
+        parameters[row + q * n_features + m] = net.parameters[row + m * n_axis + q];
+  net.parameters = parameters.data();
+  return PackedNet<Real>(net);
 }
 
 template <typename Real, typename Wide, typename Features>
@@ -55,7 +58,7 @@ class DeepPotential final : public Evaluator {
           {model.inner, model.outer, model.mean[t], {scale[0], scale[1], scale[2], scale[3]}, model.n_neighbors});
     }
     for (const NetView<Real> &net : model.fitting) {
-      fitting_.emplace_back(net, reordered(net, descriptor_.n_features, descriptor_.n_axis));
+      fitting_.push_back(reordered(net, descriptor_.n_features, descriptor_.n_axis));
       const Real *tail = net.parameters + net_parameter_count(net.n_in, net.widths);
       outputs_.emplace_back(tail, tail + net.widths.back() + 1);
     }
@@ -65,7 +68,7 @@ class DeepPotential final : public Evaluator {
 
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *, std::int64_t first,
                      std::int64_t last) const override {
-    static thread_local Workspace<Real, Wide, Features> work;
+    Work &work = of_thread<Work>();
     features_.prepare(pairs, environments_, first, last, work.features);
     Overflows overflows;
     for (std::int64_t type = 0; type < n_types_; ++type)
@@ -82,8 +85,7 @@ class DeepPotential final : public Evaluator {
   void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *, double *rows,
                      std::int64_t first, std::int64_t last) const override {
     if constexpr (kIsTrained) {
-      static thread_local WeightGradients<Real> gradients;
-      gradients.run(trained(), pairs, cotangents, rows, first, last);
+      of_thread<WeightGradients<Real>>().run(trained(), pairs, cotangents, rows, first, last);
     }
   }
 

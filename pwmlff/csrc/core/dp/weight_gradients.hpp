@@ -49,8 +49,8 @@ struct TrainedNets {
   bool has_net_per_pair;
 
   std::int64_t n_types() const { return static_cast<std::int64_t>(fitting.size()); }
-  std::int64_t embedding_size() const { return static_cast<std::int64_t>(embedding.front().parameters.size()); }
-  std::int64_t hidden_size() const { return static_cast<std::int64_t>(fitting.front().parameters.size()); }
+  std::int64_t embedding_size() const { return embedding.front().n_parameters; }
+  std::int64_t hidden_size() const { return fitting.front().n_parameters; }
   std::int64_t fitting_size() const { return hidden_size() + static_cast<std::int64_t>(outputs.front().size()); }
   std::int64_t n_weights() const {
     return static_cast<std::int64_t>(embedding.size()) * embedding_size() + n_types() * fitting_size();

@@ -9,6 +9,7 @@
 #include "nep/weight_gradients.hpp"
 #include "packed_net.hpp"
 #include "reverse_sweeps.hpp"
+#include "thread_memory.hpp"
 
 namespace pwmlff::PWMLFF_ISA {
 
@@ -16,7 +17,7 @@ namespace {
 
 // Atoms of a chunk: enough that each weight of the net fetched serves many, few enough that what their pairs leave for
 // the derivatives stays in the outer cache.
-constexpr std::int64_t kAtoms = 32;
+constexpr std::int64_t kAtoms = 16;
 
 // Buffers of one thread; they grow to the largest chunk and stay.
 template <typename Real, typename Wide, typename Radial>
@@ -40,7 +41,7 @@ PackedNet<Real> packed(const nep::Model<Real> &model, std::int64_t type) {
   for (std::int64_t h = 0; h < n_neurons; ++h)
     for (std::int64_t d = 0; d < n_descriptors; ++d) parameters[h * n_descriptors + d] *= model.scaler[d];
   for (std::int64_t h = 0; h < n_neurons; ++h) parameters[n_neurons * n_descriptors + h] *= Real(-1);
-  return {NetView<Real>{nullptr, n_descriptors, {n_neurons}, {ActivationKind::tanh}}, std::move(parameters)};
+  return PackedNet<Real>({parameters.data(), n_descriptors, {n_neurons}, {ActivationKind::tanh}});
 }
 
 template <typename Real, typename Wide, typename Radial, typename Functions>
@@ -64,8 +65,7 @@ class Nep final : public Evaluator {
 
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *, std::int64_t first,
                      std::int64_t last) const override {
-    static thread_local Work of_thread;
-    Work &work = of_thread;
+    Work &work = of_thread<Work>();
     for (std::int64_t type = 0; type < n_types_; ++type)
       for_chunks(pairs, type, first, last, kAtoms, work.atoms,
                  [&] { compute(pairs, type, work, energies, gradients); });
@@ -81,8 +81,7 @@ class Nep final : public Evaluator {
   void differentiate(const Pairs &pairs, const Cotangents &cotangents, const unsigned char *, double *rows,
                      std::int64_t first, std::int64_t last) const override {
     if constexpr (kIsTrained) {
-      static thread_local WeightGradients<Real> gradients;
-      gradients.run(trained(), pairs, cotangents, rows, first, last);
+      of_thread<WeightGradients<Real>>().run(trained(), pairs, cotangents, rows, first, last);
     }
   }
 

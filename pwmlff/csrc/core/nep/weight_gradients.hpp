@@ -45,7 +45,7 @@ struct TrainedNep {
   std::int64_t n_coefficients(const Expansion<Real, double> &expansion) const {
     return n_types() * expansion.n_functions() * expansion.n_basis();  // of one central type
   }
-  std::int64_t net_size() const { return static_cast<std::int64_t>(nets.front().parameters.size()) + 1; }
+  std::int64_t net_size() const { return nets.front().n_parameters + 1; }
   std::int64_t n_weights() const { return n_types() * (n_coefficients(radial) + n_coefficients(angular) + net_size()); }
 };
 

@@ -1,0 +1,82 @@
+"""What a new user gets: `pwmlff init`, `pwmlff train`, `pwmlff test` as they are, on data sets with test frames.
+
+    python tests/benchmarks/first_hour.py --data DIR [--sets NAME ...] [--models nep dp nn] [--minutes 15]
+        [--results FILE]
+
+DIR holds a folder for each set with train.xyz and test.xyz. No option but --data and --minutes is given to `pwmlff
+init`. The table has the errors of the best model on the test frames, and the time of the training on the clock. Results
+are kept in FILE, a line of JSON per run; runs found there are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench_tools import describe_machine, print_table, run_child, say
+
+SETS = ("mlearn_Cu", "mlearn_Si", "deepmd_water", "vasp_HfO2", "pwmat_Cu")
+PWMLFF = [sys.executable, "-m", "pwmlff"]
+
+
+def run(data: Path, model: str, minutes: float, folder: Path) -> dict[str, Any]:
+    """Do as a new user would, and return what came of it."""
+    environment = dict(os.environ)
+
+    def call(*arguments: str | Path) -> str:
+        return run_child([*PWMLFF, *arguments], environment, folder)
+
+    call("init", model, "--data", data / "train.xyz", "--minutes", f"{minutes:g}", "-o", "run.json")
+    started = time.perf_counter()
+    call("train", "run.json")
+    seconds = time.perf_counter() - started
+    (best,) = (folder / "model_record").glob("*_best.ckpt")
+    call("test", best, data / "test.xyz", "--no-plots")
+    summary = json.loads((folder / "test_result" / "summary.json").read_text(encoding="utf-8"))
+    n_epochs = len((folder / "model_record" / "epoch_train.dat").read_text(encoding="utf-8").splitlines()) - 1
+    result = {"set": data.name, "family": model, "minutes": minutes, "seconds": seconds, "epochs": n_epochs}
+    return result | {name: summary[name] for name in ("energy_rmse_per_atom", "force_rmse")}
+
+
+def main() -> None:
+    """Run all that is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--models", nargs="+", default=["nep"])
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--results", type=Path, default=Path("first_hour.jsonl"))
+    options = parser.parse_args()
+    rows = []
+    for name in options.sets:
+        for model in options.models:
+            result = _known(options, name, model)
+            if result is None:
+                with tempfile.TemporaryDirectory() as folder:
+                    result = run((options.data / name).absolute(), model, options.minutes, Path(folder))
+                with options.results.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(result) + "\n")
+            cells = [f"{1e3 * result['energy_rmse_per_atom']:.2f}", f"{result['force_rmse']:.4f}"]
+            rows.append([name, model, str(result["epochs"]), f"{result['seconds'] / 60:.1f}", *cells])
+            say("  ".join(rows[-1]))
+    print_table("The first hour", ["set", "model", "epochs", "minutes", "meV/atom", "eV/Å"], rows)
+    say(describe_machine())
+
+
+def _known(options: argparse.Namespace, name: str, model: str) -> dict[str, Any] | None:
+    if options.results.exists():
+        for line in options.results.read_text(encoding="utf-8").splitlines():
+            result = json.loads(line)
+            if (result["set"], result["family"], result["minutes"]) == (name, model, options.minutes):
+                return dict(result)
+    return None
+
+
+if __name__ == "__main__":
+    main()
