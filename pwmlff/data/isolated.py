@@ -17,7 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.frame import Frame
+from pwmlff.data.store import StoredFrames
 from pwmlff.elements import symbol_of
 from pwmlff.errors import DataFormatError
 
@@ -36,6 +38,18 @@ def is_isolated_atom(frame: Frame) -> bool:
     steps = np.stack(np.meshgrid(*[np.arange(-2, 3)] * len(vectors), indexing="ij"), axis=-1).reshape(-1, len(vectors))
     lengths = np.linalg.norm(steps[steps.any(axis=1)] @ vectors, axis=1)
     return bool(lengths.min() >= FAR)
+
+
+def isolated_atoms(frames: Sequence[Frame]) -> list[int]:
+    """Return the places of isolated atoms among some frames; of a store only those of one atom are read."""
+    if isinstance(frames, ChainedFrames):
+        places, start = [], 0
+        for part in frames.parts:
+            places += [start + place for place in isolated_atoms(part)]
+            start += len(part)
+        return places
+    lone = np.flatnonzero(frames.n_atoms == 1) if isinstance(frames, StoredFrames) else range(len(frames))
+    return [int(place) for place in lone if is_isolated_atom(frames[int(place)])]
 
 
 def isolated_energies(frames: Iterable[Frame]) -> tuple[dict[str, float], list[str]]:

@@ -16,7 +16,7 @@ from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.detect import check_paths
 from pwmlff.data.divided import divided
 from pwmlff.data.frame import Frame
-from pwmlff.data.isolated import is_isolated_atom, isolated_energies
+from pwmlff.data.isolated import isolated_atoms, isolated_energies
 from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.elements import symbol_of
@@ -157,12 +157,16 @@ def _without_isolated(
     frames: Sequence[Frame], report: ReadReport
 ) -> tuple[Sequence[Frame], NDArray[np.int64], dict[str, float]]:
     """Return the frames that are no isolated atoms, their places, and the energies of those that are."""
-    atoms = [index for index, frame in enumerate(frames) if is_isolated_atom(frame)]
+    atoms = isolated_atoms(frames)
     kept = np.setdiff1d(np.arange(len(frames)), atoms)
     if not atoms or len(kept) == 0:
         return frames, np.arange(len(frames)), {}
     energies, notes = isolated_energies(frames[index] for index in atoms)
-    report.notes += notes
+    report.notes += [
+        f"{len(atoms)} isolated atoms, the first in {frames[atoms[0]].where}: not trained on, nor validated with, "
+        "unless `isolated_atoms` is train",
+        *notes,
+    ]
     return FrameSubset(frames, kept), kept, energies
 
 

@@ -299,7 +299,7 @@ def _energy_shift(config: RunConfig, frames: _RunFrames, console: Console) -> ND
         return fit_energy_shift(frames.train, config.elements)
     atoms = ", ".join(f"{symbol} {energy:.4f}" for symbol, energy in sorted(frames.isolated.items()))
     missing = [symbol for symbol in config.elements if symbol not in frames.isolated]
-    _say(console, f"isolated atoms (eV): {atoms}; they are not trained on, `isolated_atoms` train does")
+    _say(console, f"energies of isolated atoms (eV): {atoms}")
     if missing:
         _say(console, f"no isolated atom of {', '.join(missing)}: the energy shift is fitted to the other frames")
         return fit_energy_shift(frames.train, config.elements)

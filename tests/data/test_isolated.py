@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.isolated import is_isolated_atom, isolated_energies, shift_from_isolated
+from pwmlff.data.isolated import is_isolated_atom, isolated_atoms, isolated_energies, shift_from_isolated
+from pwmlff.data.readers import read_frames
 from pwmlff.data.statistics import fit_energy_shift
+from pwmlff.data.store import write_store
+from pwmlff.data.writers import write_extxyz
 from pwmlff.errors import DataFormatError
 
 BOX = np.eye(3) * 10.0
@@ -45,3 +50,19 @@ def test_shift() -> None:
     assert shift @ [1, 2] == pytest.approx(fit_energy_shift(frames, ["O", "H"]) @ [1, 2])
     with pytest.raises(DataFormatError, match="no frame has an energy"):
         shift_from_isolated([atoms([8, 1])], ["O", "H"], isolated)
+
+
+def test_isolated_atoms_of_files_and_stores(tmp_path: Path) -> None:
+    frames = [atoms([29, 29], -1.0), atoms([29], -0.2), atoms([29], -3.0, np.eye(3) * 2.5), atoms([8], -0.5)]
+    write_store(tmp_path / "a.h5", frames)
+    write_extxyz(tmp_path / "b.xyz", frames[1:])
+    assert isolated_atoms(frames) == [1, 3]
+    assert isolated_atoms(read_frames([tmp_path / "a.h5"])) == [1, 3]
+    assert isolated_atoms(read_frames([tmp_path / "b.xyz", tmp_path / "a.h5", tmp_path / "b.xyz"])) == [
+        0,
+        2,
+        4,
+        6,
+        7,
+        9,
+    ]

@@ -196,7 +196,8 @@ def test_isolated_atoms_are_no_frames_to_train_on(
     data = read_run_frames(make_run(train_data=paths, valid_ratio=0.0), report := ReadReport())
     assert data.isolated == {"Cu": -0.25}
     assert energies(data.train) == [*energies(cu_frames), -3.5]  # the last is a crystal
-    assert report.notes == ["isolated atoms of Cu have 2 energies from -0.2500 to -0.2000 eV; the lowest is taken"]
+    assert report.notes[0].startswith("2 isolated atoms, the first in ")
+    assert report.notes[1:] == ["isolated atoms of Cu have 2 energies from -0.2500 to -0.2000 eV; the lowest is taken"]
     data = read_run_frames(make_run(train_data=paths, valid_ratio=0.0, isolated_atoms="train"), ReadReport())
     assert (len(data.train), data.isolated) == (9, {})
 

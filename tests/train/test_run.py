@@ -376,7 +376,8 @@ def test_isolated_atoms_tell_the_zero_of_energy(make_run: RunFactory, tmp_path: 
     config = make_run(train_data=[str(tmp_path / "a.xyz")], valid_ratio=0.0)
     output = _train(config)
     assert "6 training frames (192 atoms), 0 validation frames" in output
-    assert "isolated atoms (eV): Cu -0.5000; they are not trained on" in output
+    assert "1 isolated atoms, the first in " in output
+    assert "energies of isolated atoms (eV): Cu -0.5000" in output
     per_atom = np.mean([(frame.energy + 0.5 * 32) / 32 for frame in cu_frames]) - 0.5
     assert f"energy shift (eV): Cu {per_atom:.4f}" in output
     fresh = _train(make_run("other", train_data=[str(tmp_path / "a.xyz")], valid_ratio=0.0, isolated_atoms="train"))
