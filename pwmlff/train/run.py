@@ -125,10 +125,10 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
 
 
 def _check_paths(config: RunConfig) -> None:
-    """Refuse files that do not exist, those of the data and the start model at once."""
-    data = (*config.train_data, *config.valid_data)
-    if not all(path.exists() for path in data):
-        check_paths(data if config.model_load_file is None else (config.model_load_file, *data))
+    """Refuse a start model that does not exist, together with data that do not."""
+    start, data = config.model_load_file, (*config.train_data, *config.valid_data)
+    if start is not None and not start.exists() and not all(path.exists() for path in data):
+        check_paths((start, *data))
 
 
 class _RunFrames(NamedTuple):
