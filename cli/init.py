@@ -99,10 +99,11 @@ def _symbols(elements: str | None, data: list[Path] | None) -> list[str]:
 
 def _translate(source: Path, output: Path) -> None:
     """Write an input of deepmd-kit as a run file, and say what has no counterpart."""
-    from pwmlff.config.from_deepmd import from_deepmd
+    from pwmlff.config.jsonc import read_json
     from pwmlff.errors import printable
+    from pwmlff.models.dp.from_deepmd import from_deepmd
 
-    translation = from_deepmd(source)
+    translation = from_deepmd(read_json(source), source)
     output.write_text(translation.text(source), encoding="utf-8")
     for line in translation.left_out:
         typer.echo(printable(f"no counterpart: {line}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 import pytest
 
 from pwmlff.config import RunConfig, load_config
-from pwmlff.config.from_deepmd import from_deepmd
 from pwmlff.errors import ConfigError
+from pwmlff.models.dp.from_deepmd import from_deepmd
 
 # the example of the manual, on water
 WATER: dict[str, Any] = {
@@ -59,8 +58,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def translated(data: dict[str, Any]) -> tuple[RunConfig, list[str]]:
-    Path("input.json").write_text(json.dumps(data))
-    result = from_deepmd(Path("input.json"))
+    result = from_deepmd(data, Path("input.json"))
     Path("run.json").write_text(result.text(Path("input.json")))
     config = load_config("run.json")
     assert config.notices == []
@@ -188,7 +186,6 @@ def test_other_spellings_and_versions() -> None:
     ],
 )
 def test_what_would_be_another_model_is_refused(data: dict[str, Any], message: str) -> None:
-    Path("input.json").write_text(json.dumps(data))
     with pytest.raises(ConfigError) as error:
-        from_deepmd(Path("input.json"))
+        from_deepmd(data, Path("input.json"))
     assert message in str(error.value)

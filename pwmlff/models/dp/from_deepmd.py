@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from pwmlff.config.jsonc import read_json
 from pwmlff.errors import ConfigError, in_one_line
 
 _PLAIN = ("se_e2_a", "se_a")
@@ -111,19 +110,20 @@ class _Section:
             raise ConfigError(f"{self.place(key)} is {json.dumps(value)}: {why}")
 
 
-def from_deepmd(path: Path) -> DeepmdInput:
+def from_deepmd(values: Any, name: Path) -> DeepmdInput:
     """Translate a training input of deepmd-kit.
 
     Args:
-        path: The file; paths in it are taken relative to the present folder, as deepmd-kit does.
+        values: Its content; paths in it are taken relative to the present folder, as deepmd-kit does.
+        name: Of the file, for messages.
 
     Raises:
         ConfigError: It is none, or asks for what has no counterpart.
     """
-    root = _Section(read_json(path), "")
+    root = _Section(values, "")
     if "model" not in root.values or "training" not in root.values:
         raise ConfigError(
-            f"'{path}' has no sections `model` and `training`, expected an input of deepmd-kit's `dp train`"
+            f"'{name}' has no sections `model` and `training`, expected an input of deepmd-kit's `dp train`"
         )
     result = DeepmdInput()
     model, training = root.section("model"), root.section("training")
