@@ -23,7 +23,7 @@ from pwmlff.models.distances import watch_shortest
 from pwmlff.models.evaluation import Evaluation
 from pwmlff.models.zbl import ZBL, ZBLConfig
 from pwmlff.ops import StoredModel
-from pwmlff.ops.reference import count_nearer
+from pwmlff.ops.reference import DESCRIPTORS, count_nearer, describe
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -141,6 +141,27 @@ class Potential(nn.Module):
             energies = energies + more_energies
             by_vectors = None if by_vectors is None else by_vectors + more_gradients
         return Evaluation(energies, by_vectors, network.weight_gradients)
+
+    def descriptors(self, *pairs: Tensor) -> Tensor:
+        """Return what the nets of a model with kernels see of each atom, [N, D] float64.
+
+        Deep Potentials: `A^T A_<` flattened; NEP: the scaled descriptor; networks of Behler and Parrinello: the scaled
+        symmetry functions, with zeros where an element has fewer than another.
+
+        Args:
+            pairs: The four tensors that `forward` takes.
+
+        Raises:
+            ModelFileError: The model has none that are known here.
+        """
+        stored = self.network.stored()
+        if stored is None or stored.family not in DESCRIPTORS:
+            raise ModelFileError(
+                f"descriptors are wanted, but a {type(self.network).__name__} tells none; they are known of "
+                "DP, NEP and NN models with kernels"
+            )
+        arrays = {name: array.to(self.device) for name, array in stored.arrays.items()}
+        return describe(stored.family, arrays, *pairs)
 
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
         """Return the whole potential as arrays for the kernels, see `Network.stored`."""

@@ -40,7 +40,7 @@ from pwmlff.train.data import (
     read_run_frames,
 )
 from pwmlff.train.lock import RunLock
-from pwmlff.train.observers import Observers
+from pwmlff.train.observers import Observers, TrainingObserver
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
@@ -51,7 +51,13 @@ from pwmlff.train.trainer import Trainer, TrainerSettings, nothing_to_check
 _RESTART_PATIENCE = 120.0  # s until file servers notice that the process which is replaced has ended
 
 
-def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
+def train_from_config(
+    config: RunConfig,
+    *,
+    fresh: bool = False,
+    console: Console | None = None,
+    callbacks: Sequence[TrainingObserver] = (),
+) -> Path:
     """Train a potential as a run file says, or go on with a run that was interrupted.
 
     Several processes that are to work on one run must have been joined, see `distributed.session`.
@@ -60,6 +66,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
         config: The run file.
         fresh: Start anew even where the run could be resumed.
         console: Where to print; standard output when None.
+        callbacks: Further watchers of the run, in the first process.
 
     Returns:
         The last checkpoint; the best one and the logs are beside it.
@@ -74,13 +81,19 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     console = console or Console()
     if not distributed.is_first():
         console = Console(quiet=True)
-        return _train(config, fresh, console, nothing_to_check)
+        return _train(config, fresh, console, nothing_to_check, callbacks)
     patience = _RESTART_PATIENCE if is_restart() else 0.0
     with RunLock(config.model_store_dir, patience=patience, say=lambda line: _say(console, line)) as lock:
-        return _train(config, fresh, console, lock.check)
+        return _train(config, fresh, console, lock.check, callbacks)
 
 
-def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Callable[[], None]) -> Path:
+def _train(
+    config: RunConfig,
+    fresh: bool,
+    console: Console,
+    check_folder: Callable[[], None],
+    callbacks: Sequence[TrainingObserver],
+) -> Path:
     """Train; `check_folder` raises where the run's folder is no longer its own."""
     _say(console, *config.notices)
     device = _device(config, console)
@@ -95,7 +108,7 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     checkpoint = _resumable(config, settings, files, fresh, console)
     potential, train_data = _prepare(config, frames.train, start if checkpoint is None else checkpoint, console)
     potential.to(device)
-    trainer = _trainer(config, potential, train_data, frames, settings, files, console)
+    trainer = _trainer(config, potential, train_data, frames, settings, files, console, callbacks)
     trainer.check_folder = check_folder
     if checkpoint is not None:
         trainer.restore(checkpoint)
@@ -274,6 +287,7 @@ def _trainer(
     settings: TrainerSettings,
     files: RunFiles,
     console: Console,
+    callbacks: Sequence[TrainingObserver],
 ) -> Trainer:
     optimizer = config.optimizer
     sampler = BatchSampler(
@@ -294,7 +308,7 @@ def _trainer(
         _say(console, *missing)
         display = ProgressDisplay(console, trained, settings.n_epochs, len(sampler))
         tables = EpochTables(files.folder, trained)
-        observers = Observers([tables, *records, display], lambda line: _say(console, line))
+        observers = Observers([tables, *records, display, *callbacks], lambda line: _say(console, line))
     valid_data = _checked(frames.valid, config.elements, potential.cutoff) if len(frames.valid) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers)
 
