@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,34 +71,75 @@ class FrameCounts:
     fingerprint: str = ""
 
 
-def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Frame], Sequence[Frame]]:
-    """Read the training and validation frames of a run.
+@dataclass(frozen=True)
+class RunData:
+    """The frames of a run.
+
+    Attributes:
+        train: To train on, without those that are replayed.
+        valid: That rank the epochs.
+        replay: Older ones to train on besides.
+    """
+
+    train: Sequence[Frame]
+    valid: Sequence[Frame]
+    replay: Sequence[Frame]
+
+
+def read_run_frames(config: RunConfig, report: ReadReport) -> RunData:
+    """Read the training, validation and replayed frames of a run.
 
     Args:
         config: Names the files; without `valid_data`, a fraction `valid_ratio` of the training frames is held out.
         report: Collects what the readers decided and dropped.
 
     Raises:
-        ConfigError: There is no training data.
+        ConfigError: There is no training data, or nothing to replay.
         DataFormatError: A file cannot be read.
     """
     if not config.train_data:
         raise ConfigError("`train_data` is empty; list the files to train on")
-    check_paths((*config.train_data, *config.valid_data))
-    frames = read_frames(config.train_data, format=config.format, skip_bad=config.skip_bad, report=report)
+    check_paths((*config.train_data, *config.valid_data, *config.replay_data))
+
+    def read(paths: Sequence[Path]) -> Sequence[Frame]:
+        return read_frames(paths, format=config.format, skip_bad=config.skip_bad, report=report) if paths else []
+
+    frames, valid, old = read(config.train_data), read(config.valid_data), read(config.replay_data)
     if len(frames) == 0:
         raise ConfigError("`train_data` holds no usable frame")
-    if config.valid_data:
-        valid = read_frames(config.valid_data, format=config.format, skip_bad=config.skip_bad, report=report)
-        return frames, valid
-    train, held_out = split_frames(
-        len(frames),
-        config.valid_ratio,
-        SplitBy(config.valid_split),
-        seed=config.seed,
-        source_of=lambda index: frames[index].source,
-    )
-    return FrameSubset(frames, train), FrameSubset(frames, held_out)
+    seed = config.seed if config.split_seed is None else config.split_seed
+    if not config.valid_data:
+        train, held_out = split_frames(
+            len(frames),
+            config.valid_ratio,
+            SplitBy(config.valid_split),
+            seed=seed,
+            source_of=lambda index: frames[index].source,
+        )
+        frames, valid = FrameSubset(frames, train), FrameSubset(frames, held_out)
+    if config.leave_out is not None:
+        frames = _without_part(frames, *config.leave_out, seed)
+    return RunData(frames, valid, _replayed(old, config, len(frames), seed))
+
+
+def _without_part(frames: Sequence[Frame], part: int, n_parts: int, seed: int) -> Sequence[Frame]:
+    if len(frames) < n_parts:
+        raise ConfigError(
+            f"`leave_out` wants {n_parts} parts of {len(frames)} training frames; expected at least a frame in each"
+        )
+    order = np.random.default_rng(seed).permutation(len(frames))
+    return FrameSubset(frames, np.sort(order[np.arange(len(frames)) % n_parts != part - 1]))
+
+
+def _replayed(old: Sequence[Frame], config: RunConfig, n_new: int, seed: int) -> Sequence[Frame]:
+    """Draw so many of the older frames that they are the wanted part of all, or take all of them."""
+    if not config.replay_data:
+        return []
+    if len(old) == 0:
+        raise ConfigError("`replay_data` holds no usable frame")
+    wanted = max(1, round(n_new * config.replay_fraction / (1.0 - config.replay_fraction)))
+    chosen = np.random.default_rng(seed).permutation(len(old))[:wanted]
+    return FrameSubset(old, np.sort(chosen))
 
 
 def count_frames(frames: Iterable[Frame]) -> FrameCounts:

@@ -9,28 +9,36 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from pwmlff import distributed
 from pwmlff.config import RunConfig
-from pwmlff.config.problems import raise_all
+from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.data.suspects import SuspectFrames
 from pwmlff.device import choose_device
-from pwmlff.errors import ConfigError, ModelFileError, printable
+from pwmlff.errors import ConfigError, printable
 from pwmlff.launch import is_restart
 from pwmlff.models import MODELS, Potential, build_potential
-from pwmlff.models.files import ModelFile, read_model, refuse_exported
+from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.base import UpdateStrategy
 from pwmlff.optim.loss import QUANTITIES
+from pwmlff.train.continuing import (
+    ShiftedFrames,
+    completed,
+    describe_new_elements,
+    match_energies,
+    start_model,
+)
 from pwmlff.train.data import (
     FrameCounts,
     check_elements,
@@ -98,15 +106,16 @@ def _train(
     _say(console, *config.notices)
     device = _device(config, console)
     torch.manual_seed(config.seed)
-    start = None if config.model_load_file is None else _start_model(config.model_load_file)
+    start = None if config.model_load_file is None else start_model(config.model_load_file)
     if start is not None:
-        config = _completed(config, start.potential)
+        config = completed(config, start.potential)
+        _say(console, *describe_new_elements(config.elements, start.potential))
     files = RunFiles(config.model_store_dir, config.model_name)
     frames = _read(config, console)
     config = _for_frames(config, frames, console)
     settings = _settings(config, files, device, frames.train_counts)
     checkpoint = _resumable(config, settings, files, fresh, console)
-    potential, train_data = _prepare(config, frames.train, start if checkpoint is None else checkpoint, console)
+    potential, train_data = _prepare(config, frames, start, checkpoint, console)
     potential.to(device)
     trainer = _trainer(config, potential, train_data, frames, settings, files, console, callbacks)
     trainer.check_folder = check_folder
@@ -124,10 +133,11 @@ def _train(
 
 
 class _RunFrames(NamedTuple):
-    """The frames of a run, and what was counted in them."""
+    """The frames of a run, and what was counted in them; training frames are counted with those that are replayed."""
 
     train: Sequence[Frame]
     valid: Sequence[Frame]
+    replay: Sequence[Frame]
     train_counts: FrameCounts
     valid_counts: FrameCounts
 
@@ -135,31 +145,6 @@ class _RunFrames(NamedTuple):
     def ranking_counts(self) -> FrameCounts:
         """Of the frames that rank epochs."""
         return self.valid_counts if len(self.valid) else self.train_counts
-
-
-def _start_model(path: Path) -> ModelFile:
-    refuse_exported(path, "which cannot be trained; start from the checkpoint it was made from")
-    model = read_model(path)
-    kind = model.potential.network.untrainable
-    if kind:
-        source = model.config.get("compression", {}).get("source", "the checkpoint it was made from")
-        raise ModelFileError(f"'{path}' is {kind}, which cannot be trained; start from {source}")
-    return model
-
-
-def _completed(config: RunConfig, start: Potential) -> RunConfig:
-    """Return the run file with what it does not say of model and repulsion as it is in the start model."""
-    elements = config.atom_type or tuple(start.elements)
-    update: dict[str, Any] = {"atom_type": elements}
-    types, settings = start.places_of(elements), start.network.config
-    if isinstance(settings, type(config.model)):
-        hooks = MODELS[config.model_key].RunFile
-        update["model"] = hooks.continued(config.model, settings, elements, types)
-        raise_all([f"model.{line}" for line in hooks.element_problems(update["model"], elements)], "the run file")
-    if "zbl" not in config.model_fields_set:
-        for repulsion in start.repulsion:
-            update["zbl"] = repulsion.config.of_types(types, len(start.elements))
-    return config.model_copy(update=update)
 
 
 def _device(config: RunConfig, console: Console) -> torch.device:
@@ -178,22 +163,24 @@ def _device(config: RunConfig, console: Console) -> torch.device:
 
 def _read(config: RunConfig, console: Console) -> _RunFrames:
     report = ReadReport(needs_labels=True)
-    train_frames, valid_frames = read_run_frames(config, report)
+    data = read_run_frames(config, report)
     _say(console, *report.labels, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     suspects = SuspectFrames()
-    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (train_frames, valid_frames))
+    everything = ChainedFrames([data.train, data.replay]) if len(data.replay) else data.train
+    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (everything, data.valid))
+    replayed = f", {len(data.replay)} of them replayed" if len(data.replay) else ""
     _say(
         console,
-        f"{counts.n_frames} training frames ({counts.n_atoms} atoms), {len(valid_frames)} validation frames",
+        f"{counts.n_frames} training frames ({counts.n_atoms} atoms{replayed}), {len(data.valid)} validation frames",
         *describe_labels(counts, config.optimizer),
         *describe_validation(counts, valid_counts, config),
     )
     for each in (counts, valid_counts):
         check_elements(each, config.elements)
     _say(console, *suspects.notes())
-    return _RunFrames(train_frames, valid_frames, counts, valid_counts)
+    return _RunFrames(data.train, data.valid, data.replay, counts, valid_counts)
 
 
 def _for_frames(config: RunConfig, frames: _RunFrames, console: Console) -> RunConfig:
@@ -254,19 +241,33 @@ def _find(
 
 
 def _prepare(
-    config: RunConfig, train_frames: Sequence[Frame], start: ModelFile | None, console: Console
+    config: RunConfig, frames: _RunFrames, start: ModelFile | None, checkpoint: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
-    """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
+    """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model.
+
+    What goes on from a checkpoint of the run itself gets its weights later; its frames are to be as at its start.
+    """
     check_size(config)
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
-    train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
-    _say(console, f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters")
+    held = potential.hold(config.freeze)
+    _say(
+        console,
+        f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters"
+        + (f", {held} of them frozen ({', '.join(config.freeze)})" if config.freeze else ""),
+    )
     if start is not None:
         potential.start_from(start.potential)
+        train_frames = _matched(potential, config, frames, start.potential.elements, console)
+        train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
         if distributed.is_first():
             potential.extend_shortest(iterate_batches(train_data, config.optimizer.batch_size))
         distributed.broadcast_(potential.shortest)
+        return potential, train_data
+    train_frames = ChainedFrames([frames.train, frames.replay]) if len(frames.replay) else frames.train
+    train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
+    if checkpoint is not None:
+        potential.start_from(checkpoint.potential)
         return potential, train_data
     if distributed.is_first():
         potential.set_energy_shift(fit_energy_shift(train_frames, config.elements))
@@ -277,6 +278,22 @@ def _prepare(
     shifts = ", ".join(f"{symbol} {value:.4f}" for symbol, value in zip(config.elements, shift, strict=True))
     _say(console, f"energy shift (eV): {shifts}")
     return potential, train_data
+
+
+def _matched(
+    potential: Potential, config: RunConfig, frames: _RunFrames, known: Sequence[str], console: Console
+) -> Sequence[Frame]:
+    """Match a start model's energies per atom to the training frames; return these with those that are replayed."""
+    shift, lines = distributed.from_first(lambda: match_energies(potential, frames.train, known, config.energy_shift))
+    potential.energy_shift.add_(torch.from_numpy(shift))
+    _say(console, *lines)
+    if not len(frames.replay):
+        return frames.train
+    old = [symbol in known for symbol in config.elements]
+    moved = ShiftedFrames(frames.replay, config.elements, np.where(old, shift, 0.0)) if shift[old].any() else None
+    if moved is not None:
+        _say(console, "the same is added to the energies of the frames that are replayed")
+    return ChainedFrames([frames.train, frames.replay if moved is None else moved])
 
 
 def _trainer(
