@@ -77,6 +77,19 @@ def predict_frames(
         yield from _predict_batch(model, samples, descriptors)
 
 
+def describe_frames(model: Potential, frames: Sequence[Frame]) -> Iterator[NDArray[np.float64]]:
+    """Yield the descriptors [N, D] of the atoms of every frame, in order; see `Potential.descriptors`.
+
+    Raises:
+        DataFormatError: A frame holds an element the model does not know, or two atoms at one place.
+        ModelFileError: The model has no descriptors.
+    """
+    dataset = FrameDataset(frames, model.elements, model.cutoff, cache_bytes=0)
+    for samples in _batches(_samples(dataset, None), None, MAX_PAIRS):
+        batch = collate(samples).to(model.device)
+        yield from np.split(model.descriptors(*batch.pairs).cpu().numpy(), batch.frame_start.cpu().numpy()[1:-1])
+
+
 def _samples(dataset: FrameDataset, skipped: list[str] | None) -> Iterator[Sample]:
     for index in range(len(dataset)):
         try:
