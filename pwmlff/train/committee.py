@@ -176,7 +176,7 @@ def held_out_deviation(committee: Committee, frames: Sequence[Frame], output: Pa
 
 
 def _told_deviation(config: RunConfig, models: Sequence[Path]) -> list[str]:
-    frames = read_run_frames(config, ReadReport(needs_labels=True)).valid
+    _, frames = read_run_frames(config, ReadReport(needs_labels=True))
     if len(frames) == 0:
         return ["no frame is held out (`valid_ratio` is 0): `pwmlff devi` tells the deviation on others"]
     committee = Committee.load(models, choose_device(config.device))

@@ -100,6 +100,9 @@ def match_energies(
     if not residuals:
         return correction, []
     everything = fit_energy_shift(residuals, elements)
+    with_new = [frame for frame in residuals if set(_types(frame, elements)) & set(_places(new, elements))]
+    if with_new:
+        correction[_places(new, elements)] = fit_energy_shift(with_new, elements, of=new)
     before, after = (_rms(residuals, elements, shift) for shift in (correction, everything))
     is_constant = before > _LEAST_RATIO * after and len(new) < len(elements)
     distance = (
@@ -111,12 +114,9 @@ def match_energies(
         return everything, [f"{distance}{theory}: added per atom are {_listed(elements, everything)}"]
     lines = []
     if new:
-        fitted = [frame for frame in residuals if set(_types(frame, elements)) & set(_places(new, elements))]
-        correction[_places(new, elements)] = fit_energy_shift(fitted, elements, of=new) if fitted else 0.0
-        lines.append(
-            f"energies of new elements fitted: added per atom are {_listed(new, correction[_places(new, elements)])}"
-        )
-    elif policy == "auto" and is_constant and before > _NOTED_SHIFT:
+        added = _listed(new, correction[_places(new, elements)])
+        lines.append(f"energies of new elements fitted: added per atom are {added}")
+    if policy == "auto" and is_constant and before > _NOTED_SHIFT:
         lines.append(f"{distance}: taken for an error of the model; `energy_shift` fit takes it for another zero")
     return correction, lines
 

@@ -71,55 +71,67 @@ class FrameCounts:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True)
-class RunData:
-    """The frames of a run.
-
-    Attributes:
-        train: To train on, without those that are replayed.
-        valid: That rank the epochs.
-        replay: Older ones to train on besides.
-    """
-
-    train: Sequence[Frame]
-    valid: Sequence[Frame]
-    replay: Sequence[Frame]
-
-
-def read_run_frames(config: RunConfig, report: ReadReport) -> RunData:
-    """Read the training, validation and replayed frames of a run.
+def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Frame], Sequence[Frame]]:
+    """Read the training and validation frames of a run.
 
     Args:
         config: Names the files; without `valid_data`, a fraction `valid_ratio` of the training frames is held out.
         report: Collects what the readers decided and dropped.
 
     Raises:
-        ConfigError: There is no training data, or nothing to replay.
+        ConfigError: There is no training data.
         DataFormatError: A file cannot be read.
     """
     if not config.train_data:
         raise ConfigError("`train_data` is empty; list the files to train on")
     check_paths((*config.train_data, *config.valid_data, *config.replay_data))
-
-    def read(paths: Sequence[Path]) -> Sequence[Frame]:
-        return read_frames(paths, format=config.format, skip_bad=config.skip_bad, report=report) if paths else []
-
-    frames, valid, old = read(config.train_data), read(config.valid_data), read(config.replay_data)
+    frames = _read(config.train_data, config, report)
     if len(frames) == 0:
         raise ConfigError("`train_data` holds no usable frame")
-    seed = config.seed if config.split_seed is None else config.split_seed
-    if not config.valid_data:
+    if config.valid_data:
+        valid = _read(config.valid_data, config, report)
+    else:
         train, held_out = split_frames(
             len(frames),
             config.valid_ratio,
             SplitBy(config.valid_split),
-            seed=seed,
+            seed=_split_seed(config),
             source_of=lambda index: frames[index].source,
         )
         frames, valid = FrameSubset(frames, train), FrameSubset(frames, held_out)
     if config.leave_out is not None:
-        frames = _without_part(frames, *config.leave_out, seed)
-    return RunData(frames, valid, _replayed(old, config, len(frames), seed))
+        frames = _without_part(frames, *config.leave_out, _split_seed(config))
+    return frames, valid
+
+
+def read_replayed_frames(config: RunConfig, n_new: int, report: ReadReport) -> Sequence[Frame]:
+    """Draw so many of the older frames that they are the wanted part of all training frames, or take all of them.
+
+    Args:
+        config: Names the files; there may be none.
+        n_new: Number of the other training frames.
+        report: Collects what the readers decided and dropped.
+
+    Raises:
+        ConfigError: No frame can be used.
+        DataFormatError: A file cannot be read.
+    """
+    if not config.replay_data:
+        return []
+    old = _read(config.replay_data, config, report)
+    if len(old) == 0:
+        raise ConfigError("`replay_data` holds no usable frame")
+    wanted = max(1, round(n_new * config.replay_fraction / (1.0 - config.replay_fraction)))
+    chosen = np.random.default_rng(_split_seed(config)).permutation(len(old))[:wanted]
+    return FrameSubset(old, np.sort(chosen))
+
+
+def _read(paths: Sequence[Path], config: RunConfig, report: ReadReport) -> Sequence[Frame]:
+    return read_frames(paths, format=config.format, skip_bad=config.skip_bad, report=report)
+
+
+def _split_seed(config: RunConfig) -> int:
+    return config.seed if config.split_seed is None else config.split_seed
 
 
 def _without_part(frames: Sequence[Frame], part: int, n_parts: int, seed: int) -> Sequence[Frame]:
@@ -129,17 +141,6 @@ def _without_part(frames: Sequence[Frame], part: int, n_parts: int, seed: int) -
         )
     order = np.random.default_rng(seed).permutation(len(frames))
     return FrameSubset(frames, np.sort(order[np.arange(len(frames)) % n_parts != part - 1]))
-
-
-def _replayed(old: Sequence[Frame], config: RunConfig, n_new: int, seed: int) -> Sequence[Frame]:
-    """Draw so many of the older frames that they are the wanted part of all, or take all of them."""
-    if not config.replay_data:
-        return []
-    if len(old) == 0:
-        raise ConfigError("`replay_data` holds no usable frame")
-    wanted = max(1, round(n_new * config.replay_fraction / (1.0 - config.replay_fraction)))
-    chosen = np.random.default_rng(seed).permutation(len(old))[:wanted]
-    return FrameSubset(old, np.sort(chosen))
 
 
 def count_frames(frames: Iterable[Frame]) -> FrameCounts:

@@ -45,6 +45,7 @@ from pwmlff.train.data import (
     count_frames,
     describe_labels,
     describe_validation,
+    read_replayed_frames,
     read_run_frames,
 )
 from pwmlff.train.lock import RunLock
@@ -163,24 +164,25 @@ def _device(config: RunConfig, console: Console) -> torch.device:
 
 def _read(config: RunConfig, console: Console) -> _RunFrames:
     report = ReadReport(needs_labels=True)
-    data = read_run_frames(config, report)
+    train_frames, valid_frames = read_run_frames(config, report)
+    replayed = read_replayed_frames(config, len(train_frames), report)
     _say(console, *report.labels, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     suspects = SuspectFrames()
-    everything = ChainedFrames([data.train, data.replay]) if len(data.replay) else data.train
-    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (everything, data.valid))
-    replayed = f", {len(data.replay)} of them replayed" if len(data.replay) else ""
+    everything = ChainedFrames([train_frames, replayed]) if len(replayed) else train_frames
+    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (everything, valid_frames))
+    among = f", {len(replayed)} of the frames replayed" if len(replayed) else ""
     _say(
         console,
-        f"{counts.n_frames} training frames ({counts.n_atoms} atoms{replayed}), {len(data.valid)} validation frames",
+        f"{counts.n_frames} training frames ({counts.n_atoms} atoms{among}), {len(valid_frames)} validation frames",
         *describe_labels(counts, config.optimizer),
         *describe_validation(counts, valid_counts, config),
     )
     for each in (counts, valid_counts):
         check_elements(each, config.elements)
     _say(console, *suspects.notes())
-    return _RunFrames(data.train, data.valid, data.replay, counts, valid_counts)
+    return _RunFrames(train_frames, valid_frames, replayed, counts, valid_counts)
 
 
 def _for_frames(config: RunConfig, frames: _RunFrames, console: Console) -> RunConfig:
