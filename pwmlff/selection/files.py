@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from pwmlff.data.atoms import atoms_of
 from pwmlff.data.replacing import new_folder
 from pwmlff.data.writers import XYZ_SUFFIXES, write_extxyz
@@ -37,7 +39,8 @@ def write_selected(selected: Selected, output: Path) -> None:
         for number, each in enumerate(selected.frames, start=1):
             name = f"{number:04d}"
             (folder / name).mkdir()
-            atoms_of(each.frame).write(folder / name / "POSCAR", format="vasp", direct=True, sort=True)
+            by_element = np.argsort(each.frame.atomic_numbers, kind="stable")
+            atoms_of(each.frame)[by_element].write(folder / name / "POSCAR", format="vasp", direct=True)
             rows.append(f"{name:>8} {each.step:12d} {each.score:18.6g}  {each.frame.source}")
         (folder / TABLE).write_text("\n".join([*rows, ""]), encoding="utf-8")
 

@@ -20,8 +20,8 @@ from pwmlff.models.base import network_dtype
 from pwmlff.train.continuing import start_model
 
 RUN_FILE = "finetune.json"
-# Measured by tests/benchmarks/finetune.py. A variance of 0.1 says that weights are known roughly, and it stays: where the
-# new frames tell nothing, nothing is forgotten with time, and no weight decays.
+# Measured by tests/benchmarks/finetune.py. A variance of 0.1 says that weights are known roughly, and it stays: where
+# the new frames tell nothing, nothing is forgotten with time, and no weight decays.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "LKF": {"epochs": 30, "p0_weight": 0.1, "p_max": 0.1, "weight_decay": 0.0},
     "ADAM": {"epochs": 200, "learning_rate": 1e-3, "stop_lr": 1e-6, "batch_size": 4},
