@@ -31,6 +31,6 @@ print(result.energy, result.forces.shape, result.stress, result.descriptors.shap
 
 atoms = atoms_of(frames[0])
 atoms.calc = pwmlff.PwmlffCalculator([run.best, run.last])  # a committee, though of one run only
-dynamics = Langevin(atoms, 2 * units.fs, temperature_K=300, friction=0.01 / units.fs)
+dynamics = Langevin(atoms, 2 * units.fs, temperature_K=300, friction=0.01 / units.fs, fixcm=False)
 dynamics.attach(lambda: print(atoms.get_temperature(), atoms.calc.results["max_devi_f"]), interval=10)
 dynamics.run(50)

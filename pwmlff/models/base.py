@@ -136,6 +136,9 @@ class Network(nn.Module):
         """
         return shift
 
+    def take_shortest(self, shortest: Tensor) -> None:
+        """Be told the shortest distances [T, T] of each pair of elements, Å, when those of further frames are known."""
+
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return the weights by the parts that a run can hold as they are.
 

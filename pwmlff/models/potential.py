@@ -139,6 +139,7 @@ class Potential(nn.Module):
         if self.knows_shortest():
             for _ in watch_shortest(batches, self.shortest):
                 pass
+            self.network.take_shortest(self.shortest)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N] in eV, float64; arguments as in `Network.forward`."""

@@ -7,8 +7,6 @@ In Python, `pwmlff.train(...)` trains a potential, or goes on with a run that wa
     model = run.load()                                  # the best one
 
     train(config, *, callbacks=(), fresh=False, quiet=False) -> TrainedRun
-
-`train` below tells of arguments, result and errors.
 """
 
 from __future__ import annotations
@@ -32,3 +30,4 @@ __all__ = [
 ]
 
 sys.modules[__name__].__class__ = CallableModule
+__doc__ = f"{__doc__}\n    {train.__doc__}"  # what `help(pwmlff.train)` begins with

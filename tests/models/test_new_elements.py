@@ -164,6 +164,6 @@ def test_frozen_parts_ask_for_no_gradient(model_type: str) -> None:
     everything = ["fitting"] if model_type == "NN" else ["embedding", "fitting"]
     with pytest.raises(ConfigError, match="leaves nothing to train"):
         potential.hold(everything)
-    missing = "descriptor" if model_type == "NN" else "embeding"
+    missing = "descriptor" if model_type == "NN" else "neck"
     with pytest.raises(ConfigError, match=f"`freeze` names {missing}, which this model has not; its trained parts are"):
         potential.hold([missing])

@@ -21,6 +21,7 @@ from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.data.writers import write_extxyz
 from pwmlff.errors import ConfigError
 from pwmlff.evaluate.evaluator import predict_frames
+from pwmlff.evaluate.kpu import KalmanUncertainty
 from pwmlff.models.files.checkpoint import load_checkpoint, load_potential, save_checkpoint
 from pwmlff.optim.adam import GradientUpdate
 from pwmlff.train import train_from_config
@@ -175,7 +176,7 @@ def make_run_longer(config: RunConfig) -> RunConfig:
 
 @pytest.mark.parametrize("optimizer", ["ADAM", "LKF"])
 @pytest.mark.parametrize("model_type", FAMILIES)
-def test_frozen_parts_stay(make_run: RunFactory, model_type: str, optimizer: str) -> None:
+def test_frozen_parts_stay(make_run: RunFactory, cu_frames: list[Frame], model_type: str, optimizer: str) -> None:
     part = "hidden" if model_type == "NN" else "descriptor"
     settings = {"epochs": 1, "optimizer": optimizer, "learning_rate": 1e-2 if optimizer == "ADAM" else None}
     first = make_run("first", model_type=model_type, model=small_section(model_type, 4.0), optimizer=settings)
@@ -193,6 +194,8 @@ def test_frozen_parts_stay(make_run: RunFactory, model_type: str, optimizer: str
     for name, weights in before.items():
         same = [torch.equal(a, b) for a, b in zip(weights, after[name], strict=True)]
         assert all(same) if name == part else not any(same), name
+    if optimizer == "LKF":  # whose covariance is that of the others
+        assert KalmanUncertainty(_saved(second)).of_frame(cu_frames[0])["f_kpu_max"] > 0
 
 
 def test_an_unknown_part_is_an_error(make_run: RunFactory, start: Path) -> None:
