@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,8 +171,8 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     suspects = SuspectFrames()
-    everything = ChainedFrames([train_frames, replayed]) if len(replayed) else train_frames
-    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (everything, valid_frames))
+    counts = count_frames(chain(suspects.watch(train_frames), replayed))  # of another level of theory, perhaps
+    valid_counts = count_frames(suspects.watch(valid_frames))
     among = f", {len(replayed)} of the frames replayed" if len(replayed) else ""
     _say(
         console,

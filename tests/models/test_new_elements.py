@@ -109,6 +109,17 @@ def test_nobody_has_met_a_new_element(old: Potential, new: Potential) -> None:
     assert (new.shortest[gold] == CUTOFF).all()
 
 
+def test_tables_reach_as_far_as_new_frames_do(cu_frames: list[Frame]) -> None:
+    """A Deep Potential keeps the shortest distance of each central element for its tables."""
+    potential = small_potential("DP", CUTOFF, KNOWN)
+    near = [_named(frame, KNOWN) for frame in cu_frames]
+    wide = [replace(frame, positions=1.1 * frame.positions, cell=1.1 * frame.cell) for frame in near]
+    potential.collect_statistics(iterate_batches(FrameDataset(wide, KNOWN, CUTOFF), 2))
+    potential.extend_shortest(iterate_batches(FrameDataset(near, KNOWN, CUTOFF), 2))
+    assert potential.shortest.min() < 2.6
+    torch.testing.assert_close(potential.network.environment.shortest, potential.shortest.amin(dim=1))
+
+
 def test_elements_may_be_left_out_and_reordered(model_type: str, old: Potential, cu_frames: list[Frame]) -> None:
     key = model_type.split()[0]
     row = MODELS[key]
