@@ -41,13 +41,11 @@ class HeldOutDeviation:
 
     Attributes:
         max_devi_f: Of each frame, eV/Å.
-        frame_errors: Root mean square error of the mean force of each frame with forces, eV/Å.
         member_errors: Root mean square force error of each member over all frames with forces, eV/Å.
         mean_error: The same of the members' mean.
     """
 
     max_devi_f: list[float] = field(default_factory=list)
-    frame_errors: list[float] = field(default_factory=list)
     member_errors: list[float] = field(default_factory=list)
     mean_error: float | None = None
 
@@ -163,7 +161,6 @@ def held_out_deviation(committee: Committee, frames: Sequence[Frame], output: Pa
                 members = np.stack([result.forces for result in results])
                 everyone = [*members, members.mean(axis=0)]
                 squares.append([float(np.square(forces - frame.forces).sum()) for forces in everyone])
-                summary.frame_errors.append(float(np.sqrt(squares[-1][-1] / frame.forces.size)))
                 n_components += frame.forces.size
             yield step, deviation
 
