@@ -3,7 +3,7 @@
     python tests/benchmarks/committee_data.py DATA WORK
 
 DATA holds `mlearn_Cu` (`train.xyz`, `test.xyz`), WORK is a folder for the runs; models that are there are not trained
-again. Four small NEPs for each way, on 60 frames; all begin with the same four weights. The table has the force error
+again. Three small NEPs for each way, on 30 frames; all begin with the same three weights. The table has the force error
 of members and of their mean on the test frames, and how the deviation ranks these frames: the correlation (Spearman) of
 `max_devi_f` with the largest error of a force of the mean.
 """
@@ -24,7 +24,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.writers import write_extxyz
 
 MODEL = {"descriptor": {"cutoff": [6.0, 4.5], "n_max": [4, 4], "basis_size": [6, 6]}}
-N_MEMBERS, N_FRAMES, EPOCHS = 4, 60, 20
+N_MEMBERS, N_FRAMES, EPOCHS = 3, 30, 10
 
 
 def member(folder: Path, data: Path, number: int, **top: Any) -> pwmlff.Model:
