@@ -114,8 +114,8 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> RunData:
     kept = np.arange(len(frames))
     isolated: dict[str, float] = {}
     if config.isolated_atoms == "shift":
-        frames, kept, isolated = _without_isolated(frames, report)
-        valid = _without_isolated(valid, report)[0]
+        frames, kept, isolated = without_isolated(frames, report)
+        valid = without_isolated(valid, report)[0]
     if len(valid) == 0 and not config.valid_data:
         train, held_out = split_frames(
             len(frames),
@@ -152,10 +152,15 @@ def _read_sources(
     return frames, valid, np.concatenate(weights) if config.train_weights else None
 
 
-def _without_isolated(
+def without_isolated(
     frames: Sequence[Frame], report: ReadReport
 ) -> tuple[Sequence[Frame], NDArray[np.int64], dict[str, float]]:
-    """Return the frames that are no isolated atoms, their places, and the energies of those that are."""
+    """Return the frames that are no isolated atoms, their places [F], and the energies of those that are, eV by symbol.
+
+    Args:
+        frames: All of them; where there are only isolated atoms they stay.
+        report: Is told of those left out.
+    """
     atoms = isolated_atoms(frames)
     kept = np.setdiff1d(np.arange(len(frames)), atoms)
     if not atoms or len(kept) == 0:
@@ -175,7 +180,7 @@ def _read_replayed(config: RunConfig, n_new: int, report: ReadReport) -> Sequenc
         return []
     old = _read(config.replay_data, config, report)
     if config.isolated_atoms == "shift" and len(old):
-        old = _without_isolated(old, report)[0]
+        old = without_isolated(old, report)[0]
     if len(old) == 0:
         raise ConfigError("`replay_data` holds no usable frame")
     wanted = max(1, round(n_new * config.replay_fraction / (1.0 - config.replay_fraction)))

@@ -19,12 +19,12 @@ from pwmlff.config.template import USUAL_OPTIMIZER
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.frame import Frame
 from pwmlff.data.radial import radial_density
-from pwmlff.data.readers import read_frames
+from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.models import MODELS, ZBLConfig
 from pwmlff.models.distances import watch_shortest
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
 from pwmlff.plots.radial_curves import plot_radial_curves
-from pwmlff.train.data import FrameCounts, count_frames
+from pwmlff.train.data import FrameCounts, count_frames, without_isolated
 from pwmlff.train.ending import duration
 from pwmlff.train.estimate import measure_pace
 
@@ -83,7 +83,7 @@ def starting_run(
     key, method = (name.strip().upper().replace("-", "_") for name in (model, optimizer))
     if key not in MODELS or method not in OPTIMIZERS or not elements or not data:
         return start
-    frames = read_frames(data)
+    frames = without_isolated(read_frames(data), ReadReport())[0]
     suggestion = MODELS[key].RunFile.suggested(MODELS[key].Config(), elements, frames)
     start.values["model"] = suggestion.config.model_dump(mode="json")
     start.reasons |= {f"model.{path}": reason for path, reason in suggestion.reasons.items()}

@@ -23,6 +23,7 @@ from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models import MODELS, NetworkConfig, build_potential, known_models
 from pwmlff.models.files.checkpoint import load_checkpoint, save_checkpoint
 from pwmlff.models.run_file import RunFileHooks, TopLevelKeys, section_at
+from pwmlff.optim import OPTIMIZERS
 from pwmlff.train import train_from_config
 
 SHORTEST: dict[str, Any] = {"model_type": "TOY", "atom_type": ["Cu"]}
@@ -201,7 +202,7 @@ def test_a_key_that_has_another_name_elsewhere_may_have_a_meaning_here() -> None
 
 def test_problems_with_the_elements_are_told_with_the_others() -> None:
     assert _problems(atom_type=["W"], kind="soft", optimizer={"optimizer": "NONE"}) == [
-        "optimizer.optimizer: there is no optimizer 'NONE'; choose from: ADAM, ADAMW, GKF, LKF",
+        f"optimizer.optimizer: there is no optimizer 'NONE'; choose from: {', '.join(sorted(OPTIMIZERS))}",
         "model.softness: W is too hard",
     ]
     assert _config(atom_type=["W"]).model_key == "TOY"

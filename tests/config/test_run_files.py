@@ -293,7 +293,7 @@ REFUSED: dict[str, list[str]] = {
         "optimizer.learning_rte: unknown key; did you mean 'learning_rate'?",
         "train_dta: unknown key; did you mean 'train_data'?",
     ],
-    "refused_dp_sgd": ["optimizer.optimizer: there is no optimizer 'SGD'; choose from: ADAM, ADAMW, GKF, LKF"],
+    "refused_dp_sgd": ["optimizer.optimizer: there is no optimizer 'SGD'; choose from: ADAM, ADAMW, "],
     "refused_dp_elements": ["atom_type: unknown element 'Xq'"],
     "refused_dp_no_elements": ["atom_type: missing; give the elements of the model"],
     "refused_dp_lambda_1": ["optimizer.lambda_1: unknown key; did you mean 'lambda_2'?"],

@@ -26,7 +26,7 @@ from pwmlff.models.files.checkpoint import load_checkpoint, load_potential, save
 from pwmlff.optim.adam import GradientUpdate
 from pwmlff.train import train_from_config
 from pwmlff.train.continuing import ShiftedFrames, match_energies
-from pwmlff.train.data import read_replayed_frames, read_run_frames
+from pwmlff.train.data import read_run_frames
 
 RunFactory = Callable[..., RunConfig]
 STILL = {"epochs": 1, "learning_rate": 1e-12, "stop_lr": 1e-12}
@@ -246,9 +246,9 @@ def test_members_leave_out_different_parts(make_run: RunFactory, tmp_path: Path,
     seen, held = [], set()
     for part in range(1, 5):
         run = make_run(train_data=[data], valid_ratio=0.25, seed=part, split_seed=5, leave_out=[part, 4])
-        train, valid = read_run_frames(run, ReadReport())
-        seen.append({frame.energy for frame in train})
-        held.add(tuple(frame.energy for frame in valid))
+        data_of_run = read_run_frames(run, ReadReport())
+        seen.append({frame.energy for frame in data_of_run.train})
+        held.add(tuple(frame.energy for frame in data_of_run.valid))
     assert len(held) == 1
     everything = set().union(*seen)
     assert len(everything) == 18
@@ -275,4 +275,5 @@ def test_part_of_the_frames_that_is_replayed(
     """0.2 of all: a quarter of the new ones; never more than there are."""
     old = _file(tmp_path / "old.xyz", cu_frames)
     run = make_run(valid_ratio=0.0, replay_data=old, replay_fraction=fraction)
-    assert len(read_replayed_frames(run, 6, ReadReport())) == n_replayed
+    data = read_run_frames(run, ReadReport())
+    assert (len(data.train), len(data.replay)) == (6, n_replayed)

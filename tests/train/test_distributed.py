@@ -152,7 +152,7 @@ def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: d
     assert result.returncode == 0, result.stdout
     _assert_same(_one(write_run("one", model_type=model_type, **optimizer)), _last(run))
     assert "2 processes, 1 CPU threads each" in result.stdout
-    for once in ("labels used:", "energy shift", "RMSE train | valid", "wrote "):
+    for once in ("labels used:", "energy shift", "root mean square errors", "next: pwmlff test"):
         assert result.stdout.count(once) == 1, once
     for name in ("epoch_train.dat", "epoch_valid.dat"):
         assert len((run.parent / "two" / name).read_text().splitlines()) == 1 + 4

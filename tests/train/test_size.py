@@ -48,7 +48,7 @@ def test_size_of_the_state_is_that_of_the_tensors(optimizer: str) -> None:
     if optimizer == "ADAM":
         for parameter in potential.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        update._optimizer.step()
+        update._optimizers[0].step()
     tensors, _ = update.state()
     held = sum(value.numel() * value.element_size() for value in tensors.values())
     assert held == pytest.approx(strategy.state_size(config, n_weights), rel=0.3)  # P is stored in tiles
