@@ -43,6 +43,7 @@ html_theme = "furo"
 html_title = f"pwmlff {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_extra_path = ["front"]  # the address of the site itself leads to its first page
 html_theme_options = {"top_of_page_buttons": []}
 copybutton_selector = "div.highlight-sh pre, div.highlight-python pre, div.highlight-lammps pre, div.highlight-json pre"
 

@@ -1,0 +1,110 @@
+"""Tutorials hold: their commands run in order, and print what the pages show."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ase.io
+import pytest
+from ase import Atoms
+from dft_files import movement_text, outcar_text
+from tutorials import Reader
+
+from pwmlff.data.frame import Frame
+from pwmlff.data.readers import read_frames
+from pwmlff.lammps import PLUGIN_NAME, library_directory
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "pwmlff" / "docs"
+DATA = ROOT / "examples" / "data"
+
+
+def frames_of(name: str, every: int) -> list[Atoms]:
+    return ase.io.read(DATA / name, slice(0, None, every))  # type: ignore[return-value]
+
+
+def write_frames(name: str, every: int, path: Path) -> None:
+    """Write every so manieth frame of the examples' data."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ase.io.write(path, frames_of(name, every), format="extxyz")
+
+
+def write_outcar(folder: Path, frames: Sequence[Frame]) -> None:
+    folder.mkdir()
+    text = outcar_text(["Li"], [len(frames[0])], [{"frame": frame} for frame in frames])
+    (folder / "OUTCAR").write_text(text)
+
+
+def write_movement(folder: Path, frames: Sequence[Frame]) -> None:
+    folder.mkdir()
+    text = "".join(movement_text(frame, stress=frame.virial) for frame in frames)
+    (folder / "MOVEMENT").write_text(text)
+
+
+def four_runs(folder: Path, write: Callable[[Path, Sequence[Frame]], None]) -> None:
+    """Five frames of each temperature of the lithium data, as files of a first-principles code."""
+    frames = list(read_frames([DATA / "li27_train.xyz"]))
+    for number, name in enumerate(("300K", "400K", "500K", "600K")):
+        write(folder / name, frames[32 * number : 32 * number + 25 : 6])
+
+
+def prepare_examples(folder: Path) -> None:
+    write_frames("li27_train.xyz", 8, folder / "examples/data/li27_train.xyz")
+    write_frames("li27_test.xyz", 8, folder / "examples/data/li27_test.xyz")
+    shutil.copytree(ROOT / "examples/lammps", folder / "examples/lammps")
+    shutil.copy(ROOT / "examples/lammps/structure.li", folder)
+
+
+def prepare_outcars(folder: Path) -> None:
+    four_runs(folder, write_outcar)
+
+
+def prepare_lithium(folder: Path) -> None:
+    write_frames("li27_train.xyz", 8, folder / "train.xyz")
+    write_frames("li27_test.xyz", 8, folder / "test.xyz")
+
+
+def prepare_trained(folder: Path) -> None:
+    """What the tutorial on the first model leaves behind."""
+    prepare_lithium(folder)
+    ase.io.write(folder / "li.data", frames_of("li27_test.xyz", 40)[0], format="lammps-data", masses=True)
+    Reader(folder).follow("```sh\npwmlff init --data train.xyz\npwmlff train nep.json\n```\n")
+    shutil.rmtree(folder / ".programs")
+
+
+def prepare_hydride(folder: Path) -> None:
+    write_frames("lih_train.xyz", 4, folder / "train.xyz")
+    write_frames("lih_test.xyz", 4, folder / "test.xyz")
+
+
+PAGES = {
+    "start": prepare_examples,
+    "first_model": prepare_outcars,
+    "choosing": prepare_lithium,
+    "good_enough": prepare_trained,
+    "many_elements": prepare_hydride,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a tutorial is followed."""
+    if not (library_directory() / PLUGIN_NAME).is_file():
+        pytest.skip("the plugin is not compiled")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tutorial(name: str, folder: Path) -> None:
+    PAGES[name](folder)
+    Reader(folder).follow((DOCS / f"{name}.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_the_first_tutorial_holds_for_pwmat_too(folder: Path) -> None:
+    four_runs(folder, write_movement)
+    page = (DOCS / "first_model.md").read_text(encoding="utf-8")
+    Reader(folder).follow(page.replace("OUTCAR", "MOVEMENT"))
