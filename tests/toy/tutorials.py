@@ -82,14 +82,14 @@ class Reader:
     """
 
     folder: Path
-    epochs: int = 2
+    epochs: int = 4
     steps: int = 20
     _names: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put a short-winded `lmp` before that of this environment."""
         programs = self.folder / ".programs"
-        programs.mkdir()
+        programs.mkdir(exist_ok=True)
         environment = Path(sys.executable).parent
         (programs / "lmp").write_text(f'#!/bin/sh\nexec {environment / "lmp"} "$@" -var steps {self.steps} -nocite\n')
         (programs / "lmp").chmod(0o755)
@@ -123,7 +123,13 @@ class Reader:
             assert result.exit_code == 0, f"{line}\n{result.output}{result.exception!r}"
             return result.output
         run = subprocess.run(
-            words, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
+            words,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
         )
         assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
         return run.stdout
