@@ -136,7 +136,9 @@ def _draw(points: NDArray[np.float64], fraction: float, summary: ParityErrors, l
         ticks = ticks[(ticks >= span[0]) & (ticks <= span[1])]
         upper.set(xlim=span, ylim=span, xticks=ticks, yticks=ticks, ylabel=f"predicted {look.name} ({look.unit})")
         reach = 1.08 * np.abs(errors).max() or 1.0
-        lower.set(xlabel=f"reference {look.name} ({look.unit})", ylabel=f"error ({look.error_unit})", ylim=(-reach, reach))
+        lower.set(
+            xlabel=f"reference {look.name} ({look.unit})", ylabel=f"error ({look.error_unit})", ylim=(-reach, reach)
+        )
         for axes in (upper, lower):
             axes.ticklabel_format(useOffset=False)
         if drawn.get_array() is not None:
