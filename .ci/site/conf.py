@@ -6,6 +6,7 @@ The source folder is the repository, so that every link between its files holds 
 from __future__ import annotations
 
 import re
+from types import ModuleType
 from typing import Any
 
 from pygments.lexer import RegexLexer
@@ -73,13 +74,21 @@ def public_names(app: Sphinx, docname: str, source: list[str]) -> None:
     directives = []
     for name in pwmlff.__all__:
         if not name.startswith("__"):
-            kind = "autoclass" if isinstance(getattr(pwmlff, name), type) else "autofunction"
-            directives.append(f"```{{eval-rst}}\n.. {kind}:: pwmlff.{name}\n   :members:\n```\n")
+            thing = getattr(pwmlff, name)
+            if isinstance(thing, ModuleType):  # a package that is called like its function
+                setattr(pwmlff, name, getattr(thing, name))
+            is_class = isinstance(thing, type)
+            directive = f".. autoclass:: pwmlff.{name}\n   :members:" if is_class else f".. autofunction:: pwmlff.{name}"
+            directives.append(f"```{{eval-rst}}\n{directive}\n```\n")
     source[0] = source[0].replace("<!-- pwmlff.__all__ -->", "\n".join(directives))
 
 
 def literal_blocks(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
-    """Keep formulas and examples as they are: what a docstring indents behind an empty line is no prose."""
+    """Turn docstrings into reStructuredText where they are none.
+
+    What is indented behind an empty line is a formula or an example and stays as it is. Code may be followed by letters,
+    as in `Frame`s.
+    """
     inside = False
     result: list[str] = []
     for line in lines:
@@ -87,7 +96,7 @@ def literal_blocks(app: Sphinx, what: str, name: str, obj: object, options: Any,
         if is_indented and not inside and result and not result[-1].strip() and not _is_field(result):
             result += [".. code-block:: text", ""]
         inside = is_indented or (inside and not line.strip())
-        result.append(line)
+        result.append(line if inside else re.sub(r"`([^`]+)`(?=\w)", r"`\1`\\ ", line))
     lines[:] = result
 
 
