@@ -36,7 +36,9 @@ def compress(
             "0.05 (Å) for a NEP.",
         ),
     ] = None,
-    order: Annotated[int, typer.Option("--order", "-o", help="Of the polynomials, 3 or 5.")] = 3,
+    order: Annotated[
+        int, typer.Option("--order", "-o", help="Order of the polynomials, 3 or 5; -s names the output.")
+    ] = 3,
     save: Annotated[
         Path | None,
         typer.Option("--save", "-s", help="File to write; .ckpt is added. Left out: cmp_dp_model, cmp_nep_model."),
@@ -54,16 +56,15 @@ def compress(
     """
     from pwmlff.compress.report import print_report, warnings
     from pwmlff.compress.run import compress_model
-    from pwmlff.errors import ConfigError, DataFormatError
+    from pwmlff.data.detect import check_paths
+    from pwmlff.errors import ConfigError
     from pwmlff.evaluate.report import report_console
 
     try:
         spacing = dx if dx is None or dx == "auto" else float(dx)
     except ValueError as error:
         raise ConfigError(f"the grid spacing (-d) is '{dx}', expected a number such as 0.01, or auto") from error
-    for path in data or []:
-        if not path.exists():
-            raise DataFormatError(f"no data '{path}' (looked in {Path.cwd()})")
+    check_paths(data or [])
     result = compress_model(
         model,
         data or [],

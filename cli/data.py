@@ -25,13 +25,26 @@ Format = Annotated[
     str | None,
     typer.Option("--format", "-f", help="Format of the input, such as pwmat/movement; guessed if not given."),
 ]
+EnergyKey = Annotated[
+    str | None, typer.Option("--energy-key", help="Key of the energy in extended XYZ, such as REF_energy.")
+]
+ForcesKey = Annotated[str | None, typer.Option("--forces-key", help="Column of the forces in extended XYZ.")]
+VirialKey = Annotated[
+    str | None, typer.Option("--virial-key", help="Key of the virial in extended XYZ: eV, -stress * volume.")
+]
+StressKey = Annotated[str | None, typer.Option("--stress-key", help="Key of ASE's stress in extended XYZ, eV/Å^3.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Drop faulty frames and list them instead of stopping.")]
 
 
 @app.command()
 def convert(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .h5 (store) or .xyz (extended XYZ).")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Ends in .h5 (store) or .xyz (extended XYZ), or is a new folder (deepmd/npy)."
+        ),
+    ],
     format: Format = None,
     split: Annotated[
         float | None, typer.Option(help="Training fraction; writes NAME_train and NAME_valid.", min=0.0, max=1.0)
@@ -43,16 +56,29 @@ def convert(
     skip_bad: SkipBad = False,
     append: Annotated[bool, typer.Option("--append", help="Add to an existing store.")] = False,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Take files without a single label too.")] = False,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    virial_key: VirialKey = None,
+    stress_key: StressKey = None,
 ) -> None:
-    """Convert data files into an HDF5 store or extended XYZ, whole or split in two."""
+    """Convert data files into an HDF5 store, extended XYZ or deepmd/npy, whole or split in two."""
     from rich.console import Console
 
     from pwmlff.data.convert import convert as run
-    from pwmlff.data.readers import ReadReport
+    from pwmlff.data.readers import LabelKeys, ReadReport
 
     report = ReadReport(needs_labels=not unlabelled)
     written = run(
-        inputs, output, format=format, split=split, by=by, seed=seed, skip_bad=skip_bad, append=append, report=report
+        inputs,
+        output,
+        format=format,
+        split=split,
+        by=by,
+        seed=seed,
+        skip_bad=skip_bad,
+        append=append,
+        report=report,
+        labels=LabelKeys(energy_key, forces_key, virial_key, stress_key),
     )
     console = Console(soft_wrap=True, highlight=False)
     _print_report(console, report)
@@ -66,6 +92,10 @@ def info(
     cutoff: Annotated[float, typer.Option(help="Cutoff for neighbour counts, Å.", min=0.5)] = 6.0,
     format: Format = None,
     skip_bad: SkipBad = False,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    virial_key: VirialKey = None,
+    stress_key: StressKey = None,
 ) -> None:
     """Show what data files hold: labels, ranges, contacts, duplicates, outliers; check the sums of stores."""
     from itertools import chain
@@ -73,7 +103,7 @@ def info(
     from rich.console import Console
 
     from pwmlff.data.detect import STORE, check_paths, guess_format
-    from pwmlff.data.readers import ReadReport, iterate_frames
+    from pwmlff.data.readers import LabelKeys, ReadReport, iterate_frames
     from pwmlff.data.report import summarize
     from pwmlff.data.store import verify_store
 
@@ -82,7 +112,8 @@ def info(
     for path in inputs:
         if path.is_file() and path.suffix in (".h5", ".hdf5") and guess_format(path) == STORE:
             report.note(path, f"checksums of {verify_store(path)} segments are right")
-    frames = (iterate_frames(path, format=format, skip_bad=skip_bad, report=report) for path in inputs)
+    labels = LabelKeys(energy_key, forces_key, virial_key, stress_key)
+    frames = (iterate_frames(path, format=format, skip_bad=skip_bad, report=report, labels=labels) for path in inputs)
     summary = summarize(chain.from_iterable(frames), cutoff)
     console = Console(soft_wrap=True, highlight=False)
     _print_report(console, report)

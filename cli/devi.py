@@ -36,12 +36,14 @@ def devi(
     ] = False,
 ) -> None:
     """Recompute the model deviation of a committee over a trajectory, as the pair style writes it during a run."""
+    from pwmlff.data.detect import check_paths
     from pwmlff.device import choose_device
     from pwmlff.errors import ConfigError
     from pwmlff.evaluate.deviation import write_deviation
     from pwmlff.models.files import format_of
 
     *models, trajectory = files
+    check_paths(files)
     if format_of(trajectory):
         raise ConfigError(f"'{trajectory}' is a model, expected a trajectory last: pwmlff devi MODELS... TRAJECTORY")
     summary = write_deviation(

@@ -23,6 +23,12 @@ def init(
         str | None, typer.Option(help="Elements such as 'Cu,O'; read from --data when not given.")
     ] = None,
     data: Annotated[list[Path] | None, typer.Option(help="Training data; may be given several times.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Translate this training input of deepmd-kit instead.", exists=True, dir_okay=False
+        ),
+    ] = None,
     optimizer: Annotated[str, typer.Option(help="Optimizer, such as LKF or ADAM.")] = "LKF",
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Time the run may take on this machine; it does fewer epochs then.")
@@ -38,9 +44,12 @@ def init(
     from pwmlff.errors import ConfigError, printable
     from pwmlff.train.start import starting_run
 
-    output = output or Path(f"{model.lower()}.json")
+    output = output or Path("dp.json" if source else f"{model.lower()}.json")
     if output.exists() and not force:
         raise ConfigError(f"'{output}' exists already; name another file with --output, or overwrite it with --force")
+    if source is not None:
+        _translate(source, output)
+        return
     symbols, known = _symbols(elements, data), [path for path in data or [] if path.exists()]
     # before the data are read: a name that is wrong costs no time
     starting_file(model, symbols or _EXAMPLE_ELEMENTS, _EXAMPLE_DATA, optimizer=optimizer)
@@ -86,3 +95,16 @@ def _symbols(elements: str | None, data: list[Path] | None) -> list[str]:
 
     numbers = {int(number) for frame in read_frames(data) for number in frame.atomic_numbers}
     return [symbol_of(number) for number in sorted(numbers)]
+
+
+def _translate(source: Path, output: Path) -> None:
+    """Write an input of deepmd-kit as a run file, and say what has no counterpart."""
+    from pwmlff.config.jsonc import read_json
+    from pwmlff.errors import printable
+    from pwmlff.models.dp.from_deepmd import from_deepmd
+
+    translation = from_deepmd(read_json(source), source)
+    output.write_text(translation.text(source), encoding="utf-8")
+    for line in translation.left_out:
+        typer.echo(printable(f"no counterpart: {line}"))
+    typer.echo(f"wrote {output}; next: pwmlff train {output}")

@@ -17,14 +17,31 @@ from pwmlff.cli.infer import infer
 from pwmlff.cli.info import info
 from pwmlff.cli.init import init
 from pwmlff.cli.kpu import kpu
+from pwmlff.cli.report import report
 from pwmlff.cli.schema import schema
+from pwmlff.cli.script import script
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
 from pwmlff.errors import PwmlffError, printable
 
+# commands of PWMLFF and MatPL, and what does the same here
+_ELSEWHERE = {
+    "totxt": "pwmlff export MODEL --format nep",
+    "togpumd": "pwmlff export MODEL --format nep",
+    "toneplmps": "pwmlff export MODEL --format nep",
+    "extract_ff": "pwmlff export MODEL; LAMMPS runs that file",
+    "model_devi": "pwmlff devi MODELS... TRAJECTORY",
+    "gen_feat": "pwmlff train, which needs no files of features",
+}
+
 
 class _Group(TyperGroup):
     """Turns errors that are the input's fault into one clean line."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _ELSEWHERE:
+            ctx.fail(f"there is no command '{cmd_name}' here; what it does is done by: {_ELSEWHERE[cmd_name]}")
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -47,11 +64,13 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(test)
+app.command()(report)
 app.command()(infer)
 app.command()(devi)
 app.command()(compress)
 app.command()(kpu)
 app.command()(export)
+app.command()(script)
 app.command()(info)
 app.add_typer(data_app, name="data")
 app.command()(schema)

@@ -30,9 +30,9 @@ std::array<double, 6> row_of(DeviationFormat format, const DeviationSummary &d)
 
 std::string header_of(DeviationFormat format)
 {
-  // numpy.loadtxt takes '#' for a comment; the readers of the other dialect skip the first line
   const bool is_dpgen = format == DeviationFormat::DPGEN;
-  std::string line = is_dpgen ? "#step" : "step";
+  std::string line =
+      "#step";    // DP-GEN and PWact read by numpy.loadtxt, to which '#' is a comment
   line.resize(STEP_WIDTH, ' ');
   for (const char *name : is_dpgen ? DPGEN_COLUMNS : PWACT_COLUMNS)
     line += std::string(1 + NUMBER_WIDTH - std::strlen(name), ' ') + name;

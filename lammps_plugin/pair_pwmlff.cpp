@@ -2,6 +2,7 @@
 
 #include "pair_pwmlff.h"
 
+#include "elements.h"
 #include "fix_rows.h"
 #include "model_kinds.h"
 #include "model_source.h"
@@ -52,6 +53,14 @@ int rank_on_this_node(MPI_Comm world, int me)
   MPI_Comm_rank(node, &rank);
   MPI_Comm_free(&node);
   return rank;
+}
+
+// a symbol as it is; that of an atomic number
+std::string element_of(const std::string &word)
+{
+  const std::string symbol =
+      utils::is_integer(word) && word.size() < 4 ? symbol_of(std::stoi(word)) : "";
+  return symbol.empty() ? word : symbol;
 }
 
 }    // namespace
@@ -183,22 +192,23 @@ void PairPWMLFF::coeff(int narg, char **arg)
   }
   if (narg != 2 + n_types || std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
     error->all(FLERR,
-               "pair_coeff of pair_style pwmlff expects '* *' and one element name (or NULL) for "
+               "pair_coeff of pair_style pwmlff expects '* *' and one element (or NULL) for "
                "each of the {} atom types, got {} arguments",
                n_types, narg);
 
   const std::vector<std::string> &elements = impl_->members[0].runner->metadata().elements;
   impl_->type_names.assign(n_types + 1, "NULL");
   for (int t = 1; t <= n_types; t++) {
-    const std::string name = arg[t + 1];
+    const std::string name = element_of(arg[t + 1]);
     if (name != "NULL" && std::find(elements.begin(), elements.end(), name) == elements.end())
       error->all(FLERR,
                  "pair_coeff: the model does not know element '{}' of atom type {}; it knows: {} "
                  "(or NULL)",
-                 name, t, join(elements));
+                 arg[t + 1], t, join(elements));
     impl_->type_names[t] = name;
   }
   map_types();
+  impl_->has_looked_at_masses = false;
 
   // under hybrid, NULL leaves a type to other styles; alone, such atoms just feel nothing
   const std::vector<int> &type_map = impl_->members[0].type_map;
@@ -226,6 +236,7 @@ void PairPWMLFF::init_style()
           FLERR,
           "pair_style pwmlff needs all neighbors, but special_bonds leaves out bonded ones; use "
           "'special_bonds lj/coul 1 1 1'");
+  warn_of_masses();
   std::vector<const ModelRunner *> runners;
   for (const Member &member : impl_->members) {
     member.runner->set_threads(comm->nthreads);
@@ -242,6 +253,23 @@ void PairPWMLFF::init_style()
     FixPWMLFFRows::put_last(lmp, id_of_fix(), [this] { return end_step(); });
   else
     FixPWMLFFRows::remove(lmp, id_of_fix());
+}
+
+// a mass of another element mostly means that the elements are in another order than the types
+void PairPWMLFF::warn_of_masses()
+{
+  if (impl_->has_looked_at_masses || !atom->mass || atom->rmass) return;
+  impl_->has_looked_at_masses = true;
+  for (int t = 1; t <= atom->ntypes; t++) {
+    const std::string other =
+        atom->mass_setflag[t] ? other_element_of_mass(impl_->type_names[t], atom->mass[t]) : "";
+    if (comm->me == 0 && !other.empty())
+      error->warning(
+          FLERR,
+          "pair_style pwmlff: pair_coeff says that atom type {} is {}, but its mass {:.6g} "
+          "is that of {}; the elements belong in the order of the atom types",
+          t, impl_->type_names[t], atom->mass[t], other);
+  }
 }
 
 void PairPWMLFF::open_file()

@@ -38,6 +38,7 @@ class PairPWMLFF : public Pair {
   void check_elements_agree() const;
   bool map_types();
   void forget_elements();
+  void warn_of_masses();
   void open_file();
 
   template <typename Use> void evaluate(std::size_t member, Use use);

@@ -45,6 +45,7 @@ struct PairPWMLFF::Impl {
   PairArguments arguments;
   std::vector<Member> members;            // the first one drives the simulation
   std::vector<std::string> type_names;    // element or NULL of each LAMMPS type (from 1)
+  bool has_looked_at_masses = false;      // of these types
   double energy_unit = 1.0;               // one eV in the units of this run
   PairBlock block;
   BlockResult result;

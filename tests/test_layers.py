@@ -19,6 +19,7 @@ LAYERS = (
     ("optim",),
     ("config",),
     ("train", "evaluate", "compress", "export", "interfaces", "plots", "info", "testing"),
+    ("report",),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

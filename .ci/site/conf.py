@@ -57,7 +57,7 @@ class LammpsLexer(RegexLexer):
 
 
 # navigation names these although they may not be written yet
-PLANNED = {"active_learning", "finetuning", "cluster", "from_pwmlff", "from_deepmd", "from_gpumd", "report", "python"}
+PLANNED = {"active_learning", "finetuning", "python"}
 
 
 def without_planned_pages(app: Sphinx, docname: str, source: list[str]) -> None:

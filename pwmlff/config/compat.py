@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pwmlff.models import MODELS
 from pwmlff.models.run_file import RunFileHooks, section_at
 
 _ONE_LAUNCHER = "the launcher (`torchrun` or `mpirun`) says how many processes there are and how they meet"
@@ -29,7 +30,6 @@ IGNORED_KEYS = {
     "dist_backend": _ONE_LAUNCHER,
     "distributed": _ONE_LAUNCHER,
     "gpu": "`device` chooses between CPU and GPU",
-    "model_num": "one run trains one model; for a committee run again with another `seed` and `model_store_dir`",
     "feature_type": "it chooses the descriptors of the NN and LINEAR models",
     "train_feature_path": _NO_FEATURE_FILES,
     "valid_feature_path": _NO_FEATURE_FILES,
@@ -44,6 +44,9 @@ IGNORED_KEYS = {
     "forcefield_dir": _TEXT_FORCE_FIELD,
     "forcefield_name": _TEXT_FORCE_FIELD,
     "max_save_num": "the last and the best checkpoint are kept",
+    "trainSetDir": _NO_FEATURE_FILES,
+    "dRFeatureInputDir": _NO_FEATURE_FILES,
+    "dRFeatureOutputDir": _NO_FEATURE_FILES,
     "batch_max_types": "a batch may hold any number of elements",
 }
 
@@ -57,6 +60,10 @@ RENAMED_KEYS = {
     "test_movement_path": "test_data",
     "model_load_path": "model_load_file",
 }
+_TEST_DATA_TOO = ("raw_files", "datasets_path")  # in a test.json of PWMLFF they are to test on
+
+FOLDERS = {"trainDataPath": "train", "validDataPath": "valid"}  # of a data set; other names are not known here
+_NAMES_OF_TEST_DATA = ("test_data", *(old for old, new in RENAMED_KEYS.items() if new == "test_data"))
 
 _OF_FEATURES = "it is a setting of the NN and LINEAR models"
 _OF_KALMAN = "it is a setting of the Kalman filters LKF and GKF"
@@ -120,15 +127,28 @@ def ignored_keys(hooks: type[RunFileHooks]) -> dict[tuple[str, ...], dict[str, s
     return dict(sorted(ignored.items()))
 
 
-def translate(data: Mapping[str, Any]) -> Translation:
-    """Return a run file, as read, without comments and with our names of the keys every model has."""
+def translate(data: Mapping[str, Any], *, is_test: bool = False) -> Translation:
+    """Return a run file, as read, without comments and with our names of the keys every model has.
+
+    Args:
+        data: The file.
+        is_test: It is that of a test, see `load_config`.
+    """
     translation = Translation(_without_comments(data))
     values, notices = translation.values, translation.notices
+    is_old_test = is_test and not any(values.get(key) for key in _NAMES_OF_TEST_DATA)
+    if is_test and values.get("model_load_file", values.get("model_load_path")):
+        values.setdefault("model_type", next(iter(MODELS)))  # the model itself tells
     for old, new in RENAMED_KEYS.items():
+        new = "test_data" if is_old_test and old in _TEST_DATA_TOO else new
         if old in values and (new not in values or new.endswith("_data")):
             moved = values.pop(old)
             values[new] = _listed(values[new]) + _listed(moved) if new in values else moved
             notices.append(f"'{old}' is the older name of '{new}'")
+    for key, name in FOLDERS.items():
+        if values.get(key) == name:
+            del values[key]
+            notices.append(f"'{key}' is ignored: that folder of a data set is called {name} here too")
     ratio = values.get("train_valid_ratio")
     if isinstance(ratio, (int, float)) and not isinstance(ratio, bool) and "valid_ratio" not in values:
         values["valid_ratio"] = round(1.0 - values.pop("train_valid_ratio"), 12)
@@ -136,6 +156,9 @@ def translate(data: Mapping[str, Any]) -> Translation:
     for key in ("train_data", "valid_data", "test_data"):
         if isinstance(values.get(key), str):
             values[key] = _listed(values[key])
+        if isinstance(values.get(key), list) and any(_is_entry(entry) for entry in values[key]):
+            values[key] = [entry["path"] if _is_entry(entry) else entry for entry in values[key]]
+            notices.append(f"the formats of the entries of '{key}' are found out from the content of their files")
     return translation
 
 
@@ -148,6 +171,11 @@ def settle_optimizer(translation: Translation) -> None:
         notices.append("'save_step' is taken as 'optimizer.save_step'")
     if values.get("test_data") and not values.get("train_data") and values.pop("optimizer", None) is not None:
         notices.append("'optimizer' is ignored: this file has no `train_data`, so nothing is optimised")
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether an entry of a list of data is a path with its format, as in later MatPL."""
+    return isinstance(value, Mapping) and "path" in value and value.keys() <= {"path", "format"}
 
 
 def _listed(value: Any) -> list[Any]:

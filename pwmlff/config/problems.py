@@ -24,6 +24,18 @@ _EXPECTED = {
     "path": "a path in quotes",
     "finite": "a finite number",
 }
+# what other programs, or the other models, call our keys
+_OTHER_NAMES = {
+    **dict.fromkeys(("cutoff", "rcut", "r_cut", "Rc", "rc", "Rcut", "r_max", "cutoff_radius"), ("Rmax", "cutoff")),
+    **dict.fromkeys(("rcut_smth", "r_min"), ("Rmin",)),
+    "Rmax": ("cutoff",),
+    "axis_neuron": ("M2",),
+    **dict.fromkeys(("neuron", "neurons"), ("network_size",)),
+    "activation_function": ("activation",),
+    **dict.fromkeys(("start_lr", "lr"), ("learning_rate",)),
+    **dict.fromkeys(("n_epochs", "max_num_epochs", "num_epoch"), ("epochs",)),
+    **dict.fromkeys(("type_map", "elements"), ("atom_type",)),
+}
 _BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
@@ -79,6 +91,10 @@ def raise_all(lines: list[str], where: str) -> None:
 
 
 def _unknown(name: str, owner: type[BaseModel] | None, section: tuple[str, ...], places: dict[str, list[str]]) -> str:
+    known = owner.model_fields if owner is not None else {}
+    ours = next((key for key in _OTHER_NAMES.get(name, ()) if key in known), None)
+    if ours is not None:
+        return f"unknown key; use `{ours}` ({known[ours].description})"
     elsewhere = [place for place in places.get(name, []) if place != ".".join(section)]
     if elsewhere:
         names = [f"section '{place}'" if place else "the top level" for place in elsewhere]

@@ -31,6 +31,7 @@ from pwmlff.config.choice import choose_model, choose_optimizer, drop_foreign_ke
 from pwmlff.config.fields import class_at
 from pwmlff.config.jsonc import read_json
 from pwmlff.config.problems import known_places, lines_of, raise_all
+from pwmlff.data.readers import LabelKeys
 from pwmlff.errors import ConfigError
 from pwmlff.models import MODELS, Network, NetworkConfig, ZBLConfig
 from pwmlff.models.run_file import ForeignReader, Reasons, TopLevelKeys
@@ -47,6 +48,7 @@ OWN_FILES = (
     "tensorboard",
     "saved_models",
 )
+_LARGEST_WEIGHT = 1000.0
 _LONGEST_NAME = 200  # bytes of a file name; file systems allow 255, and names of best and older checkpoints are longer
 
 
@@ -80,6 +82,23 @@ class RunConfig(TopLevelKeys):
     format: str | None = Field(
         default=None, description="format of all data, such as pwmat/movement; null: found out from each file's content"
     )
+    energy_key: str | None = Field(
+        default=None, description="key of the energy in extended XYZ, such as REF_energy; null: `energy` and the like"
+    )
+    forces_key: str | None = Field(default=None, description="column of the forces in extended XYZ")
+    virial_key: str | None = Field(
+        default=None, description="key of the virial in extended XYZ, in eV: -stress * volume"
+    )
+    stress_key: str | None = Field(default=None, description="key of the stress in extended XYZ, eV/Å^3 in ASE's sign")
+    train_weights: dict[Path, float] = Field(
+        default_factory=dict,
+        description="how often the frames of an entry of `train_data` are drawn in an epoch; 1 where it is not named",
+    )
+    isolated_atoms: Literal["shift", "train"] = Field(
+        default="shift",
+        description="frames of one atom far from others: they are not trained on, and their energies tell the zero of "
+        "energy of each element (shift), or they are frames like all others (train)",
+    )
     skip_bad: bool = Field(
         default=False, description="leave out and list frames that cannot be used, instead of stopping"
     )
@@ -107,6 +126,12 @@ class RunConfig(TopLevelKeys):
     model_load_file: Path | None = Field(
         default=None, description="checkpoint to test, or to start training from; null: none"
     )
+    model_num: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="models of a committee, which differ by `seed`; one run trains one of them",
+    )
     early_stop: int | None = Field(
         default=None,
         ge=1,
@@ -123,6 +148,11 @@ class RunConfig(TopLevelKeys):
     test_dir_name: Path = Field(default=Path("test_result"), description="folder `pwmlff test` writes to")
 
     _notices: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def label_keys(self) -> LabelKeys:
+        """Where extended XYZ has its labels."""
+        return LabelKeys(self.energy_key, self.forces_key, self.virial_key, self.stress_key)
 
     @property
     def notices(self) -> list[str]:
@@ -143,6 +173,23 @@ class RunConfig(TopLevelKeys):
     @classmethod
     def _lower(cls, value: str | None) -> str | None:
         return value.lower() if value else None
+
+    @field_validator("train_weights")
+    @classmethod
+    def _can_be_drawn(cls, value: dict[Path, float]) -> dict[Path, float]:
+        wrong = {path: weight for path, weight in value.items() if not 0.0 <= weight <= _LARGEST_WEIGHT}
+        if wrong:
+            path, weight = next(iter(wrong.items()))
+            raise ValueError(f"expected numbers from 0 to {_LARGEST_WEIGHT:g}, got {weight:g} for {path}")
+        return value
+
+    @model_validator(mode="after")
+    def _weights_have_data(self) -> RunConfig:
+        unknown = [str(path) for path in self.train_weights if path not in self.train_data]
+        if unknown:
+            listed = ", ".join(map(str, self.train_data)) or "nothing"
+            raise ValueError(f"`train_weights` names {', '.join(unknown)}; `train_data` lists {listed}")
+        return self
 
     @field_validator("model_name")
     @classmethod
@@ -166,7 +213,7 @@ class RunConfig(TopLevelKeys):
         where = (info.context or {}).get("where", "the configuration")
         if not isinstance(data, Mapping):
             raise ConfigError(f"{where} is a {type(data).__name__}, expected a JSON object")
-        translation = compat.translate(data)
+        translation = compat.translate(data, is_test=bool((info.context or {}).get("is_test")))
         values, choice = translation.values, choose_model(translation)
         config_class = run_class(choice.network)
         ignored = compat.ignored_keys(choice.network.RunFile)
@@ -199,8 +246,13 @@ class RunConfig(TopLevelKeys):
         return config
 
 
-def load_config(path: Path | str) -> RunConfig:
+def load_config(path: Path | str, *, is_test: bool = False) -> RunConfig:
     """Read a run file: JSON, in which `//` begins a comment, or one of another program that a model has a reader for.
+
+    Args:
+        path: The file.
+        is_test: Read it for `pwmlff test`: data under PWMLFF's old names, `raw_files` and `datasets_path`, are then to
+            test on, and the model may be left to `model_load_file`.
 
     Raises:
         ConfigError: The file cannot be read, or lists every problem with its keys.
@@ -208,7 +260,7 @@ def load_config(path: Path | str) -> RunConfig:
     path = Path(path)
     reader = _foreign_readers().get(path.suffix)
     values, notices = reader(path) if reader else (read_json(path), [])
-    config = RunConfig.model_validate(values, context={"where": f"'{path}'"})
+    config = RunConfig.model_validate(values, context={"where": f"'{path}'", "is_test": is_test})
     config._notices = (*notices, *config._notices)
     return config
 

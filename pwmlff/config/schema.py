@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pwmlff.config.choice import chosen_by
-from pwmlff.config.compat import RENAMED_KEYS
+from pwmlff.config.compat import FOLDERS, RENAMED_KEYS
 from pwmlff.config.ignored import all_ignored_keys
 from pwmlff.config.run import run_class
 from pwmlff.models import MODELS, NetworkConfig
@@ -82,6 +82,7 @@ def _loosen_top_level(properties: dict[str, Any]) -> None:
     for old, new in RENAMED_KEYS.items():
         properties[old] = {**properties[new], "deprecated": True, "description": f"older name of {new}"}
     properties["train_valid_ratio"] = {"type": "number", "deprecated": True, "description": "older: 1 - valid_ratio"}
+    properties.update({key: {"const": name, "deprecated": True} for key, name in FOLDERS.items()})
     properties["save_step"] = {"type": ["integer", "null"], "description": "taken as optimizer.save_step"}
 
 

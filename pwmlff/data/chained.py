@@ -22,6 +22,11 @@ class ChainedFrames(LazyFrames):
         self._parts = list(parts)
         self._end = np.cumsum([len(part) for part in parts])
 
+    @property
+    def parts(self) -> list[Sequence[Frame]]:
+        """The sequences, in order."""
+        return self._parts
+
     def __len__(self) -> int:
         """Number of frames."""
         return int(self._end[-1])

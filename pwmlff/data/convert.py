@@ -1,4 +1,4 @@
-"""Convert data files into one store or extended XYZ file, or into a training and a validation part."""
+"""Convert data files into a store, an extended XYZ or a folder of deepmd/npy, or into a train and a valid one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pwmlff.data.detect import check_paths
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers import ReadReport, iterate_frames
+from pwmlff.data.readers import LabelKeys, ReadReport, iterate_frames
 from pwmlff.data.replacing import sweep, temporary_name
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.data.store import StoredFrames, write_store
 from pwmlff.data.suspects import SuspectFrames
-from pwmlff.data.writers import check_suffix, write_frames
+from pwmlff.data.writers import check_output, write_frames
 from pwmlff.errors import ConfigError, DataFormatError
 
 _RATIO_DIGITS = 12  # 1 - 0.9 is to be 0.1, as a run file has it
@@ -31,12 +31,14 @@ def convert(
     skip_bad: bool = False,
     append: bool = False,
     report: ReadReport | None = None,
+    labels: LabelKeys | None = None,
 ) -> dict[Path, int]:
     """Convert, streaming: no more than a segment of frames is in memory.
 
     Args:
         paths: Files and folders to read, in this order.
-        output: `.h5` or `.xyz`; with `split`, the two files are named `<stem>_train` and `<stem>_valid`.
+        output: `.h5`, `.xyz`, or a new folder for deepmd/npy; with `split`, the two are named `<stem>_train` and
+            `<stem>_valid`.
         format: Of the input; guessed when None.
         split: Fraction of the frames for training, between 0 and 1; the frames are those that training with
             `valid_ratio` 1 - split, the same rule and the same seed would take.
@@ -46,6 +48,7 @@ def convert(
         skip_bad: Drop faulty frames.
         append: Add to an existing store.
         report: Collects what was decided, dropped, and looks wrong.
+        labels: As for `read_frames`.
 
     Returns:
         Frames written to each file.
@@ -56,11 +59,15 @@ def convert(
     """
     report = ReadReport() if report is None else report
     check_paths(paths)
-    check_suffix(output)
+    outputs = [output] if split is None else [_part(output, name) for name in ("train", "valid")]
+    for path in outputs:
+        check_output(path)
     _check_options(paths, output, split, append)
     suspects = SuspectFrames()
     frames = suspects.watch(
-        chain.from_iterable(iterate_frames(path, format=format, skip_bad=skip_bad, report=report) for path in paths)
+        chain.from_iterable(
+            iterate_frames(path, format=format, skip_bad=skip_bad, report=report, labels=labels) for path in paths
+        )
     )
     if split is None:
         counter = _Counter(frames)
@@ -90,14 +97,21 @@ def _write_parts(frames: Iterable[Frame], output: Path, split: float, by: SplitB
                 f"a training fraction of {split} leaves none of the {len(stored)} frames for validation; take a "
                 "smaller one, or draw from all frames (--by random)"
             )
-        written = {}
-        for name, chosen in (("train", train), ("valid", valid)):
-            file = output.with_name(f"{output.stem}_{name}{output.suffix}")
-            write_frames(file, (stored[int(index)] for index in chosen))
-            written[file] = len(chosen)
+        parts = {_part(output, name): chosen for name, chosen in (("train", train), ("valid", valid))}
+        for file, chosen in parts.items():
+            write_frames(folder / file.name, (stored[int(index)] for index in chosen))
+        for file in parts:  # both are complete
+            if file.is_dir():
+                file.rmdir()
+            (folder / file.name).replace(file)
+        written = {file: len(chosen) for file, chosen in parts.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return written
+
+
+def _part(output: Path, name: str) -> Path:
+    return output.with_name(f"{output.stem}_{name}{output.suffix}")
 
 
 class _Counter:

@@ -1,4 +1,7 @@
-"""Guess the format of a data file or folder from its content; names and suffixes are not trusted."""
+"""Guess the format of a data file or folder from its content; names and suffixes are not trusted.
+
+Text files may be compressed by gzip.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from pwmlff.data.text_files import is_gzipped, read_head
 from pwmlff.errors import DataFormatError
 
 STORE = "pwmlff/h5"
@@ -33,7 +37,7 @@ def guess_format(path: Path) -> str:
     """
     if not path.exists():
         raise DataFormatError(f"{path} does not exist")
-    guess = _guess_folder(path) if path.is_dir() else _guess_file(path)
+    guess = guess_folder(path) if path.is_dir() else _guess_file(path)
     if guess is None:
         raise DataFormatError(f"{path}: the format is not recognised; name it with `format`")
     return guess
@@ -57,7 +61,7 @@ def data_files(path: Path) -> list[Path]:
     Raises:
         DataFormatError: The folder holds no file.
     """
-    if not path.is_dir() or _guess_folder(path) is not None:
+    if not path.is_dir() or guess_folder(path) is not None:
         return [path]
     files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     if not files:
@@ -65,7 +69,8 @@ def data_files(path: Path) -> list[Path]:
     return files
 
 
-def _guess_folder(path: Path) -> str | None:
+def guess_folder(path: Path) -> str | None:
+    """Name the format of the npy data sets in a folder; None without any."""
     if next(path.rglob("type.raw"), None) is not None:
         return "deepmd/npy"
     if next(path.rglob("image_type.npy"), None) is not None:
@@ -74,11 +79,12 @@ def _guess_folder(path: Path) -> str | None:
 
 
 def _guess_file(path: Path) -> str | None:
-    with path.open("rb") as file:
-        head = file.read(_SNIFF)
+    head = read_head(path, _SNIFF)
     if not head.strip():
         raise DataFormatError(f"{path} is empty")
     if head.startswith(_HDF5_MAGIC):
+        if is_gzipped(path):
+            raise DataFormatError(f"{path}: a store is read in place and cannot be compressed; unpack it with gunzip")
         return STORE
     text = head.decode(errors="replace")
     lines = text.lstrip("\n").splitlines()

@@ -8,33 +8,29 @@ NULL, as in `pair_coeff`, are left out.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import reason_of
+from pwmlff.data.text_files import decompressing, open_text, reading_text
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 
 _COORDINATES = {"": False, "u": False, "s": True, "su": True}  # tail of x, y, z -> whether they are scaled by the cell
 _HEAD = 1 << 16  # characters
-_GZIP_MAGIC = b"\x1f\x8b"
 _ANGSTROM_UNITS = ("metal", "real")
 _NULL = 0  # in place of an atomic number
 
 
 def is_dump(path: Path) -> bool:
     """Whether the beginning of a file has a heading of LAMMPS's text dumps, if not in its first line."""
-    with _open(path) as file, _decompressed(path):
+    with reading_text(path) as file:
         return re.search(r"^ITEM: ", file.read(_HEAD), re.M) is not None
 
 
@@ -49,24 +45,9 @@ def read_dump(path: Path, elements: Sequence[str] | None = None) -> Iterator[tup
         DataFormatError: The file is truncated or no dump, or lacks coordinates, types or a box.
         ConfigError: An element does not exist, or elements are needed and not given.
     """
-    with closing(_DumpReader(path, elements)) as reader, _decompressed(path):
+    with closing(_DumpReader(path, elements)) as reader, decompressing(path):
         while (step_and_frame := reader.read_frame()) is not None:
             yield step_and_frame
-
-
-def _open(path: Path) -> TextIO:
-    with path.open("rb") as file:
-        is_gzipped = file.read(2) == _GZIP_MAGIC
-    return gzip.open(path, "rt", errors="replace") if is_gzipped else path.open(errors="replace")
-
-
-@contextmanager
-def _decompressed(path: Path) -> Iterator[None]:
-    """Turn what gzip says of damaged files into our error."""
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataFormatError(f"{path}: cannot be decompressed ({reason_of(error)}); it may be truncated") from error
 
 
 @dataclass(frozen=True)
@@ -84,7 +65,7 @@ class _DumpReader:
     def __init__(self, path: Path, elements: Sequence[str] | None) -> None:
         self.path = path
         self.numbers = None if elements is None else np.array([_number_or_null(symbol) for symbol in elements])
-        self.file = _open(path)
+        self.file = open_text(path)
         self.line = 0
         self.index = -1
 

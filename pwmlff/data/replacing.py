@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,36 @@ def replacing(path: Path) -> Iterator[Path]:
             raise  # of another file, such as an input
         reason = error.strerror or str(error)
         raise PwmlffError(f"{path}: cannot be written ({reason}); what was there before is as it was") from error
+
+
+@contextmanager
+def replacing_in(folder: Path, own: Collection[str] = ()) -> Iterator[Path]:
+    """Give a temporary folder whose files move into `folder` when the block ends well.
+
+    Args:
+        folder: Made when it is not there; other files in it stay.
+        own: Names of all files that such a block may write; those it did not write are of an earlier one and removed.
+
+    Yields:
+        The temporary folder, inside `folder`; after a block that failed it is gone, and `folder` is as it was.
+    """
+    was_there = folder.is_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    inner = folder / "new"
+    sweep(inner)
+    partial = temporary_name(inner)
+    partial.mkdir()
+    try:
+        yield partial
+        written = sorted(partial.iterdir())
+        for file in written:
+            os.replace(file, folder / file.name)
+        for name in set(own) - {file.name for file in written}:
+            (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not was_there and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def temporary_name(path: Path) -> Path:

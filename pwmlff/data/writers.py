@@ -1,4 +1,4 @@
-"""Writers of frames: extended XYZ with every digit, or the HDF5 store; the suffix of the file chooses."""
+"""Writers of frames: extended XYZ with every digit, the HDF5 store, or a folder of deepmd/npy; the suffix chooses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pwmlff.data.deepmd_writer import check_new_folder, write_deepmd_npy
 from pwmlff.data.frame import Frame
 from pwmlff.data.replacing import replacing
 from pwmlff.data.store import write_store
@@ -17,16 +18,18 @@ STORE_SUFFIXES = (".h5", ".hdf5")
 XYZ_SUFFIXES = (".xyz", ".extxyz")
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a file name whose suffix names no format.
+def check_output(path: Path) -> None:
+    """Refuse a name whose suffix names no format, and a folder that holds something.
 
     Raises:
-        ConfigError: The suffix is not one of the two formats.
+        ConfigError: It is such a name or folder.
     """
-    if path.suffix.lower() not in STORE_SUFFIXES + XYZ_SUFFIXES:
+    if path.suffix == "":
+        check_new_folder(path)
+    elif path.suffix.lower() not in STORE_SUFFIXES + XYZ_SUFFIXES:
         raise ConfigError(
-            f"'{path}' ends in '{path.suffix}'; expected {', '.join(STORE_SUFFIXES)} for a store or "
-            f"{', '.join(XYZ_SUFFIXES)} for extended XYZ"
+            f"'{path}' ends in '{path.suffix}'; expected {', '.join(STORE_SUFFIXES)} for a store, "
+            f"{', '.join(XYZ_SUFFIXES)} for extended XYZ, or no suffix for a folder of deepmd/npy"
         )
 
 
@@ -34,18 +37,20 @@ def write_frames(path: Path, frames: Iterable[Frame], *, append: bool = False) -
     """Write frames in the format the suffix names.
 
     Args:
-        path: The file; replaced if it exists, unless `append`.
+        path: The file, replaced if it exists, unless `append`; or a new folder.
         frames: Consumed once, in order.
-        append: Add to an existing store; not for extended XYZ.
+        append: Add to an existing store; not for the others.
 
     Raises:
-        ConfigError: The suffix is unknown, or `append` is asked of extended XYZ.
+        ConfigError: The suffix is unknown, or `append` is asked of another format than a store.
     """
-    check_suffix(path)
+    check_output(path)
     if path.suffix.lower() in STORE_SUFFIXES:
         write_store(path, frames, append=append)
     elif append:
         raise ConfigError(f"'{path}': only HDF5 stores can be appended to")
+    elif path.suffix == "":
+        write_deepmd_npy(path, frames)
     else:
         write_extxyz(path, frames)
 

@@ -33,7 +33,6 @@ COLUMNS = {
     "dpgen": ("max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f", "min_devi_f", "avg_devi_f"),
     "pwact": ("avg_devi_f", "min_devi_f", "max_devi_f", "avg_devi_e", "min_devi_e", "max_devi_e"),
 }
-_STEP_HEADER = {"dpgen": "#step", "pwact": "step"}
 
 
 @dataclass
@@ -158,7 +157,6 @@ def write_deviation(
         trajectory,
         committee.deviation,
         COLUMNS[format],
-        step_header=_STEP_HEADER[format],
         elements=elements,
         every=every,
     ):

@@ -25,6 +25,8 @@ from pwmlff.evaluate.evaluator import FrameResult
 
 MISSING_VIRIAL = -1e6  # eV, what PWMLFF's own plot scripts look for
 _QUANTITIES = ("total_energy", "force", "virial", "atomic_energy")
+_NAMES = ("image_atom_nums", *(f"{kind}_{quantity}" for kind in ("dft", "inference") for quantity in _QUANTITIES))
+TEXT_FILES = tuple(f"{name}.txt" for name in _NAMES)
 
 
 class ResultFiles:
@@ -42,9 +44,7 @@ class ResultFiles:
     def __enter__(self) -> ResultFiles:
         """Open all files, replacing those of an earlier test."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        names = ["image_atom_nums"]
-        names += [f"{kind}_{quantity}" for kind in ("dft", "inference") for quantity in _QUANTITIES]
-        for name in names:
+        for name in _NAMES:
             path = self.folder / f"{name}.txt"
             self._files[name] = self._stack.enter_context(path.open("w", encoding="utf-8"))
         return self

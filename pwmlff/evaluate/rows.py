@@ -1,4 +1,7 @@
-"""A text file of numbers along a trajectory: a header, then one row per frame as it is read."""
+"""A text file of numbers along a trajectory: a header, then one row per frame as it is read.
+
+The header begins with '#', which makes it a comment to numpy.loadtxt: so DP-GEN and PWact read these files.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,6 @@ def write_rows(
     evaluate: Callable[[Frame], Mapping[str, float]],
     columns: Sequence[str],
     *,
-    step_header: str = "#step",
     elements: Sequence[str] | None = None,
     every: int = 1,
 ) -> Iterator[tuple[int, Mapping[str, float]]]:
@@ -38,7 +40,6 @@ def write_rows(
         trajectory: LAMMPS dump, extended XYZ, or another file ASE reads.
         evaluate: Gives the numbers of a frame by name.
         columns: Names to write, in this order.
-        step_header: Name of the first column, the time step.
         elements: Symbols of the types 1, 2, ... of a dump.
         every: Evaluate every n-th frame.
 
@@ -55,7 +56,7 @@ def write_rows(
     if first is None:
         raise DataFormatError(f"{trajectory} holds no frame")
     with output.open("w", encoding="utf-8") as file:
-        file.write(_line(f"{step_header:<12}", columns))
+        file.write(_line(f"{'#step':<12}", columns))
         for step, values in chain([first], rows):
             file.write(_line(f"{step:12d}", [f"{values[name]:.9e}" for name in columns]))
             yield step, values

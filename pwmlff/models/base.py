@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
     from pwmlff.ops import StoredModel
 
+_LONGEST_VALUE = 80  # characters of a setting in a message
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -151,11 +152,19 @@ class Network(nn.Module):
             raise ModelFileError(
                 "the start model has its elements in another order; list them in `atom_type` as it does"
             )
+        if type(other) is not type(self):
+            raise ModelFileError(
+                f"the start model is a {type(other).__name__}, the run file asks for a {type(self).__name__}; give "
+                "`model_type` and `type_embedding` as it was trained with"
+            )
         try:
             self.load_state_dict(other.state_dict())
         except RuntimeError as error:
+            differences = _differences(self.config, other.config)
             raise ModelFileError(
-                f"the start model does not fit the `model` section of the run file: {error}"
+                "the start model does not fit the `model` section of the run file: "
+                f"{'; '.join(differences) or 'it has weights of other shapes'}; what is left out of the section is as "
+                "there"
             ) from error
 
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
@@ -248,3 +257,22 @@ def differentiate(
 def network_dtype(network: Network) -> torch.dtype:
     """Return the dtype of the weights."""
     return next((parameter.dtype for parameter in network.parameters()), torch.float64)
+
+
+def _differences(own: Any, other: Any, prefix: str = "") -> list[str]:
+    """Say which settings of two sections differ, in words."""
+    if not isinstance(own, BaseModel) or type(own) is not type(other):
+        return []
+    lines = []
+    for name in type(own).model_fields:
+        value, others = getattr(own, name), getattr(other, name)
+        if isinstance(value, BaseModel):
+            lines += _differences(value, others, f"{prefix}{name}.")
+        elif value != others:
+            lines.append(f"{prefix}{name} is {_shown(value)} here and {_shown(others)} there")
+    return lines
+
+
+def _shown(value: Any) -> str:
+    text = str(list(value) if isinstance(value, tuple) else value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."

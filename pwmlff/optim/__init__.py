@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from pwmlff.optim.adam import DecoupledGradientUpdate, GradientUpdate
+from pwmlff.optim.adam import AdamUpdate, AdamWUpdate
 from pwmlff.optim.base import OptimizerConfig, UpdateStrategy
+from pwmlff.optim.extra import ScheduleFreeUpdate, SoapUpdate
 from pwmlff.optim.kalman import GlobalKalmanUpdate, KalmanUpdate
 from pwmlff.optim.loss import ErrorSums, LossWeights
+from pwmlff.optim.muon import MuonUpdate
 
 OPTIMIZERS: dict[str, type[UpdateStrategy]] = {
-    "ADAM": GradientUpdate,
-    "ADAMW": DecoupledGradientUpdate,
+    "ADAM": AdamUpdate,
+    "ADAMW": AdamWUpdate,
+    "MUON": MuonUpdate,
+    "SOAP": SoapUpdate,
+    "SCHEDULE_FREE": ScheduleFreeUpdate,
     "LKF": KalmanUpdate,
     "GKF": GlobalKalmanUpdate,
 }

@@ -7,7 +7,8 @@ a population of candidates. The trainer knows nothing else about it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -152,6 +153,14 @@ class UpdateStrategy(ABC):
     def wants_snapshot(self) -> bool:
         """Whether the model after the step just done is worth keeping under its own name."""
         return False
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Give the potential the weights that are validated and kept, for the length of a `with` block.
+
+        Here they are those under training. `load_state` finds the potential with the weights that were kept.
+        """
+        yield
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that a later `step` depends on besides the potential: tensors, and values that JSON can hold.

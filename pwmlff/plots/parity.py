@@ -39,6 +39,7 @@ _LOOKS = {
     keys.VIRIAL: _Look("Virial.png", "virial per atom", "eV/atom", "meV/atom", 1000.0),
     keys.ATOMIC_ENERGIES: _Look("AtomicEnergy.png", "atomic energy", "eV", "meV", 1000.0),
 }
+PARITY_FILES = tuple(look.file for look in _LOOKS.values())
 
 
 @dataclass(frozen=True)

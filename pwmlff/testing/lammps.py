@@ -82,13 +82,13 @@ class LammpsForm:
             AssertionError: The virials that LAMMPS reports contradict each other.
         """
         symbols = list(reversed(self.elements))
-        turned = [_oriented(frame) for frame in frames]
+        turned = [oriented(frame) for frame in frames]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             text = ""
             for number, (frame, (cell, positions, _)) in enumerate(zip(frames, turned, strict=True)):
                 types = [symbols.index(symbol_of(int(z))) + 1 for z in frame.atomic_numbers]
-                (folder / f"data.{number}").write_text(_data_file(cell, positions, types, len(symbols)))
+                (folder / f"data.{number}").write_text(data_file(cell, positions, types, len(symbols)))
                 text += _INPUT.format(
                     boundary=" ".join("p" if periodic else "f" for periodic in frame.pbc),
                     newton=self.newton,
@@ -122,7 +122,7 @@ def _required(name: str) -> str:
     return str(path)
 
 
-def _oriented(frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def oriented(frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the cell as LAMMPS wants it, the positions there [N, 3], and the rotation that x @ rotation applies."""
     cell, is_open = frame.cell.copy(), ~frame.pbc
     cell[is_open] = 0.0
@@ -142,13 +142,37 @@ def _oriented(frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64], N
     return lower, positions @ rotation, rotation
 
 
-def _data_file(cell: NDArray[np.float64], positions: NDArray[np.float64], types: Sequence[int], n_types: int) -> str:
+def data_file(
+    cell: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    types: Sequence[int],
+    n_types: int,
+    masses: Sequence[float] | None = None,
+) -> str:
+    """Return the text of a LAMMPS data file.
+
+    Args:
+        cell: [3, 3] Å, lower triangular.
+        positions: [N, 3] Å.
+        types: [N] from 1.
+        n_types: How many there are.
+        masses: Of each type, u; 1 when None.
+    """
+    masses = [1.0] * n_types if masses is None else masses
     lines = ["pwmlff.testing", "", f"{len(types)} atoms", f"{n_types} atom types"]
     lines += [f"0 {cell[k, k]:.17g} {'xyz'[k]}lo {'xyz'[k]}hi" for k in range(3)]
     tilts = (cell[1, 0], cell[2, 0], cell[2, 1])
     if any(tilts):
         lines.append(" ".join(f"{tilt:.17g}" for tilt in tilts) + " xy xz yz")
-    lines += ["", "Masses", "", *(f"{number + 1} 1.0" for number in range(n_types)), "", "Atoms # atomic", ""]
+    lines += [
+        "",
+        "Masses",
+        "",
+        *(f"{number} {mass:.8g}" for number, mass in enumerate(masses, 1)),
+        "",
+        "Atoms # atomic",
+        "",
+    ]
     for number, (kind, (x, y, z)) in enumerate(zip(types, positions, strict=True)):
         lines.append(f"{number + 1} {kind} {x:.17g} {y:.17g} {z:.17g}")
     return "\n".join(lines) + "\n"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff import keys
 from pwmlff.config import RunConfig
+from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.detect import check_paths
+from pwmlff.data.divided import divided
 from pwmlff.data.frame import Frame
+from pwmlff.data.isolated import isolated_atoms, isolated_energies
 from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.elements import symbol_of
@@ -70,11 +74,29 @@ class FrameCounts:
     fingerprint: str = ""
 
 
-def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Frame], Sequence[Frame]]:
+@dataclass(frozen=True)
+class RunData:
+    """The frames of a run.
+
+    Attributes:
+        train: To train on.
+        valid: That rank the epochs; there may be none.
+        weights: [F] how often each training frame is drawn in an epoch; None where all are drawn once.
+        isolated: Energies of isolated atoms among them, eV by symbol; those frames are in neither.
+    """
+
+    train: Sequence[Frame]
+    valid: Sequence[Frame]
+    weights: NDArray[np.float64] | None = None
+    isolated: dict[str, float] = field(default_factory=dict)
+
+
+def read_run_frames(config: RunConfig, report: ReadReport) -> RunData:
     """Read the training and validation frames of a run.
 
     Args:
-        config: Names the files; without `valid_data`, a fraction `valid_ratio` of the training frames is held out.
+        config: Names the files; without `valid_data`, and without folders divided into `train` and `valid`, a fraction
+            `valid_ratio` of the training frames is held out.
         report: Collects what the readers decided and dropped.
 
     Raises:
@@ -84,20 +106,68 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> tuple[Sequence[Fra
     if not config.train_data:
         raise ConfigError("`train_data` is empty; list the files to train on")
     check_paths((*config.train_data, *config.valid_data))
-    frames = read_frames(config.train_data, format=config.format, skip_bad=config.skip_bad, report=report)
+    frames, valid, weights = _read_sources(config, report)
     if len(frames) == 0:
         raise ConfigError("`train_data` holds no usable frame")
-    if config.valid_data:
-        valid = read_frames(config.valid_data, format=config.format, skip_bad=config.skip_bad, report=report)
-        return frames, valid
-    train, held_out = split_frames(
-        len(frames),
-        config.valid_ratio,
-        SplitBy(config.valid_split),
-        seed=config.seed,
-        source_of=lambda index: frames[index].source,
-    )
-    return FrameSubset(frames, train), FrameSubset(frames, held_out)
+    kept = np.arange(len(frames))
+    isolated: dict[str, float] = {}
+    if config.isolated_atoms == "shift":
+        frames, kept, isolated = _without_isolated(frames, report)
+        valid = _without_isolated(valid, report)[0]
+    if len(valid) == 0 and not config.valid_data:
+        train, held_out = split_frames(
+            len(frames),
+            config.valid_ratio,
+            SplitBy(config.valid_split),
+            seed=config.seed,
+            source_of=lambda index: frames[index].source,
+        )
+        frames, valid, kept = FrameSubset(frames, train), FrameSubset(frames, held_out), kept[train]
+    weights = None if weights is None else weights[kept]
+    if weights is not None and not weights.any():
+        raise ConfigError("`train_weights` are 0 for all training frames; give one of them a weight above 0")
+    return RunData(frames, valid, weights, isolated)
+
+
+def _read_sources(
+    config: RunConfig, report: ReadReport
+) -> tuple[Sequence[Frame], Sequence[Frame], NDArray[np.float64] | None]:
+    """Read training frames, validation frames and the weights of the former, before any are held out."""
+
+    def read(paths: Sequence[Path]) -> Sequence[Frame]:
+        return read_frames(
+            paths, format=config.format, skip_bad=config.skip_bad, report=report, labels=config.label_keys
+        )
+
+    held_out = list(config.valid_data)
+    parts, weights = [], []
+    for path in config.train_data:
+        to_train, to_validate = divided([path])
+        if to_validate:
+            report.note(path, "is divided into train and valid: trained on the one, validated on the other")
+            held_out += to_validate
+        parts.append(read(to_train))
+        weights.append(np.full(len(parts[-1]), config.train_weights.get(path, 1.0)))
+    frames = parts[0] if len(parts) == 1 else ChainedFrames(parts)
+    valid = read(held_out) if held_out else []
+    return frames, valid, np.concatenate(weights) if config.train_weights else None
+
+
+def _without_isolated(
+    frames: Sequence[Frame], report: ReadReport
+) -> tuple[Sequence[Frame], NDArray[np.int64], dict[str, float]]:
+    """Return the frames that are no isolated atoms, their places, and the energies of those that are."""
+    atoms = isolated_atoms(frames)
+    kept = np.setdiff1d(np.arange(len(frames)), atoms)
+    if not atoms or len(kept) == 0:
+        return frames, np.arange(len(frames)), {}
+    energies, notes = isolated_energies(frames[index] for index in atoms)
+    report.notes += [
+        f"{len(atoms)} isolated atoms, the first in {frames[atoms[0]].where}: not trained on, nor validated with, "
+        "unless `isolated_atoms` is train",
+        *notes,
+    ]
+    return FrameSubset(frames, kept), kept, energies
 
 
 def count_frames(frames: Iterable[Frame]) -> FrameCounts:

@@ -24,8 +24,10 @@ _MAY_CHANGE = frozenset(
         "model_load_file",
         "model_store_dir",
         "model_name",
+        "model_num",
     }
 )
+_OPTIMIZER = "optimizer.optimizer"
 _N_SHOWN = 4
 
 
@@ -54,6 +56,14 @@ def decide(checkpoint: ModelFile, config: Mapping[str, Any], fingerprint: str) -
         return ResumeDecision(False, ["the checkpoint found holds only a model, no state of a run"])
     changes = _differences(checkpoint.config, config)
     forbidden = {key: change for key, change in changes.items() if key not in _MAY_CHANGE}
+    if _OPTIMIZER in forbidden:
+        before, after = forbidden[_OPTIMIZER]
+        others = {key: change for key, change in forbidden.items() if not key.startswith("optimizer.")}
+        lines = [
+            f"the checkpoint found is of a run with {before}, this one is with {after}, which cannot go on from the "
+            "state of another optimizer; `model_load_file` starts from the weights"
+        ]
+        return ResumeDecision(False, lines + (["changed besides:", *_list(others)] if others else []))
     if forbidden:
         return ResumeDecision(False, ["the checkpoint found is of another configuration:", *_list(forbidden)])
     if checkpoint.state["data"]["fingerprint"] != fingerprint:

@@ -7,18 +7,22 @@ the others receive, and it alone writes and prints.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from pwmlff import distributed
 from pwmlff.config import RunConfig
 from pwmlff.config.problems import raise_all
 from pwmlff.data.dataset import FrameDataset, iterate_batches
+from pwmlff.data.detect import check_paths
 from pwmlff.data.frame import Frame
+from pwmlff.data.isolated import shift_from_isolated
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.data.suspects import SuspectFrames
@@ -85,8 +89,13 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
 def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Callable[[], None]) -> Path:
     """Train; `check_folder` raises where the run's folder is no longer its own."""
     _say(console, *config.notices)
+    if config.model_num > 1:
+        _say(
+            console, f"`model_num` is {config.model_num}: this run trains one of the models, that of seed {config.seed}"
+        )
     device = _device(config, console)
     torch.manual_seed(config.seed)
+    _check_paths(config)
     start = None if config.model_load_file is None else _start_model(config.model_load_file)
     if start is not None:
         config = _completed(config, start.potential)
@@ -95,7 +104,7 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     config = _for_frames(config, frames, console)
     settings = _settings(config, files, device, frames.train_counts)
     checkpoint = _resumable(config, settings, files, fresh, console)
-    potential, train_data = _prepare(config, frames.train, start if checkpoint is None else checkpoint, console)
+    potential, train_data = _prepare(config, frames, start if checkpoint is None else checkpoint, console)
     potential.to(device)
     trainer, advice = _trainer(config, potential, train_data, frames, settings, files, console)
     trainer.check_folder = check_folder
@@ -115,6 +124,13 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     return files.last
 
 
+def _check_paths(config: RunConfig) -> None:
+    """Refuse a start model that does not exist, together with data that do not."""
+    start, data = config.model_load_file, (*config.train_data, *config.valid_data)
+    if start is not None and not start.exists() and not all(path.exists() for path in data):
+        check_paths((start, *data))
+
+
 class _RunFrames(NamedTuple):
     """The frames of a run, and what was counted in them."""
 
@@ -122,6 +138,8 @@ class _RunFrames(NamedTuple):
     valid: Sequence[Frame]
     train_counts: FrameCounts
     valid_counts: FrameCounts
+    weights: NDArray[np.float64] | None
+    isolated: Mapping[str, float]
 
     @property
     def ranking_counts(self) -> FrameCounts:
@@ -170,7 +188,8 @@ def _device(config: RunConfig, console: Console) -> torch.device:
 
 def _read(config: RunConfig, console: Console) -> _RunFrames:
     report = ReadReport(needs_labels=True)
-    train_frames, valid_frames = read_run_frames(config, report)
+    data = read_run_frames(config, report)
+    train_frames, valid_frames = data.train, data.valid
     _say(console, *report.labels, *report.notes)
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
@@ -185,7 +204,10 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
     for each in (counts, valid_counts):
         check_elements(each, config.elements)
     _say(console, *suspects.notes())
-    return _RunFrames(train_frames, valid_frames, counts, valid_counts)
+    if data.weights is not None:
+        n_drawn = max(1, round(float(data.weights.sum())))
+        _say(console, f"an epoch draws {n_drawn} frames of {len(train_frames)} by `train_weights`")
+    return _RunFrames(train_frames, valid_frames, counts, valid_counts, data.weights, data.isolated)
 
 
 def _for_frames(config: RunConfig, frames: _RunFrames, console: Console) -> RunConfig:
@@ -247,12 +269,12 @@ def _find(
 
 
 def _prepare(
-    config: RunConfig, train_frames: Sequence[Frame], start: ModelFile | None, console: Console
+    config: RunConfig, frames: _RunFrames, start: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
     """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
     check_size(config)
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
-    train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
+    train_data = FrameDataset(frames.train, config.elements, potential.cutoff)
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
     _say(console, f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters")
     if start is not None:
@@ -262,7 +284,7 @@ def _prepare(
         distributed.broadcast_(potential.shortest)
         return potential, train_data
     if distributed.is_first():
-        potential.set_energy_shift(fit_energy_shift(train_frames, config.elements))
+        potential.set_energy_shift(_energy_shift(config, frames, console))
         potential.collect_statistics(iterate_batches(train_data, config.optimizer.batch_size))
     for tensor in potential.state_dict().values():
         distributed.broadcast_(tensor)
@@ -270,6 +292,18 @@ def _prepare(
     shifts = ", ".join(f"{symbol} {value:.4f}" for symbol, value in zip(config.elements, shift, strict=True))
     _say(console, f"energy shift (eV): {shifts}")
     return potential, train_data
+
+
+def _energy_shift(config: RunConfig, frames: _RunFrames, console: Console) -> NDArray[np.float64]:
+    if not frames.isolated:
+        return fit_energy_shift(frames.train, config.elements)
+    atoms = ", ".join(f"{symbol} {energy:.4f}" for symbol, energy in sorted(frames.isolated.items()))
+    missing = [symbol for symbol in config.elements if symbol not in frames.isolated]
+    _say(console, f"energies of isolated atoms (eV): {atoms}")
+    if missing:
+        _say(console, f"no isolated atom of {', '.join(missing)}: the energy shift is fitted to the other frames")
+        return fit_energy_shift(frames.train, config.elements)
+    return shift_from_isolated(frames.train, config.elements, frames.isolated)
 
 
 def _trainer(
@@ -288,6 +322,7 @@ def _trainer(
         shuffle=config.data_shuffle,
         seed=config.seed,
         work=frames.train_counts.sizes,
+        weights=frames.weights,
     )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
     update.say = lambda line: _say(console, line)

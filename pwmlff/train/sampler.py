@@ -17,7 +17,14 @@ class BatchSampler:
     """Deals the frames of each epoch into batches; the last one may be smaller, no frame is dropped."""
 
     def __init__(
-        self, n_frames: int, batch_size: int, *, shuffle: bool, seed: int, work: NDArray[np.int64] | None = None
+        self,
+        n_frames: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        work: NDArray[np.int64] | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         """Describe the batches.
 
@@ -27,8 +34,11 @@ class BatchSampler:
             shuffle: Draw a new order in each epoch; else the order of the data.
             seed: Of the orders.
             work: [n_frames] what each frame costs, for instance its number of atoms; None where all cost the same.
+            weights: [n_frames] how often each frame is drawn in an epoch, on average; None where all are drawn once.
         """
         self.n_frames = n_frames
+        self.weights = weights
+        self.n_drawn = n_frames if weights is None else max(1, round(float(weights.sum())))
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
@@ -36,13 +46,16 @@ class BatchSampler:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        return -(-self.n_frames // self.batch_size)
+        return -(-self.n_drawn // self.batch_size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the [n_frames] order of the frames in an epoch."""
-        if not self.shuffle:
-            return np.arange(self.n_frames)
-        return np.random.default_rng([self.seed, epoch]).permutation(self.n_frames)
+        """Return the [n_drawn] frames of an epoch in their order."""
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(self.n_frames) if self.shuffle else np.arange(self.n_frames)
+        if self.weights is None:
+            return order
+        drawn = order[_systematic(self.weights[order], self.n_drawn, rng.random())]
+        return drawn[rng.permutation(self.n_drawn)] if self.shuffle else drawn
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[NDArray[np.int64]]:
         """Yield the frame indices of each batch of an epoch.
@@ -52,13 +65,29 @@ class BatchSampler:
             start: Batches to leave out, because they are done.
         """
         order = self.order(epoch)
-        for first in range(start * self.batch_size, self.n_frames, self.batch_size):
+        for first in range(start * self.batch_size, self.n_drawn, self.batch_size):
             yield order[first : first + self.batch_size]
 
     def shares(self, epoch: int, start: int = 0) -> Iterator[NDArray[np.int64]]:
         """Yield this process's part of each batch; see `batches`. It may be empty."""
         for indices in self.batches(epoch, start):
             yield deal(indices, self.work, distributed.size())[distributed.rank()]
+
+
+def _systematic(weights: NDArray[np.float64], n_drawn: int, offset: float) -> NDArray[np.int64]:
+    """Draw places so that each comes as often as its weight says, rounded down or up (systematic sampling).
+
+    Args:
+        weights: [F], not all 0.
+        n_drawn: Number of places to draw, the sum of the weights to rounding.
+        offset: Uniform in [0, 1), which makes the mean over many draws exact.
+
+    Returns:
+        [n_drawn] places in ascending order.
+    """
+    ends = np.cumsum(weights) * (n_drawn / weights.sum())
+    places = np.searchsorted(ends, np.arange(n_drawn) + offset, side="right")
+    return np.minimum(places, np.flatnonzero(weights)[-1])  # where rounding lets the last end fall short
 
 
 def deal(indices: NDArray[np.int64], work: NDArray[np.int64], n_shares: int) -> list[NDArray[np.int64]]:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -337,9 +337,11 @@ class Trainer:
         with self._final_weights():
             save_checkpoint(path, self.potential, config=self.settings.config, state={"data": self.settings.data})
 
-    def _final_weights(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _final_weights(self) -> Iterator[None]:
         """Give the potential the weights that are tested and kept, for the length of a `with` block."""
-        return self.final_weights.applied(shifted=self.update.weights.energy > 0)
+        with self.update.settled(), self.final_weights.applied(shifted=self.update.weights.energy > 0):
+            yield
 
     def _seconds_in_epoch(self) -> float:
         return self._seconds_before + time.perf_counter() - self._epoch_started

@@ -62,7 +62,7 @@ def test_options() -> None:
     result = run("0.ckpt", "2.ckpt", "traj.dump", "--elements", "Cu", "--format", "pwact", "--freq", "3", "-o", "p.out")
     assert result.exit_code == 0, result.output
     header, *rows = Path("p.out").read_text().splitlines()
-    assert header.split()[:2] == ["step", "avg_devi_f"]
+    assert header.split()[:2] == ["#step", "avg_devi_f"]
     assert [int(row.split()[0]) for row in rows] == [0, 30]
 
 

@@ -218,7 +218,7 @@ def test_a_coarse_grid_warns(make_checkpoint: Callable, tmp_path: Path) -> None:
         (["-d", "fine"], "the grid spacing (-d) is 'fine', expected a number such as 0.01, or auto"),
         (["-d", "-1"], "expected a positive number"),
         (["-o", "4"], "order is 4, expected 3 (cubic) or 5 (quintic)"),
-        (["none.xyz"], "no data 'none.xyz'"),
+        (["none.xyz"], "none.xyz does not exist"),
         (["-s", "model"], "is the model to compress; name another file with -s"),
     ],
 )

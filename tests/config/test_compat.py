@@ -10,6 +10,7 @@ import pytest
 
 from pwmlff.config import RunConfig, load_config
 from pwmlff.config.compat import IGNORED_KEYS, RENAMED_KEYS
+from pwmlff.errors import ConfigError
 
 SHORTEST: dict[str, Any] = {"model_type": "DP", "atom_type": [29]}
 
@@ -181,3 +182,58 @@ def test_save_step_moves_to_the_optimizer() -> None:
 def test_optimizer_without_a_name_says_which_is_used() -> None:
     config = RunConfig.model_validate({**SHORTEST, "optimizer": {"epochs": 3}})
     assert config.notices == ["'optimizer.optimizer' is not given: ADAM is used"]
+
+
+@pytest.mark.parametrize("model", ["DP", "NN"])
+@pytest.mark.parametrize("key", ["cutoff", "rcut", "r_max"])
+def test_a_cutoff_under_another_name_is_not_passed_over(model: str, key: str) -> None:
+    """Such a file would be trained with the default of 6 Å."""
+    with pytest.raises(ConfigError, match=rf"model\.descriptor\.{key}: unknown key; use `Rmax` \("):
+        RunConfig.model_validate({**SHORTEST, "model_type": model, "model": {"descriptor": {key: 5.0}}})
+
+
+@pytest.mark.parametrize("key", ["Rmax", "rcut", "r_max"])
+def test_the_cutoffs_of_a_nep_are_not_passed_over(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.descriptor\.{key}: unknown key; use `cutoff` \("):
+        RunConfig.model_validate({**SHORTEST, "model_type": "NEP", "model": {"descriptor": {key: 5.0}}})
+
+
+TESTS_OF_PWMLFF: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "raw_files": (
+        {"model_type": "DP", "raw_files": ["0_300_MOVEMENT", "1_500_MOVEMENT"]},
+        ["0_300_MOVEMENT", "1_500_MOVEMENT"],
+    ),
+    "datasets_path": (
+        {"model_type": "NEP", "atom_type": [8, 72], "format": "pwmat/movement", "raw_files": ["mvm"],
+         "datasets_path": ["pwdata/a", "pwdata/b/valid"]},
+        ["mvm", "pwdata/a", "pwdata/b/valid"],
+    ),
+    "test_movement_file": ({"model_type": "NEP", "test_movement_file": ["MOVEMENT"]}, ["MOVEMENT"]),
+    "test_movement_path": ({"model_type": "NN", "test_movement_path": "MOVEMENT"}, ["MOVEMENT"]),
+    "no model_type": ({"test_data": ["a.xyz"]}, ["a.xyz"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(TESTS_OF_PWMLFF))
+def test_what_a_test_file_names_is_to_test_on(tmp_path: Path, name: str) -> None:
+    values, expected = TESTS_OF_PWMLFF[name]
+    path = tmp_path / "test.json"
+    path.write_text(json.dumps({**values, "model_load_file": "model.ckpt", "optimizer": {"optimizer": "LKF"}}))
+    config = load_config(path, is_test=True)
+    assert list(map(str, config.test_data)) == expected
+    assert config.train_data == ()
+
+
+def test_the_data_of_a_training_are_not_tested_when_test_data_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps({**SHORTEST, "raw_files": ["a"], "test_data": ["b"], "model_load_file": "m.ckpt"}))
+    config = load_config(path, is_test=True)
+    assert (config.train_data, config.test_data) == ((Path("a"),), (Path("b"),))
+    assert load_config(path).train_data == (Path("a"),)
+
+
+def test_folders_of_a_data_set_have_fixed_names() -> None:
+    config = RunConfig.model_validate({**SHORTEST, "trainDataPath": "train", "validDataPath": "valid"})
+    assert [notice.split("'")[1] for notice in config.notices] == ["trainDataPath", "validDataPath"]
+    with pytest.raises(ConfigError, match="trainDataPath: unknown key"):
+        RunConfig.model_validate({**SHORTEST, "trainDataPath": "valid"})

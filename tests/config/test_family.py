@@ -192,10 +192,11 @@ def test_ignored_keys_have_the_reason_of_the_family() -> None:
     assert notice.startswith("'workers' is ignored: neighbour lists")
 
 
-def test_a_key_the_common_tables_ignore_may_have_a_meaning_here() -> None:
-    # `cutoff` is dropped from the descriptor of a Deep Potential
+def test_a_key_that_has_another_name_elsewhere_may_have_a_meaning_here() -> None:
     assert _config(model={"descriptor": {"cutoff": 3.0}}).notices == []
-    assert len(_config(model_type="DP", model={"descriptor": {"cutoff": 3.0}}).notices) == 1
+    assert _problems(model_type="DP", model={"descriptor": {"cutoff": 3.0}}) == [
+        "model.descriptor.cutoff: unknown key; use `Rmax` (cutoff, Å)"
+    ]
 
 
 def test_problems_with_the_elements_are_told_with_the_others() -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import pwmlff.data.convert as convert_module
 from pwmlff.data.convert import convert
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.data.report import summarize
 from pwmlff.data.split import SplitBy
-from pwmlff.data.writers import write_extxyz
+from pwmlff.data.writers import write_extxyz, write_frames
 from pwmlff.errors import ConfigError, DataFormatError
 
 
@@ -72,6 +73,83 @@ def test_random_split_is_seeded_and_complete(tmp_path: Path, two_files: list[Pat
         both = parts[-1] + energies(tmp_path / "all_valid.h5")
         assert sorted(both) == sorted([*range(10), *range(5)])
     assert parts[0] == parts[1] != parts[2]
+
+
+def test_deepmd_folders_read_back_to_the_same_numbers(tmp_path: Path, two_element_frames: list[Frame]) -> None:
+    """A system per composition, pbc and kind of labels; atoms are sorted by element and nothing else changes."""
+    first, second, *rest = two_element_frames
+    cluster = replace(second, pbc=np.zeros(3, dtype=bool), cell=np.zeros((3, 3)), virial=None)
+    frames = [first, replace(first, forces=None), *rest, second, cluster]
+    write_extxyz(tmp_path / "all.xyz", frames)
+    assert convert([tmp_path / "all.xyz"], tmp_path / "npy") == {tmp_path / "npy": len(frames)}
+    systems = {path.name for path in (tmp_path / "npy").iterdir()}
+    assert {"Cu4.virial", "Cu4.no_force.virial", "Cu4Au4.virial", "Cu4Au4.nopbc"} <= systems
+    assert (tmp_path / "npy" / "Cu4Au4.virial" / "type_map.raw").read_text() == "Cu\nAu\n"
+    assert (tmp_path / "npy" / "Cu4Au4.virial" / "type.raw").read_text().split() == ["0"] * 4 + ["1"] * 4
+    again = {frame.energy: frame for frame in read_frames([tmp_path / "npy"]) if frame.forces is not None}
+    for frame in frames[2:-1]:
+        other, order = again[frame.energy], np.argsort(frame.atomic_numbers, kind="stable")
+        np.testing.assert_array_equal(other.atomic_numbers, frame.atomic_numbers[order])
+        np.testing.assert_array_equal(other.positions, frame.positions[order])
+        np.testing.assert_array_equal(other.forces, frame.forces[order])
+        for name in ("cell", "virial", "pbc"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(frame, name))
+    assert [frame.pbc.any() for frame in read_frames([tmp_path / "npy" / "Cu4Au4.nopbc"])] == [False]
+
+
+def test_deepmd_folders_are_read_by_dpdata(tmp_path: Path, two_element_frames: list[Frame]) -> None:
+    dpdata = pytest.importorskip("dpdata")
+    write_frames(tmp_path / "npy", [two_element_frames[1]] * 2)
+    system = dpdata.LabeledSystem(str(tmp_path / "npy" / "Cu4Au4.virial"), fmt="deepmd/npy")
+    assert (system.get_nframes(), system["atom_names"]) == (2, ["Cu", "Au"])
+    order = np.argsort(two_element_frames[1].atomic_numbers, kind="stable")
+    np.testing.assert_allclose(system["forces"][1], two_element_frames[1].forces[order], rtol=1e-6)
+    np.testing.assert_allclose(system["virials"][0], two_element_frames[1].virial, rtol=1e-6)
+
+
+def test_deepmd_folders_in_several_sets(tmp_path: Path, two_files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwmlff.data.deepmd_writer._FRAMES_PER_SET", 4)
+    convert(two_files, tmp_path / "npy", split=0.8)
+    sets = [path.name for path in sorted((tmp_path / "npy_train" / "H1Li1.virial").glob("set.*"))]
+    assert sets == ["set.000", "set.001", "set.002"]
+    assert energies(tmp_path / "npy_train") == [*range(8), *range(4)]
+    assert energies(tmp_path / "npy_valid") == [8, 9, 4]
+
+
+def test_what_deepmd_folders_cannot_be(tmp_path: Path, two_files: list[Path]) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "file").touch()
+    with pytest.raises(ConfigError, match="old' is there already; name a new folder"):
+        convert(two_files, tmp_path / "old")
+    with pytest.raises(ConfigError, match="only HDF5 stores can be appended to"):
+        convert(two_files, tmp_path / "new", append=True)
+    slab = replace(numbered(1)[0], pbc=np.array([True, True, False]))
+    with pytest.raises(DataFormatError, match="periodic in 2 of 3 directions"):
+        write_frames(tmp_path / "new", [*numbered(2), slab])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xyz", "b.xyz", "old"]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".xyz", ""])
+def test_a_split_that_fails_leaves_both_parts_as_they_were(
+    tmp_path: Path, two_files: list[Path], suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if suffix:
+        convert(two_files[:1], tmp_path / f"all{suffix}", split=0.5)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write = convert_module.write_frames
+    n_written = 0
+
+    def fail_on_the_second(path: Path, frames: Iterable[Frame]) -> None:
+        nonlocal n_written
+        n_written += 1
+        if n_written == 2:
+            raise OSError("disk full")
+        write(path, frames)
+
+    monkeypatch.setattr(convert_module, "write_frames", fail_on_the_second)
+    with pytest.raises(OSError, match="disk full"):
+        convert(two_files, tmp_path / f"all{suffix}", split=0.8)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_append(tmp_path: Path, two_files: list[Path]) -> None:

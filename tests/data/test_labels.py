@@ -10,7 +10,7 @@ import pytest
 
 from pwmlff.data.convert import convert
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.readers import LabelKeys, ReadReport, read_frames
 from pwmlff.data.writers import write_frames
 from pwmlff.errors import DataFormatError
 
@@ -21,7 +21,7 @@ FILES = {
     "renamed energy": (f"{HEAD}:forces:R:3 REF_energy=-1.5\n{ROWS}", "1 frames with forces 1", "key REF_energy"),
     "renamed forces": (f"{HEAD}:dft_forces:R:3 energy=-1.5\n{ROWS}", "1 frames with energy 1", "column dft_forces"),
     "undeclared forces": (f"{HEAD} energy=-1\n{ROWS}", "with energy 1", "3 columns that `Properties` does not declare"),
-    "nothing": (f"{HEAD}:REF_forces:R:3 REF_energy=1\n{ROWS}", "with no labels", "column REF_forces, key REF_energy"),
+    "nothing": (f"{HEAD}:qm_forces:R:3 qm_energy=1\n{ROWS}", "with no labels", "column qm_forces, key qm_energy"),
 }
 
 
@@ -34,6 +34,63 @@ def test_extxyz(tmp_path: Path, name: str) -> None:
     (line,) = report.labels
     assert found in line
     assert line.endswith(f"; not known and not taken: {lost}")
+
+
+LABELLED = f'{HEAD}:REF_forces:R:3 REF_energy=-1.5 REF_stress="1 2 3 2 4 5 3 5 6"'
+MACE = f"{LABELLED}\n{ROWS}"
+STRESS = np.array([[1, 2, 3], [2, 4, 5], [3, 5, 6.0]])  # eV/Å^3, the volume is 80 Å^3
+
+
+def read_one(path: Path, text: str, **keys: str) -> tuple[Frame, ReadReport]:
+    path.write_text(text)
+    (frame,) = read_frames([path], report=(report := ReadReport()), labels=LabelKeys(**keys))
+    return frame, report
+
+
+@pytest.mark.parametrize("prefix", ["REF_", "ref_", "DFT_", "dft_"])
+def test_labels_behind_a_prefix(tmp_path: Path, prefix: str) -> None:
+    frame, report = read_one(tmp_path / "a.xyz", MACE.replace("REF_", prefix))
+    assert frame.energy == -1.5
+    np.testing.assert_array_equal(frame.forces, [[0.1, 0.2, 0.3]] * 2)
+    np.testing.assert_allclose(frame.virial, -80 * STRESS, rtol=1e-14)
+    taken = ", ".join(prefix + name for name in ("energy", "forces", "stress"))
+    assert report.notes == [f"{tmp_path / 'a.xyz'}: labels are {taken}"]
+    assert report.labels == [f"{tmp_path / 'a.xyz'}: 1 frames with energy 1, forces 1, virial 1"]
+
+
+def test_labels_of_two_calculations_are_not_mixed(tmp_path: Path) -> None:
+    """A file with plain labels keeps them, and named ones bring the others of the same calculation along."""
+    both = MACE.replace("REF_energy", "energy=-7 REF_energy").replace(":REF_forces", ":forces:R:3:REF_forces")
+    both = both.replace("0.1 0.2 0.3", "9 9 9 0.1 0.2 0.3")
+    plain, report = read_one(tmp_path / "a.xyz", both)
+    assert (plain.energy, plain.forces[0, 0], plain.virial) == (-7.0, 9.0, None)
+    assert report.labels[0].endswith("not known and not taken: column REF_forces, key REF_energy, key REF_stress")
+    named, _ = read_one(tmp_path / "a.xyz", both, energy="REF_energy")
+    assert (named.energy, named.forces[0, 0]) == (-1.5, 0.1)
+    np.testing.assert_allclose(named.virial, -80 * STRESS, rtol=1e-14)
+
+
+def test_weights_of_frames_are_said_to_be_ignored(tmp_path: Path) -> None:
+    """GPUMD and MACE have them."""
+    text = f"{HEAD}:forces:R:3 energy=-1.5 WEIGHT\n{ROWS}"
+    _, report = read_one(tmp_path / "a.xyz", text.replace("WEIGHT", "weight=3.0"))
+    assert report.notes == [
+        f"{tmp_path / 'a.xyz'}: `weight` is not used: `train_weights` of a run file weighs whole sources"
+    ]
+    assert read_one(tmp_path / "a.xyz", text.replace("WEIGHT", "config_weight=1.0"))[1].notes == []
+
+
+def test_keys_by_name(tmp_path: Path) -> None:
+    text = f'{HEAD}:f:R:3 E=-1.5 energy=3 W="1 0 0 0 2 0 0 0 3" free_energy=-2\n{ROWS}'
+    frame, _ = read_one(tmp_path / "a.xyz", text, energy="E", forces="f", virial="W")
+    assert (frame.energy, frame.forces[1, 2]) == (-1.5, 0.3)
+    np.testing.assert_array_equal(frame.virial, np.diag([1.0, 2.0, 3.0]))
+    assert read_one(tmp_path / "a.xyz", text, energy="free_energy")[0].energy == -2
+    voigt = text.replace('W="1 0 0 0 2 0 0 0 3"', 'S="1 4 6 5 3 2" virial="9 9 9 9 9 9 9 9 9"')
+    frame, _ = read_one(tmp_path / "a.xyz", voigt, stress="S")
+    np.testing.assert_allclose(frame.virial, -80 * STRESS, rtol=1e-14)
+    with pytest.raises(DataFormatError, match="none of its 1 frames has `EE`, which was asked for"):
+        read_one(tmp_path / "a.xyz", text, energy="EE")
 
 
 def frame(labelled: bool = True) -> Frame:

@@ -106,6 +106,58 @@ def test_test_command_takes_a_pwmlff_file(checkpoint: Path, two_element_frames: 
     assert not Path("outcome/Force.png").exists()
 
 
+@pytest.mark.parametrize("key", ["raw_files", "datasets_path", "test_movement_file"])
+def test_test_files_of_pwmlff(checkpoint: Path, two_element_frames: list[Frame], key: str) -> None:
+    write_data(Path("frames.xyz"), two_element_frames)
+    Path("test.json").write_text(
+        json.dumps({"model_type": "DP", key: ["frames.xyz"], "model_load_file": checkpoint.name})
+    )
+    result = run("test", "test.json", "--no-plots")
+    assert result.exit_code == 0, result.exception
+    assert json.loads(Path("test_result/summary.json").read_text())["n_frames"] == 6
+    assert "atom_type lists" not in result.output
+
+
+def test_data_sets_of_pwmlff_beside_other_files(checkpoint: Path, cu_frames: list[Frame]) -> None:
+    """`format` is that of the files, a data set is known by what it holds; both its parts are tested, which is said."""
+    write_data(Path("frames.xyz"), cu_frames[:1])
+    for part, frame in (("train", cu_frames[1]), ("valid", cu_frames[2])):
+        folder = Path("set", part)
+        folder.mkdir(parents=True)
+        np.save(folder / "image_type.npy", frame.atomic_numbers[None])
+        np.save(folder / "lattice.npy", frame.cell.reshape(1, 9))
+        np.save(folder / "position.npy", (frame.positions @ np.linalg.inv(frame.cell)).reshape(1, -1))
+        np.save(folder / "energies.npy", [[frame.energy]])
+    values = {"raw_files": ["frames.xyz"], "datasets_path": ["set"], "format": "extxyz"}
+    Path("test.json").write_text(json.dumps({"model_type": "DP", **values, "model_load_file": checkpoint.name}))
+    result = run("test", "test.json", "--no-plots")
+    assert result.exit_code == 0, result.exception
+    assert json.loads(Path("test_result/summary.json").read_text())["n_frames"] == 3
+    assert "set is divided into train and valid: the frames of both are tested" in result.output
+
+
+def test_labels_of_a_test_by_name(checkpoint: Path, cu_frames: list[Frame]) -> None:
+    text = write_data(Path("cu.xyz"), cu_frames).read_text()
+    Path("cu.xyz").write_text(text.replace(" energy=", " energy=0 E_dft="))
+    assert run("test", checkpoint, "cu.xyz", "--energy-key", "E_dft", "--no-plots").exit_code == 0
+    labels = np.loadtxt("test_result/dft_total_energy.txt")
+    np.testing.assert_allclose(labels, [frame.energy for frame in cu_frames], rtol=1e-10)
+    values = {"test_data": "cu.xyz", "energy_key": "E_dft", "model_load_file": checkpoint.name, "test_dir_name": "b"}
+    Path("test.json").write_text(json.dumps(values))
+    assert run("test", "test.json", "--no-plots").exit_code == 0
+    np.testing.assert_array_equal(np.loadtxt("b/dft_total_energy.txt"), labels)
+
+
+def test_frames_without_labels_are_tested_when_that_is_meant(checkpoint: Path, cu_frames: list[Frame]) -> None:
+    ase.io.write("bare.xyz", Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 2.5]]), format="extxyz")
+    write_data(Path("cu.xyz"), cu_frames[:1])
+    assert "bare.xyz: none of its 1 frames has an energy" in complaint("test", checkpoint, "cu.xyz", "bare.xyz")
+    assert not Path("test_result").exists()
+    result = run("test", checkpoint, "cu.xyz", "bare.xyz", "--unlabelled", "--no-plots")
+    assert result.exit_code == 0, result.exception
+    assert len(np.loadtxt("test_result/inference_total_energy.txt")) == 2
+
+
 def test_test_command_streams_a_store(checkpoint: Path, two_element_frames: list[Frame]) -> None:
     """The same frames from an HDF5 store and from text give the same errors, and the store keeps their sources."""
     write_data(Path("frames.xyz"), two_element_frames)

@@ -127,7 +127,11 @@ def test_absent_labels_are_null_and_masked(
     bare = {"energy": None, "forces": None, "virial": None}
     frames = [*two_element_frames[:2], *(replace(frame, **bare) for frame in two_element_frames[2:])]
     frames = [replace(frame, virial=None) for frame in frames]
-    summary = evaluate_model(potential, frames, tmp_path)
+    with pytest.raises(DataFormatError, match=r"cuau.xyz frame 2 has no label to compare with; `--unlabelled` takes"):
+        evaluate_model(potential, frames, tmp_path)
+    evaluate_model(potential, frames, tmp_path, skipped=(dropped := []), plots=False)
+    assert len(dropped) == 4
+    summary = evaluate_model(potential, frames, tmp_path, unlabelled=True)
     labelled = evaluate_model(potential, two_element_frames[:2], tmp_path / "labelled", plots=False)
     written = json.loads((tmp_path / "summary.json").read_text())
     for name in ("virial_rmse_per_atom", "virial_mae_per_atom", "virial_r2", "atomic_energy_rmse"):
@@ -136,6 +140,34 @@ def test_absent_labels_are_null_and_masked(
     assert summary.total.errors[keys.FORCES] == labelled.total.errors[keys.FORCES]
     assert (tmp_path / "Force.png").exists()
     assert not (tmp_path / "Virial.png").exists()
+
+
+def test_a_test_that_fails_leaves_the_results_of_the_one_before(
+    potential: Potential, two_element_frames: list[Frame], tmp_path: Path
+) -> None:
+    folder = tmp_path / "deep/test_result"
+    with pytest.raises(DataFormatError, match="no frame to test on"):
+        evaluate_model(potential, [], folder)
+    assert not folder.exists()
+    evaluate_model(potential, two_element_frames[:2], folder)
+    (folder / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    silver = replace(two_element_frames[1], atomic_numbers=np.full(len(two_element_frames[1]), 47))
+    with pytest.raises(DataFormatError, match="Ag"):
+        evaluate_model(potential, [two_element_frames[2], silver], folder, batch_size=1)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_results_are_of_one_test(potential: Potential, two_element_frames: list[Frame], tmp_path: Path) -> None:
+    """A picture of an earlier test is not left beside numbers of this one, and files of others stay."""
+    evaluate_model(potential, two_element_frames[:1], tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    evaluate_model(potential, [replace(two_element_frames[1], virial=None)], tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"Energy.png", "Force.png", "summary.json", "dft_virial.txt", "notes.txt"} <= names
+    assert "Virial.png" not in names
+    evaluate_model(potential, two_element_frames[:1], tmp_path, plots=False)
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_atomic_energies_are_compared_when_labelled(potential: Potential, two_element_frames: list[Frame]) -> None:
@@ -216,7 +248,7 @@ def test_unknown_element_stops_or_is_dropped(
     evaluate_model(potential, frames[:1], tmp_path, plots=False)
     with pytest.raises(DataFormatError, match="holds Ag"):
         evaluate_model(potential, frames, tmp_path, plots=False)
-    assert not (tmp_path / "summary.json").exists()  # the earlier one would pass for this test's
+    assert json.loads((tmp_path / "summary.json").read_text())["n_skipped_frames"] == 0  # with all files of that test
     with pytest.raises(DataFormatError, match="no frame to test on"):
         evaluate_model(potential, [silver], tmp_path, skipped=[], plots=False)
 

@@ -92,6 +92,25 @@ def test_types_in_any_order(crystal: Atoms, any_model: Path, run_lammps: Callabl
     assert_same(run_lammps(crystal, f"pwmlff {any_model}", types=("O", "Cu")), expect(crystal, any_model))
 
 
+@pytest.mark.parametrize("numbers", ["29 8", "29 O"])
+def test_elements_by_atomic_number(
+    crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable, numbers: str
+) -> None:
+    """As in the inputs of MatPL, whose pair styles know numbers only."""
+    result = run_lammps(crystal, f"pwmlff {model}", coeff=f"pair_coeff * * {numbers}")
+    assert_same(result, expect(crystal, model))
+
+
+def test_elements_in_another_order_than_the_masses(crystal: Atoms, model: Path, run_lammps: Callable) -> None:
+    """It runs, for that may be meant; nothing is said where the masses are those of the elements, or of isotopes."""
+    warning = "pair_coeff says that atom type {} is {}, but its mass {} is that of {};"
+    swapped = run_lammps(crystal, f"pwmlff {model}", coeff="pair_coeff * * O Cu").output
+    assert warning.format(1, "O", 63.546, "Cu") in swapped
+    assert warning.format(2, "Cu", 15.999, "O") in swapped
+    both = run_lammps(crystal, f"pwmlff {model}", coeff="pair_coeff * * 29 O\nmass 2 17.999").output
+    assert "is that of" not in both
+
+
 def test_blocks_of_one_atom(crystal: Atoms, model: Path, run_lammps: Callable, expect: Callable) -> None:
     assert_same(run_lammps(crystal, f"pwmlff {model} block_pairs 1"), expect(crystal, model))
 

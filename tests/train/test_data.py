@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pwmlff import keys
@@ -121,7 +122,109 @@ def test_conversion_holds_out_the_same_frames(
         copies = [frame for _ in range(n_copies) for frame in cu_frames[:3]]
         write_extxyz(files[-1], [replace(f, energy=float(k), source=name, index=k) for k, f in enumerate(copies)])
     config = make_run(train_data=[str(path) for path in files], valid_ratio=ratio, valid_split=by.value, seed=11)
-    wanted = read_run_frames(config, ReadReport())
+    data = read_run_frames(config, ReadReport())
     written = convert(files, tmp_path / "all.h5", split=1.0 - ratio, by=by, seed=11)
-    for path, frames in zip(written, wanted, strict=True):
+    for path, frames in zip(written, (data.train, data.valid), strict=True):
         assert [(f.source, f.energy) for f in read_frames([path])] == [(f.source, f.energy) for f in frames]
+
+
+def npy_folder(path: Path, frames: list[Frame]) -> Path:
+    """Write frames of one composition as PWMLFF's pwdata does."""
+    path.mkdir(parents=True)
+    arrays = {
+        "image_type": frames[0].atomic_numbers[None],
+        "lattice": np.array([frame.cell.ravel() for frame in frames]),
+        "position": np.array([(frame.positions @ np.linalg.inv(frame.cell)).ravel() for frame in frames]),
+        "energies": np.array([[frame.energy] for frame in frames]),
+        "forces": np.array([frame.forces.ravel() for frame in frames]),
+    }
+    for name, array in arrays.items():
+        np.save(path / f"{name}.npy", array)
+    return path
+
+
+def energies(frames: Iterable[Frame]) -> list[float | None]:
+    return [frame.energy for frame in frames]
+
+
+@pytest.mark.parametrize("key", ["train_data", "datasets_path"])
+@pytest.mark.parametrize("format", [None, "pwmlff/npy", "pwmat/movement"])
+def test_a_divided_data_set_is_split_as_it_is_there(
+    make_run: Callable[..., RunConfig], tmp_path: Path, cu_frames: list[Frame], key: str, format: str | None
+) -> None:
+    """PWMLFF's `datasets_path`: nothing of `valid` may be trained on, also where data sets lie deeper."""
+    npy_folder(tmp_path / "PWdata/a/train", cu_frames[:3])
+    npy_folder(tmp_path / "PWdata/a/valid", cu_frames[3:4])
+    npy_folder(tmp_path / "PWdata/b/train", cu_frames[4:5])
+    npy_folder(tmp_path / "PWdata/b/valid", cu_frames[5:])
+    for paths in (["PWdata/a", "PWdata/b"], ["PWdata"]):
+        config = make_run(**{"train_data": [], key: [str(tmp_path / path) for path in paths]}, format=format)
+        data = read_run_frames(config, report := ReadReport())
+        assert energies(data.train) == energies([*cu_frames[:3], cu_frames[4]])
+        assert energies(data.valid) == energies([cu_frames[3], cu_frames[5]])
+        assert sum("is divided into train and valid" in note for note in report.notes) == len(paths)
+
+
+def test_what_is_divided_beside_what_is_not(
+    make_run: Callable[..., RunConfig], tmp_path: Path, cu_frames: list[Frame]
+) -> None:
+    npy_folder(tmp_path / "a/train", cu_frames[:2])
+    npy_folder(tmp_path / "a/valid", cu_frames[2:3])
+    npy_folder(tmp_path / "b/valid", cu_frames[3:4])  # a name without a `train` beside it means nothing
+    write_extxyz(tmp_path / "c.xyz", cu_frames[4:5])
+    write_extxyz(tmp_path / "d.xyz", cu_frames[5:])
+    paths = [str(tmp_path / name) for name in ("a", "b", "c.xyz")]
+    data = read_run_frames(make_run(train_data=paths), ReadReport())
+    assert energies(data.train) == energies([*cu_frames[:2], *cu_frames[3:5]])
+    assert energies(data.valid) == energies(cu_frames[2:3])
+    data = read_run_frames(make_run(train_data=paths, valid_data=[str(tmp_path / "d.xyz")]), ReadReport())
+    assert energies(data.train) == energies([*cu_frames[:2], *cu_frames[3:5]])
+    assert energies(data.valid) == energies([cu_frames[5], cu_frames[2]])
+
+
+def lone_atom(number: int, energy: float | None, box: float = 12.0) -> Frame:
+    cell = np.eye(3) * box
+    return Frame(atomic_numbers=[number], positions=[[0, 0, 0]], cell=cell, energy=energy, forces=[[0, 0, 0]])
+
+
+def test_isolated_atoms_are_no_frames_to_train_on(
+    make_run: Callable[..., RunConfig], tmp_path: Path, cu_frames: list[Frame]
+) -> None:
+    atoms = [lone_atom(29, -0.25), lone_atom(29, -0.2)]
+    write_extxyz(tmp_path / "a.xyz", [*cu_frames[:3], atoms[0], *cu_frames[3:], atoms[1], lone_atom(29, -3.5, 2.6)])
+    paths = [str(tmp_path / "a.xyz")]
+    data = read_run_frames(make_run(train_data=paths, valid_ratio=0.0), report := ReadReport())
+    assert data.isolated == {"Cu": -0.25}
+    assert energies(data.train) == [*energies(cu_frames), -3.5]  # the last is a crystal
+    assert report.notes[0].startswith("2 isolated atoms, the first in ")
+    assert report.notes[1:] == ["isolated atoms of Cu have 2 energies from -0.2500 to -0.2000 eV; the lowest is taken"]
+    data = read_run_frames(make_run(train_data=paths, valid_ratio=0.0, isolated_atoms="train"), ReadReport())
+    assert (len(data.train), data.isolated) == (9, {})
+
+
+def test_weights_of_sources(make_run: Callable[..., RunConfig], tmp_path: Path, cu_frames: list[Frame]) -> None:
+    write_extxyz(tmp_path / "a.xyz", [*cu_frames[:3], lone_atom(29, -0.2)])
+    write_extxyz(tmp_path / "b.xyz", cu_frames[3:])
+    a, b = str(tmp_path / "a.xyz"), str(tmp_path / "b.xyz")
+    config = make_run(train_data=[a, b], train_weights={b: 2.5}, valid_ratio=1 / 3, seed=4)
+    data = read_run_frames(config, ReadReport())
+    wanted = [2.5 if frame.source == b else 1.0 for frame in data.train]
+    assert data.weights is not None
+    assert (data.weights.tolist(), len(wanted), set(wanted)) == (wanted, 4, {1.0, 2.5})
+    assert read_run_frames(make_run(train_data=[a, b]), ReadReport()).weights is None
+    with pytest.raises(ConfigError, match="`train_weights` are 0 for all training frames"):
+        read_run_frames(make_run(train_data=[a], train_weights={a: 0.0}), ReadReport())
+    with pytest.raises(ConfigError, match=r"`train_weights` names c\.xyz; `train_data` lists .*a\.xyz"):
+        make_run(train_data=[a], train_weights={"c.xyz": 2.0})
+    with pytest.raises(ConfigError, match="expected numbers from 0 to 1000, got -1"):
+        make_run(train_data=[a], train_weights={a: -1})
+
+
+def test_keys_of_labels_in_the_run_file(
+    make_run: Callable[..., RunConfig], tmp_path: Path, cu_frames: list[Frame]
+) -> None:
+    write_extxyz(tmp_path / "a.xyz", cu_frames)
+    path = tmp_path / "b.xyz"
+    path.write_text((tmp_path / "a.xyz").read_text().replace(" energy=", " free_energy=0 E="))
+    data = read_run_frames(make_run(train_data=[str(path)], energy_key="E", valid_ratio=0.0), ReadReport())
+    assert energies(data.train) == energies(cu_frames)

@@ -39,7 +39,7 @@ import os, signal
 from pwmlff import distributed
 from pwmlff.cli.main import main
 from pwmlff.errors import TrainingError
-from pwmlff.optim.adam import GradientUpdate
+from pwmlff.optim.gradient import GradientUpdate
 from pwmlff.train import run
 
 run.optional_records = lambda files, quantities: ([], [])

@@ -19,7 +19,7 @@ from pwmlff.config import RunConfig
 from pwmlff.data.batch import Batch
 from pwmlff.errors import DataFormatError, TrainingError
 from pwmlff.optim import ErrorSums
-from pwmlff.optim.adam import GradientUpdate
+from pwmlff.optim.gradient import GradientUpdate
 from pwmlff.train import train_from_config
 from pwmlff.train.lock import LOCK_NAME, RunLock
 

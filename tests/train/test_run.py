@@ -30,8 +30,8 @@ from pwmlff.errors import ConfigError, DataFormatError, ModelFileError, Training
 from pwmlff.models import predict
 from pwmlff.models.files.checkpoint import load_checkpoint, load_potential
 from pwmlff.optim import OPTIMIZERS, ErrorSums, UpdateStrategy
-from pwmlff.optim.adam import GradientUpdate
 from pwmlff.optim.base import RunLostError
+from pwmlff.optim.gradient import GradientUpdate
 from pwmlff.train import EXIT_STOPPED, Trainer, TrainingStopped, train_from_config
 from pwmlff.train.lock import LOCK_NAME
 
@@ -341,8 +341,61 @@ def test_start_from_a_model(make_run: RunFactory) -> None:
     assert new.elements == ["Cu"]
     for name, value in old.state_dict().items():
         torch.testing.assert_close(new.state_dict()[name], value, rtol=0, atol=1e-7)
-    with pytest.raises(ModelFileError, match="does not fit the `model` section"):
+    with pytest.raises(ModelFileError, match="does not fit the `model` section") as error:
         _train(make_run("third", model_load_file=str(model), model={"n_gaussians": 3}))
+    assert "n_gaussians is 3 here and " in str(error.value)
+    assert "state_dict" not in str(error.value)
+
+
+def test_start_from_a_model_of_another_kind(make_run: RunFactory) -> None:
+    first = make_run("first")
+    _train(first)
+    other = {"model_type": "DP", "model": small_section("DP", 4.0), "optimizer": {"optimizer": "ADAM", "epochs": 1}}
+    with pytest.raises(ModelFileError, match="the start model is a GaussianPairs, the run file asks for a DeepPotent"):
+        _train(make_run("second", model_load_file=str(first.model_store_dir / "toy_model.ckpt"), **other))
+
+
+def test_another_optimizer_is_told_as_that(make_run: RunFactory) -> None:
+    """And not as the keys that the one has and the other has not."""
+    _train(make_run())
+    output = _train(make_run(optimizer={"optimizer": "LKF", "learning_rate": None}, seed=5))
+    assert "the checkpoint found is of a run with ADAM, this one is with LKF, which cannot go on from the" in output
+    assert "changed besides:\n  seed: 2023 -> 5\n" in output
+    assert "optimizer." not in output.split("changed besides")[1]
+
+
+def test_all_missing_paths_are_named_at_once(make_run: RunFactory) -> None:
+    names = {"train_data": ["a.xyz", "b.xyz"], "valid_data": ["c.xyz"], "model_load_file": "d.ckpt"}
+    with pytest.raises(DataFormatError, match=r"d\.ckpt, a\.xyz, b\.xyz, c\.xyz do not exist"):
+        _train(make_run(**names))
+
+
+def test_isolated_atoms_tell_the_zero_of_energy(make_run: RunFactory, tmp_path: Path, cu_frames: list[Frame]) -> None:
+    atom = Frame(atomic_numbers=[29], positions=[[0, 0, 0]], cell=np.eye(3) * 15.0, energy=-0.5, forces=[[0, 0, 0]])
+    write_extxyz(tmp_path / "a.xyz", [*cu_frames, atom])
+    config = make_run(train_data=[str(tmp_path / "a.xyz")], valid_ratio=0.0)
+    output = _train(config)
+    assert "6 training frames (192 atoms), 0 validation frames" in output
+    assert "1 isolated atoms, the first in " in output
+    assert "energies of isolated atoms (eV): Cu -0.5000" in output
+    per_atom = np.mean([(frame.energy + 0.5 * 32) / 32 for frame in cu_frames]) - 0.5
+    assert f"energy shift (eV): Cu {per_atom:.4f}" in output
+    fresh = _train(make_run("other", train_data=[str(tmp_path / "a.xyz")], valid_ratio=0.0, isolated_atoms="train"))
+    assert "7 training frames (193 atoms)" in fresh
+
+
+def test_frames_are_drawn_by_the_weights_of_their_source(
+    make_run: RunFactory, tmp_path: Path, cu_frames: list[Frame]
+) -> None:
+    write_extxyz(tmp_path / "a.xyz", cu_frames[:4])
+    write_extxyz(tmp_path / "b.xyz", cu_frames[4:])
+    names = [str(tmp_path / name) for name in ("a.xyz", "b.xyz")]
+    config = make_run(train_data=names, train_weights={names[1]: 3.0}, valid_ratio=0.0)
+    output = _train(config)
+    assert "an epoch draws 10 frames of 6 by `train_weights`" in output
+    checkpoint = load_checkpoint(config.model_store_dir / config.model_name)
+    assert checkpoint.config["train_weights"] == {names[1]: 3.0}
+    assert "all 3 epochs are done" in _train(config)  # it knows itself again
 
 
 @pytest.mark.parametrize("model_type", FAMILIES)

@@ -74,3 +74,30 @@ def test_one_process_gets_the_batches_as_they_are() -> None:
     sampler = BatchSampler(7, 3, shuffle=True, seed=1, work=np.arange(7))
     for whole, share in zip(sampler.batches(2), sampler.shares(2), strict=True):
         np.testing.assert_array_equal(whole, share)
+
+
+def test_weights_are_how_often_a_frame_is_drawn() -> None:
+    """In each epoch the weight rounded down or up, in the mean the weight itself."""
+    weights = np.array([1.0, 0.0, 2.5, 0.3, 1.0, 3.0, 0.2])  # 8 in all
+    sampler = BatchSampler(7, 3, shuffle=True, seed=5, weights=weights)
+    assert len(sampler) == 3
+    counts = np.array([np.bincount(sampler.order(epoch), minlength=7) for epoch in range(2000)])
+    assert (counts.sum(axis=1) == 8).all()
+    assert ((counts == np.floor(weights)) | (counts == np.ceil(weights))).all()
+    np.testing.assert_allclose(counts.mean(axis=0), weights, atol=0.04)
+    batches = np.concatenate(list(sampler.batches(4)))
+    np.testing.assert_array_equal(batches, sampler.order(4))
+    np.testing.assert_array_equal(np.concatenate(list(sampler.batches(4, start=1))), batches[3:])
+    assert not np.array_equal(np.sort(batches), batches)
+
+
+def test_weights_of_one_are_no_weights_but_for_the_order() -> None:
+    sampler = BatchSampler(50, 8, shuffle=True, seed=1, weights=np.ones(50))
+    assert sorted(sampler.order(3)) == list(range(50))
+    ordered = BatchSampler(5, 8, shuffle=False, seed=1, weights=np.array([1.0, 2.0, 0.0, 1.0, 0.0]))
+    np.testing.assert_array_equal(ordered.order(3), [0, 1, 1, 3])
+
+
+def test_few_frames_of_small_weights_are_drawn_too() -> None:
+    sampler = BatchSampler(3, 8, shuffle=True, seed=1, weights=np.full(3, 0.1))
+    assert {int(sampler.order(epoch)[0]) for epoch in range(50)} == {0, 1, 2}

@@ -65,7 +65,7 @@ def test_without_a_signal_the_handlers_go_back() -> None:
 _PROGRAM = """
 import atexit, os, signal, sys
 from pwmlff.cli.main import main
-from pwmlff.optim.adam import GradientUpdate
+from pwmlff.optim.gradient import GradientUpdate
 from pwmlff.train import run
 from pwmlff.train.observers import TrainingObserver
 

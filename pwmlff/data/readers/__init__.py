@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pwmlff import keys
 from pwmlff.data.chained import ChainedFrames
-from pwmlff.data.detect import STORE, UNLABELLED, check_paths, data_files, guess_format
+from pwmlff.data.detect import STORE, UNLABELLED, check_paths, data_files, guess_folder, guess_format
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import Faults, Reader, ReadReport, reason_of
+from pwmlff.data.readers.common import Faults, LabelKeys, Reader, ReadReport, reason_of
 from pwmlff.data.readers.deepmd_npy import read_deepmd_npy
 from pwmlff.data.readers.dpdata_file import dpdata_reader
 from pwmlff.data.readers.extxyz import read_extxyz
@@ -23,7 +23,7 @@ from pwmlff.data.readers.pwmlff_npy import read_pwmlff_npy
 from pwmlff.data.store import StoredFrames
 from pwmlff.errors import DataFormatError, PwmlffError
 
-__all__ = ["READERS", "ReadReport", "iterate_frames", "read_frames"]
+__all__ = ["READERS", "LabelKeys", "ReadReport", "iterate_frames", "read_frames"]
 
 READERS: dict[str, Reader] = {
     "pwmat/movement": read_movement,
@@ -42,6 +42,7 @@ def read_frames(
     format: str | None = None,
     skip_bad: bool = False,
     report: ReadReport | None = None,
+    labels: LabelKeys | None = None,
 ) -> Sequence[Frame]:
     """Read frames from files and folders, in the order given.
 
@@ -50,6 +51,7 @@ def read_frames(
         format: A key of `READERS`, `"pwmlff/h5"`, or a format name of dpdata; guessed from the content when None.
         skip_bad: Drop faulty frames and list them in `report.skipped` instead of stopping at the first.
         report: Collects what was decided and dropped.
+        labels: Keys of the labels in extended XYZ, where they are not those that its reader takes by itself.
 
     Returns:
         A list, or a lazy sequence where HDF5 stores are among the paths.
@@ -64,7 +66,7 @@ def read_frames(
         if _format_of(path, format) == STORE:
             parts.append(_stored(path, report))
         else:
-            parts.append(list(iterate_frames(path, format=format, skip_bad=skip_bad, report=report)))
+            parts.append(list(iterate_frames(path, format=format, skip_bad=skip_bad, report=report, labels=labels)))
     if any(isinstance(part, StoredFrames) for part in parts):
         return parts[0] if len(parts) == 1 else ChainedFrames(parts)
     return [frame for part in parts for frame in part]
@@ -76,6 +78,7 @@ def iterate_frames(
     format: str | None = None,
     skip_bad: bool = False,
     report: ReadReport | None = None,
+    labels: LabelKeys | None = None,
 ) -> Iterator[Frame]:
     """Stream the frames of one file or folder, without holding them all.
 
@@ -84,6 +87,7 @@ def iterate_frames(
         format: As for `read_frames`.
         skip_bad: As for `read_frames`.
         report: As for `read_frames`.
+        labels: As for `read_frames`.
 
     Raises:
         DataFormatError: The file is missing, empty, of unknown format, or holds a faulty frame.
@@ -93,7 +97,7 @@ def iterate_frames(
     files = data_files(path)
     if files != [path]:
         for file in files:
-            yield from iterate_frames(file, format=format, skip_bad=skip_bad, report=report)
+            yield from iterate_frames(file, format=format, skip_bad=skip_bad, report=report, labels=labels)
         return
     name = _format_of(path, format)
     if name == STORE:
@@ -104,7 +108,7 @@ def iterate_frames(
     reader = READERS.get(name) or dpdata_reader(name, READERS)
     n_skipped, n_frames = len(report.skipped), 0
     n_labelled = dict.fromkeys(keys.LABELS, 0)
-    for frame in _guarded(reader(path, Faults(report, skip_bad)), path, name):
+    for frame in _guarded(reader(path, Faults(report, skip_bad, labels or LabelKeys())), path, name):
         n_frames += 1
         for label in keys.LABELS:
             n_labelled[label] += getattr(frame, label) is not None
@@ -140,6 +144,9 @@ def _format_of(path: Path, format: str | None) -> str:
         return guessed
     if not path.exists():
         raise DataFormatError(f"{path} does not exist")
+    # nor is a folder of npy files what the format of files among the data says
+    if path.is_dir() and format in READERS and not format.endswith("/npy"):
+        return guess_folder(path) or format
     if path.is_file() and path.stat().st_size == 0:
         raise DataFormatError(f"{path} is empty")
     return format

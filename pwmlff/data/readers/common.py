@@ -65,23 +65,46 @@ class ReadReport:
         if not found and self.needs_labels and n_frames:
             raise DataFormatError(
                 f"{path}: none of its {n_frames} frames has an energy, forces, a virial or atomic energies{unknown}; "
-                "expected labels to train on under the names of `pwmlff/docs/data.md`; `pwmlff data convert "
-                "--unlabelled` takes such files all the same"
+                "expected labels under the names of `pwmlff/docs/data.md`; `pwmlff data convert --unlabelled` and "
+                "`pwmlff test --unlabelled` take such files all the same"
             )
         self.labels.append(f"{path}: {n_frames} frames with {', '.join(found) if found else 'no labels'}{unknown}")
 
 
+@dataclass(frozen=True)
+class LabelKeys:
+    """Under which keys or columns extended XYZ has its labels; None for the names that the reader knows.
+
+    Attributes:
+        energy: eV.
+        forces: eV/Å.
+        virial: eV, `-stress * volume`.
+        stress: eV/Å^3, in ASE's sign.
+    """
+
+    energy: str | None = None
+    forces: str | None = None
+    virial: str | None = None
+    stress: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """The keys that are named, by what they are."""
+        return {what: key for what, key in vars(self).items() if key is not None}
+
+
 @dataclass
 class Faults:
-    """Decides what happens to a faulty frame: stop, or drop it and list it.
+    """How to read: what happens to a faulty frame, stop or drop it and list it, and where the labels are.
 
     Attributes:
         report: Where dropped frames are listed.
         skip_bad: Drop instead of stopping.
+        labels: Where files that may have several kinds of labels have those to take.
     """
 
     report: ReadReport
     skip_bad: bool = False
+    labels: LabelKeys = field(default_factory=LabelKeys)
 
     def attempt(self, build: Callable[..., Frame], *arguments: Any, where: str) -> Frame | None:
         """Build a frame and check it for coinciding atoms.

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, check_last_number, parse_rows, place
 from pwmlff.data.readers.movement_stress import MovementFrame, check_forces, decide_stress_sign, note_pressure
+from pwmlff.data.text_files import reading_text
 from pwmlff.errors import DataFormatError
 
 _HEADER = re.compile(r"^\s*(\d+)\s+atoms\b", re.IGNORECASE)
@@ -85,7 +86,7 @@ def _parsed(path: Path, faults: Faults) -> Iterator[MovementFrame]:
 def _split_frames(path: Path) -> Iterator[_Block]:
     start, index = 1, 0
     lines: list[str] = []
-    with path.open(errors="replace") as file:
+    with reading_text(path) as file:
         for number, line in enumerate(file, start=1):
             if "atoms" in line and _HEADER.match(line):
                 if lines and _HEADER.match(lines[0]):

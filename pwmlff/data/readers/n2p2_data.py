@@ -24,6 +24,7 @@ import numpy as np
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, parse_rows, place
+from pwmlff.data.text_files import reading_text
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 from pwmlff.units import BOHR, HARTREE
@@ -80,7 +81,7 @@ def _blocks(path: Path) -> Iterator[_Block]:
     """Cut the file at `begin` and `end`; what stands elsewhere makes a faulty block, once until the next `begin`."""
     block: _Block | None = None
     is_lost = False
-    with path.open(errors="replace") as file:
+    with reading_text(path) as file:
         for number, line in enumerate(file, start=1):
             word = line.split(maxsplit=1)[0] if line.strip() else ""
             if word == "begin":

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers.common import Faults, parse_rows, place
+from pwmlff.data.text_files import reading_text
 from pwmlff.elements import atomic_number_of
 from pwmlff.errors import ConfigError, DataFormatError
 from pwmlff.units import EV_PER_A3_IN_KBAR
@@ -69,7 +70,7 @@ class _Parser:
 
     def steps(self) -> Iterator[_Step]:
         """Yield finished steps; what is left in `step` afterwards is unfinished."""
-        with self.path.open(errors="replace") as file:
+        with reading_text(self.path) as file:
             lines = self._numbered(iter(file))
             for line in lines:
                 if self._read_line(line, lines):

@@ -18,7 +18,7 @@ from pwmlff.models.run_file import RunFileHooks, Suggestion, TopLevelKeys, secti
 _N_NEIGHBORS = 90
 _CUTOFFS = 6.0, 8.0  # least and largest, Å
 _STEP = 0.5  # Å
-_KEYS_OF_NEP = ("cutoff", "n_max", "basis_size", "l_max", "type_weight", "train_2b")  # in MatPL's descriptor too
+_KEYS_OF_NEP = ("n_max", "basis_size", "l_max", "type_weight", "train_2b")  # in MatPL's descriptor too
 _NO_TYPE_NET = "element properties enter the embedding net directly, there is no separate type net"
 
 
