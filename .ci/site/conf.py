@@ -44,6 +44,8 @@ html_theme = "furo"
 html_title = f"pwmlff {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 html_extra_path = ["front"]  # the address of the site itself leads to its first page
 html_theme_options = {"top_of_page_buttons": []}
 copybutton_selector = "div.highlight-sh pre, div.highlight-python pre, div.highlight-lammps pre, div.highlight-json pre"
@@ -78,12 +80,14 @@ def public_names(app: Sphinx, docname: str, source: list[str]) -> None:
             if isinstance(thing, ModuleType):  # a package that is called like its function
                 setattr(pwmlff, name, getattr(thing, name))
             is_class = isinstance(thing, type)
-            directive = f".. autoclass:: pwmlff.{name}\n   :members:" if is_class else f".. autofunction:: pwmlff.{name}"
+            directive = (
+                f".. autoclass:: pwmlff.{name}\n   :members:" if is_class else f".. autofunction:: pwmlff.{name}"
+            )
             directives.append(f"```{{eval-rst}}\n{directive}\n```\n")
     source[0] = source[0].replace("<!-- pwmlff.__all__ -->", "\n".join(directives))
 
 
-def literal_blocks(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+def plain_text(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
     """Turn docstrings into reStructuredText where they are none.
 
     What is indented behind an empty line is a formula or an example and stays as it is. Code may be followed by letters,
@@ -96,8 +100,12 @@ def literal_blocks(app: Sphinx, what: str, name: str, obj: object, options: Any,
         if is_indented and not inside and result and not result[-1].strip() and not _is_field(result):
             result += [".. code-block:: text", ""]
         inside = is_indented or (inside and not line.strip())
-        result.append(line if inside else re.sub(r"`([^`]+)`(?=\w)", r"`\1`\\ ", line))
+        result.append(line if inside else re.sub(r"(`[^`]+`)(\w?)", _separated, line))
     lines[:] = result
+
+
+def _separated(match: re.Match[str]) -> str:
+    return f"{match[1]}\\ {match[2]}" if match[2] else match[1]
 
 
 def _is_field(lines: list[str]) -> bool:
@@ -111,4 +119,4 @@ def setup(app: Sphinx) -> None:
     app.add_lexer("lammps", LammpsLexer)
     app.connect("source-read", without_planned_pages)
     app.connect("source-read", public_names)
-    app.connect("autodoc-process-docstring", literal_blocks, priority=900)
+    app.connect("autodoc-process-docstring", plain_text, priority=900)

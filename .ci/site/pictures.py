@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -110,18 +111,22 @@ def draw_training(work: Path, path: Path) -> None:
     from pwmlff.config import load_config
     from pwmlff.train import train_from_config
 
-    console = Console(record=True, width=92, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
     folder = work / "recorded"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copy(DATA / "li27_train.xyz", folder / "train.xyz")
     with contextlib.chdir(folder):
         run(folder, "init", "--data", "train.xyz")
-        console.print("[bold]$ pwmlff train nep.json[/bold]")
+        console.print("$ pwmlff train nep.json", highlight=False)
         settings = load_config(Path("nep.json"))
         optimizer = settings.optimizer.model_copy(update={"epochs": 12})
         train_from_config(settings.model_copy(update={"optimizer": optimizer}), console=console)
-    console.save_svg(str(path), title="pwmlff train", theme=MONOKAI)
+    terminal = Console(record=True, width=88, file=open(os.devnull, "w"))  # noqa: SIM115
+    terminal.print(console.export_text(), highlight=False, markup=False)
+    picture = terminal.export_svg(title="pwmlff train", theme=MONOKAI, unique_id="terminal")
+    # a page needs no network
+    path.write_text(re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL), encoding="utf-8")
 
 
 def photograph_site(work: Path, path: Path) -> None:

@@ -10,7 +10,7 @@ import ase.io
 import pytest
 from ase import Atoms
 from dft_files import movement_text, outcar_text
-from tutorials import Reader
+from tutorials import Reader, blocks_of
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
@@ -133,6 +133,29 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_tutorial(name: str, folder: Path) -> None:
     PAGES[name](folder)
     Reader(folder).follow((DOCS / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def test_no_tutorial_is_left_out() -> None:
+    """Of those in the navigation, only the page on clusters has nothing that can be run."""
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    section = index.split(":caption: Tutorials")[1].split("```")[0].split()
+    for name in set(section).intersection(path.stem for path in DOCS.glob("*.md")) - set(PAGES):
+        languages = {block.language for block in blocks_of((DOCS / f"{name}.md").read_text(encoding="utf-8"))}
+        assert not languages & {"sh", "python"}, f"{name}.md needs a row of PAGES"
+
+
+def test_output_is_compared_in_shape(folder: Path) -> None:
+    page = '```python\nprint("| energy | 0.25 |", 3)\n```\nprints\n```text\n{}\n```\n'
+    Reader(folder).follow(page.format("| energy   | 1.5e-3 |  12\n..."))
+    with pytest.raises(AssertionError, match="line 6: not printed: forces 1 2"):
+        Reader(folder).follow(page.format("forces 1 2"))
+
+
+def test_a_command_that_fails_is_told(folder: Path) -> None:
+    with pytest.raises(AssertionError, match="pwmlff info --no-such-option"):
+        follow(folder, "pwmlff info --no-such-option")
+    with pytest.raises(AssertionError, match="simpler"):
+        follow(folder, "pwmlff info | head")
 
 
 @pytest.mark.slow
