@@ -28,7 +28,6 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!pwmlff).*"), ("py:.*", r"pwmlff\.(?!testing).*")]
 
 myst_heading_anchors = 4  # as on GitHub
-myst_enable_extensions = ["attrs_block", "colon_fence"]
 
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
@@ -90,8 +89,8 @@ def public_names(app: Sphinx, docname: str, source: list[str]) -> None:
 def plain_text(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
     """Turn docstrings into reStructuredText where they are none.
 
-    What is indented behind an empty line is a formula or an example and stays as it is. Code may be followed by letters,
-    as in `Frame`s.
+    What is indented behind an empty line is a formula or an example and stays as it is. Code may be followed by
+    letters, as in `Frame`s.
     """
     inside = False
     result: list[str] = []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_POINTS = 200_000  # kept per quantity
 _FEW_POINTS = 500  # up to here dots in one colour, beyond it coloured by density
 _DENSITY_BINS = 120
+_LOWEST_DENSITY = 0.01  # of the largest; lower ones have its colour
 
 
 class _Look(NamedTuple):
@@ -143,7 +144,8 @@ def _draw(points: NDArray[np.float64], fraction: float, summary: ParityErrors, l
         for axes in (upper, lower):
             axes.ticklabel_format(useOffset=False)
         if drawn.get_array() is not None:
-            bar = figure.colorbar(drawn, ax=[upper, lower], aspect=40, label="density of points; 1: the densest place")
+            label = "density of points; 1: the densest place"
+            bar = figure.colorbar(drawn, ax=[upper, lower], aspect=40, extend="min", label=label)
             label_in_plain_numbers(bar.ax.yaxis)
         upper.legend(loc="upper left", handlelength=0.8)
         shown = "" if fraction == 1.0 else f", {len(points)} shown"
@@ -160,7 +162,7 @@ def _scatter(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], label: 
         return axes.scatter(x, y, s=size, color=COLORS[0], alpha=0.75, linewidths=0, label=label)
     density = _point_density(x, y)
     order = np.argsort(density)  # the densest last, so that they are not hidden
-    norm = LogNorm(min(density.min(), 0.5), 1.0)
+    norm = LogNorm(_LOWEST_DENSITY, 1.0)
     return axes.scatter(
         x[order], y[order], s=size, c=density[order], norm=norm, cmap=COLOR_MAP, linewidths=0, label=label
     )
