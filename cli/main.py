@@ -13,6 +13,7 @@ from pwmlff.cli.compress import compress
 from pwmlff.cli.data import app as data_app
 from pwmlff.cli.devi import devi
 from pwmlff.cli.export import export
+from pwmlff.cli.finetune import finetune
 from pwmlff.cli.infer import infer
 from pwmlff.cli.info import info
 from pwmlff.cli.init import init
@@ -20,6 +21,7 @@ from pwmlff.cli.kpu import kpu
 from pwmlff.cli.report import report
 from pwmlff.cli.schema import schema
 from pwmlff.cli.script import script
+from pwmlff.cli.select import select
 from pwmlff.cli.test import test
 from pwmlff.cli.train import train
 from pwmlff.errors import PwmlffError, printable
@@ -63,10 +65,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(finetune)
 app.command()(test)
 app.command()(report)
 app.command()(infer)
 app.command()(devi)
+app.command()(select)
 app.command()(compress)
 app.command()(kpu)
 app.command()(export)

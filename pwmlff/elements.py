@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pwmlff.errors import ConfigError, did_you_mean
 
 SYMBOLS = tuple(
@@ -139,6 +141,7 @@ COVALENT_RADII = (
     2.22667, 2.10667, 2.02667, 2.04, 2.05333, 2.06667,
 )
 # fmt: on
+_NOBLE_GASES = (2, 10, 18, 36, 54, 86, 118)
 _NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS, start=1)}
 
 
@@ -180,3 +183,33 @@ def covalent_radius(element: str | int) -> float:
         last = SYMBOLS[len(COVALENT_RADII) - 1]
         raise ConfigError(f"no covalent radius of {symbol_of(number)} is known; they are up to {last}")
     return COVALENT_RADII[number - 1]
+
+
+def nearest_relative(element: str, known: Sequence[str]) -> str:
+    """Return the one of some elements that is nearest to another in the periodic table.
+
+    That is the one with the fewest steps over groups and periods, in doubt that of its own group, then the first.
+    Lanthanides and actinides count as group 3.
+
+    Args:
+        element: A symbol.
+        known: One or more symbols.
+    """
+    group, period = _group_and_period(element)
+
+    def steps(symbol: str) -> tuple[int, int]:
+        other_group, other_period = _group_and_period(symbol)
+        return abs(group - other_group) + abs(period - other_period), abs(group - other_group)
+
+    return min(known, key=steps)
+
+
+def _group_and_period(element: str) -> tuple[int, int]:
+    number = atomic_number_of(element)
+    period = next(place for place, last in enumerate(_NOBLE_GASES, start=1) if number <= last)
+    before = 0 if period == 1 else _NOBLE_GASES[period - 2]
+    length, place = _NOBLE_GASES[period - 1] - before, number - before
+    from_end = length - place  # 0 for the noble gas
+    if place <= 2 and not (period == 1 and place == 2):
+        return place, period
+    return max(3, 18 - from_end), period

@@ -18,7 +18,7 @@ LAYERS = (
     ("models",),
     ("optim",),
     ("config",),
-    ("train", "evaluate", "compress", "export", "interfaces", "plots", "info", "testing"),
+    ("train", "evaluate", "compress", "export", "interfaces", "plots", "info", "testing", "selection"),
     ("report",),
     ("cli",),
 )

@@ -57,17 +57,6 @@ class LammpsLexer(RegexLexer):
     tokens = {"root": [(r"#.*", Comment), (r"^\w+", Keyword), (r"[^#\n]+|\n", Text)]}
 
 
-# navigation names these although they may not be written yet
-PLANNED = {"active_learning", "finetuning", "python"}
-
-
-def without_planned_pages(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Take pages out of the navigation that are not there yet."""
-    if docname == root_doc:
-        missing = {name for name in PLANNED if not (app.srcdir / "pwmlff/docs" / f"{name}.md").exists()}
-        source[0] = "".join(line for line in source[0].splitlines(keepends=True) if line.strip() not in missing)
-
-
 def public_names(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the documentation of `pwmlff.__all__`, whatever it is, where the page on the API wants it."""
     if not docname.endswith("/api"):
@@ -116,6 +105,5 @@ def _is_field(lines: list[str]) -> bool:
 def setup(app: Sphinx) -> None:
     """Add the above to Sphinx."""
     app.add_lexer("lammps", LammpsLexer)
-    app.connect("source-read", without_planned_pages)
     app.connect("source-read", public_names)
     app.connect("autodoc-process-docstring", plain_text, priority=900)

@@ -153,7 +153,7 @@ def translate(data: Mapping[str, Any], *, is_test: bool = False) -> Translation:
     if isinstance(ratio, (int, float)) and not isinstance(ratio, bool) and "valid_ratio" not in values:
         values["valid_ratio"] = round(1.0 - values.pop("train_valid_ratio"), 12)
         notices.append(f"'train_valid_ratio' is read as a 'valid_ratio' of {values['valid_ratio']:g}")
-    for key in ("train_data", "valid_data", "test_data"):
+    for key in ("train_data", "valid_data", "test_data", "replay_data"):
         if isinstance(values.get(key), str):
             values[key] = _listed(values[key])
         if isinstance(values.get(key), list) and any(_is_entry(entry) for entry in values[key]):

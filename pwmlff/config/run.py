@@ -108,6 +108,13 @@ class RunConfig(TopLevelKeys):
     valid_split: Literal["random", "time"] = Field(
         default="random", description="held-out frames are drawn at random, or are the last ones of each source (time)"
     )
+    split_seed: int | None = Field(
+        default=None, ge=0, le=2**63 - 1, description="seed of what is held out, left out and replayed; null: `seed`"
+    )
+    leave_out: tuple[int, int] | None = Field(
+        default=None,
+        description="[k, n]: of n equal random parts of the train frames the k-th, from 1, is not used; null: all are",
+    )
     data_shuffle: bool = Field(default=True, description="draw the train frames in a new random order each epoch")
 
     seed: int = Field(
@@ -130,13 +137,29 @@ class RunConfig(TopLevelKeys):
         default=1,
         ge=1,
         le=1000,
-        description="models of a committee, which differ by `seed`; one run trains one of them",
+        description="models of a committee; `--committee` of `pwmlff train`",
     )
     early_stop: int | None = Field(
         default=None,
         ge=1,
         le=MAX_COUNT,
         description="end the run when so many epochs in a row were no better than the best one; null: never",
+    )
+    energy_shift: Literal["auto", "keep", "fit"] = Field(
+        default="auto",
+        description="energies per atom with `model_load_file`: those of that model (keep), fitted to the train frames "
+        "(fit), or fitted where these are of another level of theory (auto); a new element's are always fitted",
+    )
+    freeze: tuple[str, ...] = Field(
+        default=(),
+        description="parts of the model that stay as they are: descriptor (or embedding), hidden, output, fitting (the "
+        "last two)",
+    )
+    replay_data: tuple[Path, ...] = Field(
+        default=(), description="files or folders of older train frames, against forgetting what they say"
+    )
+    replay_fraction: float = Field(
+        default=0.2, gt=0.0, lt=1.0, description="part of the train frames that is drawn from `replay_data`"
     )
     recover_train: bool = Field(
         default=True, description="resume from the checkpoint in `model_store_dir` when there is one"
@@ -201,6 +224,18 @@ class RunConfig(TopLevelKeys):
         if len(value.encode()) > _LONGEST_NAME:
             raise ValueError(f"expected a name of at most {_LONGEST_NAME} bytes, got one of {len(value.encode())}")
         return value
+
+    @field_validator("leave_out")
+    @classmethod
+    def _is_a_part(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not (2 <= value[1] <= 10**6 and 1 <= value[0] <= value[1]):
+            raise ValueError(f"expected [k, n] with n of 2 or more and k from 1 to n, got {list(value)}")
+        return value
+
+    @field_validator("freeze", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="wrap")
     @classmethod

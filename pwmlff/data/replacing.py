@@ -79,6 +79,32 @@ def replacing_in(folder: Path, own: Collection[str] = ()) -> Iterator[Path]:
             folder.rmdir()
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder beside `path`, which takes its name when the block ends well.
+
+    Args:
+        path: Nothing of this name may be there.
+
+    Yields:
+        The temporary folder; it is gone after a block that failed.
+
+    Raises:
+        PwmlffError: The disk is full, or the folder cannot be made or renamed.
+    """
+    sweep(path)
+    partial = temporary_name(path)
+    try:
+        partial.mkdir()
+        try:
+            yield partial
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise PwmlffError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
 def temporary_name(path: Path) -> Path:
     """Name what this process writes for `path`: with machine and process, so that others can tell it is left behind."""
     return path.with_name(f"{path.name}.{_machine()}-{os.getpid()}{_SUFFIX}")

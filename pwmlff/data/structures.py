@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pwmlff.data.atoms import frame_of
 from pwmlff.data.detect import guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.lammps_dump import is_dump, read_dump
@@ -162,13 +163,7 @@ def _read_with_ase(path: Path, format: str | None, elements: list[str] | None, n
         elements = elements_of_types(path, atoms.arrays["type"], notes)
     if elements is not None:
         _rename_types(atoms, elements, path)
-    return Frame(
-        atomic_numbers=atoms.numbers,
-        positions=atoms.positions,
-        cell=atoms.cell.array,
-        pbc=atoms.pbc,
-        source=str(path),
-    )
+    return frame_of(atoms, str(path))
 
 
 def _rename_types(atoms: Atoms, elements: list[str], path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pwmlff.data.atoms import frame_of
 from pwmlff.data.detect import UNLABELLED, guess_format
 from pwmlff.data.frame import Frame
 from pwmlff.data.lammps_dump import is_dump, read_dump
@@ -57,14 +58,7 @@ def _read_with_ase(path: Path) -> Iterator[Frame]:
 
     try:
         for index, atoms in enumerate(ase.io.iread(path, index=":")):
-            yield Frame(
-                atomic_numbers=atoms.numbers,
-                positions=atoms.positions,
-                cell=atoms.cell.array,
-                pbc=atoms.pbc,
-                source=str(path),
-                index=index,
-            )
+            yield frame_of(atoms, str(path), index)
     except DataFormatError:
         raise
     except Exception as error:  # ASE's readers raise anything on a malformed file

@@ -11,7 +11,7 @@ Letters: `N` atoms, `E` pairs, `T` types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -75,6 +75,14 @@ class EnvironmentMatrix(nn.Module):
             self.outer,
             is_double,
         )
+
+    @torch.no_grad()
+    def start_from(self, other: EnvironmentMatrix, types: Sequence[int]) -> None:
+        """Take the constants of another model's; `types` is the place of each type there, [T]."""
+        chosen = list(types)
+        for name in ("mean", "scale", "shortest"):
+            getattr(self, name).copy_(getattr(other, name)[chosen])
+        self.n_neighbors.copy_(other.n_neighbors)
 
     @torch.no_grad()
     def collect_statistics(self, batches: Iterable[Batch]) -> None:

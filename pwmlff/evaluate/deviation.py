@@ -11,7 +11,7 @@ The root mean square over the components goes by the name `avg_devi_v`, as in de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,21 +65,35 @@ class Committee:
     """Two or more models of the same elements; their cutoffs may differ.
 
     Args:
-        paths: Model files of any kind.
-        device: Where to put them.
-        trust: Whether code in their files may be run, see `read_model`.
+        members: By name, as messages call them.
 
     Raises:
         ConfigError: There are fewer than two models.
-        ModelFileError: A file is missing, damaged, no model, or needs trust.
     """
 
-    def __init__(self, paths: Sequence[Path], device: torch.device, trust: bool = False) -> None:
+    def __init__(self, members: Mapping[str, PairModel]) -> None:
+        if len(members) < 2:
+            raise ConfigError(f"model deviation needs at least two models, got {len(members)}")
+        self.members = dict(members)
+
+    @classmethod
+    def load(cls, paths: Sequence[Path], device: torch.device, trust: bool = False) -> Committee:
+        """Read the models.
+
+        Args:
+            paths: Model files of any kind.
+            device: Where to put them.
+            trust: Whether code in their files may be run, see `read_model`.
+
+        Raises:
+            ConfigError: There are fewer than two models, or one is named twice.
+            ModelFileError: A file is missing, damaged, no model, or needs trust.
+        """
+        if len(set(paths)) < len(paths):
+            raise ConfigError("a model is named twice; a committee needs different models")
         if len(paths) < 2:
             raise ConfigError(f"model deviation needs at least two models, got {len(paths)}")
-        self.members = {path: PairModel.load(path, device, trust) for path in paths}
-        if len(self.members) < len(paths):
-            raise ConfigError("a model is named twice; a committee needs different models")
+        return cls({str(path): PairModel.load(path, device, trust) for path in paths})
 
     def predict(self, frame: Frame) -> list[AtomResult]:
         """Evaluate every model on a structure; models of one cutoff share its neighbour list.
@@ -90,8 +104,8 @@ class Committee:
         """
         neighbors: dict[float, NeighborList] = {}
         results = []
-        for path, model in self.members.items():
-            types = _types(frame, path, model)
+        for name, model in self.members.items():
+            types = _types(frame, name, model)
             if model.cutoff not in neighbors:
                 neighbors[model.cutoff] = neighbor_list(frame, model.cutoff)
             results.append(model.evaluate(Sample(frame, types, neighbors[model.cutoff])))
@@ -99,24 +113,33 @@ class Committee:
 
     def deviation(self, frame: Frame) -> dict[str, float]:
         """The deviations of one structure: max, min and avg of `devi_f`, `devi_e` and `devi_v`."""
-        results = self.predict(frame)
-        forces = _spread(np.stack([result.forces for result in results]))
-        energies = _spread(np.stack([result.atomic_energies for result in results])[..., np.newaxis])
-        virials = np.stack([result.atomic_virials.sum(axis=0) for result in results])
-        components = _spread(virials[..., np.newaxis]) / len(frame)
-        return {
-            **_statistics(forces, "f", float(forces.mean())),
-            **_statistics(energies, "e", float(energies.mean())),
-            **_statistics(components, "v", float(np.sqrt(np.square(components).mean()))),
-        }
+        return deviation_of(self.predict(frame))
 
     def notices(self) -> list[str]:
         """Say which models met distances, in all predictions so far, that they were not made for."""
         return [
             notice
-            for path, model in self.members.items()
-            for notice in overflow_notices(model.potential, f"the model '{path}'")
+            for name, model in self.members.items()
+            for notice in overflow_notices(model.potential, f"the model '{name}'")
         ]
+
+
+def deviation_of(results: Sequence[AtomResult]) -> dict[str, float]:
+    """Return max, min and avg of `devi_f`, `devi_e` and `devi_v`, of what each model says of one structure."""
+    forces = force_deviation(results)
+    energies = _spread(np.stack([result.atomic_energies for result in results])[..., np.newaxis])
+    virials = np.stack([result.atomic_virials.sum(axis=0) for result in results])
+    components = _spread(virials[..., np.newaxis]) / len(forces)
+    return {
+        **_statistics(forces, "f", float(forces.mean())),
+        **_statistics(energies, "e", float(energies.mean())),
+        **_statistics(components, "v", float(np.sqrt(np.square(components).mean()))),
+    }
+
+
+def force_deviation(results: Sequence[AtomResult]) -> NDArray[np.float64]:
+    """Return the deviation of the force of each atom, [N] eV/Å."""
+    return _spread(np.stack([result.forces for result in results]))
 
 
 def write_deviation(
@@ -150,7 +173,7 @@ def write_deviation(
     if format not in COLUMNS:
         raise ConfigError(f"unknown format '{format}' of a deviation file; {did_you_mean(format, COLUMNS)}")
     check_output(output, (*models, trajectory))
-    committee = Committee(models, device or torch.device("cpu"), trust)
+    committee = Committee.load(models, device or torch.device("cpu"), trust)
     summary = DeviationSummary()
     for step, deviation in write_rows(
         output,
@@ -165,12 +188,12 @@ def write_deviation(
     return summary
 
 
-def _types(frame: Frame, path: Path, model: PairModel) -> NDArray[np.int64]:
+def _types(frame: Frame, name: str, model: PairModel) -> NDArray[np.int64]:
     type_of = model.type_of
     unknown = sorted(set(frame.atomic_numbers.tolist()) - set(type_of))
     if unknown:
         raise DataFormatError(
-            f"{frame.where} holds {symbol_of(unknown[0])}, but the model '{path}' knows only "
+            f"{frame.where} holds {symbol_of(unknown[0])}, but the model '{name}' knows only "
             f"{', '.join(model.elements)}; all models of a committee must know all elements of the trajectory"
         )
     return np.array([type_of[number] for number in frame.atomic_numbers.tolist()], dtype=np.int64)

@@ -31,6 +31,7 @@ class FrameResult:
         forces: [N, 3] eV/Å.
         virial: [3, 3] eV.
         atomic_energies: [N] eV.
+        descriptors: [N, D] what the nets see of each atom, see `Potential.descriptors`; None where not asked for.
     """
 
     frame: Frame
@@ -38,6 +39,14 @@ class FrameResult:
     forces: NDArray[np.float64]
     virial: NDArray[np.float64]
     atomic_energies: NDArray[np.float64]
+    descriptors: NDArray[np.float64] | None = None
+
+    @property
+    def stress(self) -> NDArray[np.float64] | None:
+        """[3, 3] eV/Å^3, positive under tension; None without three cell vectors or a periodic direction."""
+        if not self.frame.pbc.any() or self.frame.volume == 0:
+            return None
+        return -self.virial / self.frame.volume
 
 
 def predict_frames(
@@ -47,6 +56,7 @@ def predict_frames(
     batch_size: int | None = None,
     max_pairs: int = MAX_PAIRS,
     skipped: list[str] | None = None,
+    descriptors: bool = False,
 ) -> Iterator[FrameResult]:
     """Yield the model's prediction for every frame, in order.
 
@@ -56,14 +66,28 @@ def predict_frames(
         batch_size: Most frames of one batch; None leaves it to `max_pairs`.
         max_pairs: Most neighbour pairs of one batch; a larger frame makes a batch of its own.
         skipped: When given, frames the model cannot take are dropped and the reasons appended here.
+        descriptors: Whether descriptors are wanted too.
 
     Raises:
         DataFormatError: A frame holds an element the model does not know, or two atoms at one place.
-        ModelFileError: The model's prediction is not a finite number.
+        ModelFileError: The model's prediction is not a finite number, or it has no descriptors.
     """
     dataset = FrameDataset(frames, model.elements, model.cutoff, cache_bytes=0)
     for samples in _batches(_samples(dataset, skipped), batch_size, max_pairs):
-        yield from _predict_batch(model, samples)
+        yield from _predict_batch(model, samples, descriptors)
+
+
+def describe_frames(model: Potential, frames: Sequence[Frame]) -> Iterator[NDArray[np.float64]]:
+    """Yield the descriptors [N, D] of the atoms of every frame, in order; see `Potential.descriptors`.
+
+    Raises:
+        DataFormatError: A frame holds an element the model does not know, or two atoms at one place.
+        ModelFileError: The model has no descriptors.
+    """
+    dataset = FrameDataset(frames, model.elements, model.cutoff, cache_bytes=0)
+    for samples in _batches(_samples(dataset, None), None, MAX_PAIRS):
+        batch = collate(samples).to(model.device)
+        yield from np.split(model.descriptors(*batch.pairs).cpu().numpy(), batch.frame_start.cpu().numpy()[1:-1])
 
 
 def _samples(dataset: FrameDataset, skipped: list[str] | None) -> Iterator[Sample]:
@@ -93,8 +117,9 @@ def _batches(samples: Iterator[Sample], batch_size: int | None, max_pairs: int) 
         yield batch
 
 
-def _predict_batch(model: Potential, samples: Sequence[Sample]) -> Iterator[FrameResult]:
+def _predict_batch(model: Potential, samples: Sequence[Sample], descriptors: bool) -> Iterator[FrameResult]:
     batch = collate(samples).to(model.device)
+    described = model.descriptors(*batch.pairs).cpu().numpy() if descriptors else None
     prediction = predict(model, batch)
     assert prediction.forces is not None  # asked for by default
     assert prediction.virial is not None
@@ -105,7 +130,14 @@ def _predict_batch(model: Potential, samples: Sequence[Sample]) -> Iterator[Fram
     start = batch.frame_start.cpu().numpy()
     for index, sample in enumerate(samples):
         atoms = slice(start[index], start[index + 1])
-        result = FrameResult(sample.frame, float(energy[index]), forces[atoms], virial[index], atomic_energies[atoms])
+        result = FrameResult(
+            sample.frame,
+            float(energy[index]),
+            forces[atoms],
+            virial[index],
+            atomic_energies[atoms],
+            None if described is None else described[atoms],
+        )
         if not (np.isfinite(result.energy) and np.isfinite(result.forces).all() and np.isfinite(result.virial).all()):
             raise ModelFileError(
                 f"{sample.frame.where}: the model predicts {result.energy} eV, expected finite numbers; "

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pwmlff import keys
+from pwmlff.data.atoms import atoms_of
 from pwmlff.elements import symbol_of
 from pwmlff.evaluate.evaluator import FrameResult
 from pwmlff.units import EV_PER_A3_IN_GPA
@@ -22,13 +23,6 @@ _UNITS = {
 }
 
 
-def stress(result: FrameResult) -> np.ndarray | None:
-    """Stress [3, 3] in eV/Å^3, tension positive; None for a structure that is not periodic in all directions."""
-    if not result.frame.pbc.all():
-        return None
-    return -result.virial / result.frame.volume
-
-
 def as_text(result: FrameResult) -> str:
     """Lay the prediction out for reading: totals first, then one row per atom."""
     frame = result.frame
@@ -38,7 +32,7 @@ def as_text(result: FrameResult) -> str:
         "virial (eV)",
         *_matrix(result.virial),
     ]
-    tension = stress(result)
+    tension = result.stress
     if tension is not None:
         in_gpa = tension * EV_PER_A3_IN_GPA
         lines += [f"stress (GPa, tension positive; pressure {-np.trace(in_gpa) / 3:.6f} GPa)", *_matrix(in_gpa)]
@@ -52,7 +46,7 @@ def as_text(result: FrameResult) -> str:
 
 def as_json(result: FrameResult) -> str:
     """Lay the prediction out for programs, with its units; stresses are null when not periodic."""
-    tension = stress(result)
+    tension = result.stress
     in_gpa = None if tension is None else tension * EV_PER_A3_IN_GPA
     content = {
         "structure": result.frame.source,
@@ -71,13 +65,11 @@ def as_json(result: FrameResult) -> str:
 def write_xyz(result: FrameResult, path: Path) -> None:
     """Write the structure with its predicted energy, forces and stress as extended XYZ that ASE reads back."""
     import ase.io
-    from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    frame = result.frame
-    atoms = Atoms(frame.atomic_numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
+    atoms = atoms_of(result.frame)
     results = {"energy": result.energy, "forces": result.forces, "energies": result.atomic_energies}
-    tension = stress(result)
+    tension = result.stress
     if tension is not None:
         results["stress"] = tension
     atoms.calc = SinglePointCalculator(atoms, **results)

@@ -72,6 +72,7 @@ class KalmanUncertainty:
             )
         tensors = {k.removeprefix(_TENSORS): v for k, v in checkpoint.tensors.items() if k.startswith(_TENSORS)}
         self.potential = checkpoint.potential
+        self.potential.hold(checkpoint.config.get("freeze", ()))  # the filter knows nothing of weights it did not train
         self._vector = WeightVector(self.potential)
         self._filter = KalmanFilter.restored(tensors, state)
 

@@ -33,7 +33,7 @@ def write_rows(
     elements: Sequence[str] | None = None,
     every: int = 1,
 ) -> Iterator[tuple[int, Mapping[str, float]]]:
-    """Write a row per frame and yield it once it is written; a row not asked for is not written.
+    """Write a row per frame of a trajectory and yield it once it is written; a row not asked for is not written.
 
     Args:
         output: File to write; one that is there is replaced when the first frame has been evaluated.
@@ -55,9 +55,18 @@ def write_rows(
     first = next(rows, None)
     if first is None:
         raise DataFormatError(f"{trajectory} holds no frame")
+    yield from write_table(output, chain([first], rows), columns)
+
+
+def write_table(
+    output: Path,
+    rows: Iterable[tuple[int, Mapping[str, float]]],
+    columns: Sequence[str],
+) -> Iterator[tuple[int, Mapping[str, float]]]:
+    """Write rows of a step and of numbers by name, and yield each once it is written; arguments as in `write_rows`."""
     with output.open("w", encoding="utf-8") as file:
         file.write(_line(f"{'#step':<12}", columns))
-        for step, values in chain([first], rows):
+        for step, values in rows:
             file.write(_line(f"{step:12d}", [f"{values[name]:.9e}" for name in columns]))
             yield step, values
 

@@ -13,6 +13,9 @@ symmetric parts of the per-atom virials of `pwmlff.evaluate.pair_model` over the
     stress = dE/dstrain / V = sum_i stresses_i        stresses_i = -sym(W_i) / V
 
 LAMMPS's `compute stress/atom` of `pair_style pwmlff` is `stresses_i * V`.
+
+Several models make a committee: the results are means over them, and `results` tells how far they are apart, as
+`pwmlff devi` does.
 """
 
 from __future__ import annotations
@@ -22,57 +25,77 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from pwmlff.data.atoms import frame_of
 from pwmlff.data.batch import make_sample
-from pwmlff.data.frame import Frame
 from pwmlff.device import choose_device
 from pwmlff.errors import ConfigError
+from pwmlff.evaluate.deviation import Committee, deviation_of, force_deviation
+from pwmlff.evaluate.model import Model
 from pwmlff.evaluate.pair_model import AtomResult, PairModel
 from pwmlff.models.potential import Potential
 
+ModelSource = Path | str | Potential | Model
+
 
 class PwmlffCalculator(Calculator):
-    """Energies, forces and stresses of a model.
+    """Energies, forces and stresses of a model, or the means of a committee of models.
 
     Stresses are there for structures with three cell vectors that are periodic in at least one direction.
 
+    With several models, `results` also holds how far they are apart, by the definitions of `pwmlff devi`:
+    `forces_deviation` [N] in eV/Å of each atom; and as numbers `max_devi_f`, `avg_devi_f`, `min_devi_f` in eV/Å, the
+    same of `devi_e` in eV and of `devi_v` in eV/atom.
+
+        atoms.calc = PwmlffCalculator(["m1.ckpt", "m2.ckpt", "m3.ckpt", "m4.ckpt"])
+        atoms.get_forces()                              # the mean
+        atoms.calc.results["max_devi_f"]                # eV/Å, of the atom that the models disagree on most
+
     Args:
-        model: Checkpoint of `pwmlff train`, `.pt` file of `pwmlff export`, or a potential in memory, which is copied.
+        model: Checkpoint of `pwmlff train`, `.pt` file of `pwmlff export`, another model file, what `pwmlff.load`
+            returned, or a potential in memory, which is copied; or two or more of them.
         device: auto, cpu, cuda or cuda:<number>; auto takes a GPU when there is one.
         trust: Whether the code in an exported model without kernels may be run; see docs/trust.md.
 
     Raises:
-        ModelFileError: The file is missing, damaged, no model, or needs trust.
-        ConfigError: No such device.
+        ModelFileError: A file is missing, damaged, no model, or needs trust.
+        ConfigError: No such device, no model, or one that is given twice.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
     ignored_changes = {"initial_charges", "initial_magmoms"}  # the model does not depend on them
 
-    def __init__(self, model: Path | str | Potential, *, device: str = "auto", trust: bool = False) -> None:
+    def __init__(
+        self, model: ModelSource | Sequence[ModelSource], *, device: str = "auto", trust: bool = False
+    ) -> None:
         super().__init__()
-        self._source = model if isinstance(model, Potential) else Path(model).absolute()
-        self._model = _load(self._source, device, trust)
-        name = type(model.network).__name__ if isinstance(model, Potential) else str(self._source)
-        self.parameters.update(model=name, device=device, trust=trust)
+        given = [model] if isinstance(model, ModelSource) else list(model)
+        self._sources = [_source(each) for each in given]
+        self._models = [_load(source, device, trust) for source in self._sources]
+        self._committee = _committee(self._models, self._sources)
+        names = [_name(source) for source in self._sources]
+        self.parameters.update(model=names[0] if len(names) == 1 else names, device=device, trust=trust)
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """Symbols the model knows."""
-        return tuple(self._model.elements)
+        """Symbols the model knows; of a committee those that all know."""
+        first, *others = self._models
+        return tuple(symbol for symbol in first.elements if all(symbol in other.elements for other in others))
 
     @property
     def cutoff(self) -> float:
         """Å; an atom feels no other beyond twice this distance."""
-        return self._model.cutoff
+        return max(model.cutoff for model in self._models)
 
     @property
     def table_overflows(self) -> tuple[int, int]:
-        """Pairs met so far that the model was not made for; see `Potential.overflows`."""
-        return self._model.potential.overflows()
+        """Pairs met so far that the models were not made for; see `Potential.overflows`."""
+        counts = [model.potential.overflows() for model in self._models]
+        return sum(nearer for nearer, _ in counts), sum(beyond for _, beyond in counts)
 
     def calculate(
         self,
@@ -92,14 +115,13 @@ class PwmlffCalculator(Calculator):
             PropertyNotImplementedError: A stress is asked of a structure that has none.
         """
         super().calculate(atoms, properties, system_changes)
-        frame = Frame(
-            atomic_numbers=self.atoms.numbers,
-            positions=self.atoms.positions,
-            cell=self.atoms.cell.array,
-            pbc=self.atoms.pbc,
-            source=f"ASE structure {self.atoms.get_chemical_formula()}",
-        )
-        result = self._model.evaluate(make_sample(frame, self._model.type_of, self._model.cutoff))
+        frame = frame_of(self.atoms, f"ASE structure {self.atoms.get_chemical_formula()}")
+        if self._committee is None:
+            (model,) = self._models
+            members = [model.evaluate(make_sample(frame, model.type_of, model.cutoff))]
+        else:
+            members = self._committee.predict(frame)
+        result = _mean(members)
         energy = float(result.atomic_energies.sum())
         self.results = {
             "energy": energy,
@@ -107,6 +129,8 @@ class PwmlffCalculator(Calculator):
             "energies": result.atomic_energies,
             "forces": result.forces,
         }
+        if len(members) > 1:
+            self.results.update(forces_deviation=force_deviation(members), **deviation_of(members))
         if frame.pbc.any() and self.atoms.cell.rank == 3:
             self.results.update(_stresses(result, frame.volume))
         elif not {"stress", "stresses"}.isdisjoint(properties):
@@ -126,21 +150,34 @@ class PwmlffCalculator(Calculator):
         return {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PwmlffCalculator:
-        """Copy the results; the model, which nothing changes, is shared."""
+        """Copy the results; the models, which nothing changes, are shared."""
         new = type(self).__new__(type(self))
         memo[id(self)] = new
-        memo[id(self._model)] = self._model
+        for shared in (self._models, self._committee):
+            memo[id(shared)] = shared
         new.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return new
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the model out: another process reads it from its file."""
-        return {name: value for name, value in self.__dict__.items() if name != "_model"}
+        """Leave the models out: another process reads them from their files."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_models", "_committee")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Read the model again."""
+        """Read the models again."""
         self.__dict__.update(state)
-        self._model = _load(self._source, self.parameters["device"], self.parameters["trust"])
+        device, trust = self.parameters["device"], self.parameters["trust"]
+        self._models = [_load(source, device, trust) for source in self._sources]
+        self._committee = _committee(self._models, self._sources)
+
+
+def _source(model: ModelSource) -> Path | Potential:
+    if isinstance(model, Model):
+        return model.potential
+    return model if isinstance(model, Potential) else Path(model).absolute()
+
+
+def _name(source: Path | Potential) -> str:
+    return type(source.network).__name__ if isinstance(source, Potential) else str(source)
 
 
 def _load(source: Path | Potential, device: str, trust: bool) -> PairModel:
@@ -148,6 +185,26 @@ def _load(source: Path | Potential, device: str, trust: bool) -> PairModel:
     if isinstance(source, Potential):
         return PairModel.of_potential(source, chosen)
     return PairModel.load(source, chosen, trust)
+
+
+def _committee(models: Sequence[PairModel], sources: Sequence[Path | Potential]) -> Committee | None:
+    """Return the committee of several models; None of one."""
+    if len(models) == 1:
+        return None
+    if len({id(source) if isinstance(source, Potential) else source for source in sources}) < len(sources):
+        raise ConfigError("a model is named twice; a committee needs different models")
+    names = [f"{_name(source)} (member {number})" for number, source in enumerate(sources, start=1)]
+    return Committee(dict(zip(names, models, strict=True)))
+
+
+def _mean(results: Sequence[AtomResult]) -> AtomResult:
+    if len(results) == 1:
+        return results[0]
+    return AtomResult(
+        np.mean([result.atomic_energies for result in results], axis=0),
+        np.mean([result.forces for result in results], axis=0),
+        np.mean([result.atomic_virials for result in results], axis=0),
+    )
 
 
 def _stresses(result: AtomResult, volume: float) -> dict[str, Any]:

@@ -137,17 +137,33 @@ class Network(nn.Module):
         """
         return shift
 
+    def take_shortest(self, shortest: Tensor) -> None:
+        """Be told the shortest distances [T, T] of each pair of elements, Å, when those of further frames are known."""
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the weights by the parts that a run can hold as they are.
+
+        The names are those of all families, as far as they have them: `descriptor`, `hidden` for the hidden layers of
+        the nets that give energies, `output` for the last layer of these.
+        """
+        return {}
+
     def start_from(self, other: Network, types: Sequence[int]) -> None:
         """Take weights and constants of a trained network, to go on from there.
 
         Args:
             other: Of any family.
-            types: The place of each type of this network among those of the other, which may have more. A family that
-                can take some of them, or in another order, overrides this.
+            types: The place of each type of this network among those of the other, which may have more; that of a
+                relative for a type that the other does not have. A family that can take some of them, in another order
+                or one of them several times, overrides this.
 
         Raises:
             ModelFileError: The network does not fit this one.
         """
+        if len(set(types)) < len(types):
+            raise ModelFileError(
+                f"the start model lacks some elements of `atom_type`, and a {type(self).__name__} cannot take new ones"
+            )
         if list(types) != sorted(types):
             raise ModelFileError(
                 "the start model has its elements in another order; list them in `atom_type` as it does"

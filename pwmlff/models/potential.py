@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pwmlff.elements import atomic_number_of
-from pwmlff.errors import ModelFileError
+from pwmlff.elements import atomic_number_of, nearest_relative
+from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.models.base import Network, differentiate
 from pwmlff.models.distances import watch_shortest
 from pwmlff.models.evaluation import Evaluation
 from pwmlff.models.zbl import ZBL, ZBLConfig
 from pwmlff.ops import StoredModel
-from pwmlff.ops.reference import count_nearer
+from pwmlff.ops.reference import DESCRIPTORS, count_nearer, describe
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -74,18 +74,17 @@ class Potential(nn.Module):
         return self.energy_shift.device
 
     def places_of(self, elements: Sequence[str]) -> list[int]:
-        """Return the type index of each of these elements.
+        """Return the type index of each of these elements; of one that is not known here, that of its relative."""
+        return [self.elements.index(self.relative_of(symbol)) for symbol in elements]
 
-        Raises:
-            ModelFileError: The potential does not know one of them.
-        """
-        unknown = [symbol for symbol in elements if symbol not in self.elements]
-        if unknown:
-            raise ModelFileError(f"the start model knows {', '.join(self.elements)}, but not {', '.join(unknown)}")
-        return [self.elements.index(symbol) for symbol in elements]
+    def relative_of(self, element: str) -> str:
+        """Return the element itself, or the one known here that is nearest to it in the periodic table."""
+        return element if element in self.elements else nearest_relative(element, self.elements)
 
     def start_from(self, start: Potential) -> None:
         """Take weights, constants and energies of a trained potential, which may know more elements than this one.
+
+        Elements that it does not know start as copies of their nearest relatives; what it says of the others stays.
 
         Raises:
             ModelFileError: It does not fit.
@@ -94,6 +93,34 @@ class Potential(nn.Module):
         self.network.start_from(start.network, types)
         self.energy_shift.copy_(start.energy_shift[types])
         self.shortest.copy_(start.shortest[types][:, types])
+        new = [place for place, symbol in enumerate(self.elements) if symbol not in start.elements]
+        if start.knows_shortest():  # nobody has met a new element yet
+            self.shortest[new] = self.shortest[:, new] = self.cutoff
+
+    def hold(self, parts: Sequence[str]) -> int:
+        """Take parts of the network out of training.
+
+        Args:
+            parts: Names of `Network.parts`; `embedding` is the descriptor, `fitting` are hidden layers and output.
+
+        Returns:
+            Number of weights that are held.
+
+        Raises:
+            ConfigError: There is no such part, or nothing is left to train.
+        """
+        own = self.network.parts()
+        others = {"embedding": ("descriptor",), "fitting": ("hidden", "output")}
+        for name in dict.fromkeys(each for part in parts for each in others.get(part, (part,))):
+            if not own.get(name):
+                there = ", ".join(part for part, weights in own.items() if weights) or "none"
+                raise ConfigError(f"`freeze` names {name}, which this model has not; its trained parts are: {there}")
+            for weight in own[name]:
+                weight.requires_grad_(False)
+        held = sum(weight.numel() for weight in self.parameters() if not weight.requires_grad)
+        if parts and held == sum(weight.numel() for weight in self.parameters()):
+            raise ConfigError(f"`freeze` names {', '.join(parts)}, which leaves nothing to train")
+        return held
 
     def set_energy_shift(self, shift: NDArray[np.float64]) -> None:
         """Set the energy per atom of each element, [T] eV; the network may keep some of it."""
@@ -112,6 +139,7 @@ class Potential(nn.Module):
         if self.knows_shortest():
             for _ in watch_shortest(batches, self.shortest):
                 pass
+            self.network.take_shortest(self.shortest)
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N] in eV, float64; arguments as in `Network.forward`."""
@@ -141,6 +169,27 @@ class Potential(nn.Module):
             energies = energies + more_energies
             by_vectors = None if by_vectors is None else by_vectors + more_gradients
         return Evaluation(energies, by_vectors, network.weight_gradients)
+
+    def descriptors(self, *pairs: Tensor) -> Tensor:
+        """Return what the nets of a model with kernels see of each atom, [N, D] float64.
+
+        Deep Potentials: `A^T A_<` flattened; NEP: the scaled descriptor; networks of Behler and Parrinello: the scaled
+        symmetry functions, with zeros where an element has fewer than another.
+
+        Args:
+            pairs: The four tensors that `forward` takes.
+
+        Raises:
+            ModelFileError: The model has none that are known here.
+        """
+        stored = self.network.stored()
+        if stored is None or stored.family not in DESCRIPTORS:
+            raise ModelFileError(
+                f"descriptors are wanted, but a {type(self.network).__name__} tells none; they are known of "
+                "DP, NEP and NN models with kernels"
+            )
+        arrays = {name: array.to(self.device) for name, array in stored.arrays.items()}
+        return describe(stored.family, arrays, *pairs)
 
     def stored(self, geometry: torch.dtype = torch.float64) -> StoredModel | None:
         """Return the whole potential as arrays for the kernels, see `Network.stored`."""

@@ -130,14 +130,17 @@ class RunFileHooks:
         return []
 
     @classmethod
-    def continued(cls, config: Any, start: Any, elements: Sequence[str], types: Sequence[int]) -> Any:
+    def continued(
+        cls, config: Any, start: Any, elements: Sequence[str], types: Sequence[int], known: Sequence[str]
+    ) -> Any:
         """Return the `model` section of a run that goes on from a trained model: what it does not say is as there.
 
         Args:
             config: The section, an instance of the model's `Config`.
             start: The same of the trained model.
             elements: Those of the run, in type order.
-            types: The place of each of them among those of the trained model.
+            types: The place of each of them among those of the trained model; of a new one that of its relative.
+            known: Elements of the trained model, in type order.
         """
         return with_unset_from(config, start)
 

@@ -81,12 +81,14 @@ class RunData:
     Attributes:
         train: To train on.
         valid: That rank the epochs; there may be none.
+        replay: Older frames to train on as well, against forgetting; there may be none.
         weights: [F] how often each training frame is drawn in an epoch; None where all are drawn once.
         isolated: Energies of isolated atoms among them, eV by symbol; those frames are in neither.
     """
 
     train: Sequence[Frame]
     valid: Sequence[Frame]
+    replay: Sequence[Frame] = ()
     weights: NDArray[np.float64] | None = None
     isolated: dict[str, float] = field(default_factory=dict)
 
@@ -105,7 +107,7 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> RunData:
     """
     if not config.train_data:
         raise ConfigError("`train_data` is empty; list the files to train on")
-    check_paths((*config.train_data, *config.valid_data))
+    check_paths((*config.train_data, *config.valid_data, *config.replay_data))
     frames, valid, weights = _read_sources(config, report)
     if len(frames) == 0:
         raise ConfigError("`train_data` holds no usable frame")
@@ -119,26 +121,23 @@ def read_run_frames(config: RunConfig, report: ReadReport) -> RunData:
             len(frames),
             config.valid_ratio,
             SplitBy(config.valid_split),
-            seed=config.seed,
+            seed=_split_seed(config),
             source_of=lambda index: frames[index].source,
         )
         frames, valid, kept = FrameSubset(frames, train), FrameSubset(frames, held_out), kept[train]
+    if config.leave_out is not None:
+        places = _without_part(len(frames), *config.leave_out, _split_seed(config))
+        frames, kept = FrameSubset(frames, places), kept[places]
     weights = None if weights is None else weights[kept]
     if weights is not None and not weights.any():
         raise ConfigError("`train_weights` are 0 for all training frames; give one of them a weight above 0")
-    return RunData(frames, valid, weights, isolated)
+    return RunData(frames, valid, _read_replayed(config, len(frames), report), weights, isolated)
 
 
 def _read_sources(
     config: RunConfig, report: ReadReport
 ) -> tuple[Sequence[Frame], Sequence[Frame], NDArray[np.float64] | None]:
     """Read training frames, validation frames and the weights of the former, before any are held out."""
-
-    def read(paths: Sequence[Path]) -> Sequence[Frame]:
-        return read_frames(
-            paths, format=config.format, skip_bad=config.skip_bad, report=report, labels=config.label_keys
-        )
-
     held_out = list(config.valid_data)
     parts, weights = [], []
     for path in config.train_data:
@@ -146,10 +145,10 @@ def _read_sources(
         if to_validate:
             report.note(path, "is divided into train and valid: trained on the one, validated on the other")
             held_out += to_validate
-        parts.append(read(to_train))
+        parts.append(_read(to_train, config, report))
         weights.append(np.full(len(parts[-1]), config.train_weights.get(path, 1.0)))
     frames = parts[0] if len(parts) == 1 else ChainedFrames(parts)
-    valid = read(held_out) if held_out else []
+    valid = _read(held_out, config, report) if held_out else []
     return frames, valid, np.concatenate(weights) if config.train_weights else None
 
 
@@ -168,6 +167,38 @@ def _without_isolated(
         *notes,
     ]
     return FrameSubset(frames, kept), kept, energies
+
+
+def _read_replayed(config: RunConfig, n_new: int, report: ReadReport) -> Sequence[Frame]:
+    """Draw so many of the older frames that they are the wanted part of all training frames, or take all of them."""
+    if not config.replay_data:
+        return []
+    old = _read(config.replay_data, config, report)
+    if config.isolated_atoms == "shift" and len(old):
+        old = _without_isolated(old, report)[0]
+    if len(old) == 0:
+        raise ConfigError("`replay_data` holds no usable frame")
+    wanted = max(1, round(n_new * config.replay_fraction / (1.0 - config.replay_fraction)))
+    chosen = np.random.default_rng(_split_seed(config)).permutation(len(old))[:wanted]
+    return FrameSubset(old, np.sort(chosen))
+
+
+def _read(paths: Sequence[Path], config: RunConfig, report: ReadReport) -> Sequence[Frame]:
+    return read_frames(paths, format=config.format, skip_bad=config.skip_bad, report=report, labels=config.label_keys)
+
+
+def _split_seed(config: RunConfig) -> int:
+    return config.seed if config.split_seed is None else config.split_seed
+
+
+def _without_part(n_frames: int, part: int, n_parts: int, seed: int) -> NDArray[np.int64]:
+    """Return the places of all frames but one part of them."""
+    if n_frames < n_parts:
+        raise ConfigError(
+            f"`leave_out` wants {n_parts} parts of {n_frames} training frames; expected at least a frame in each"
+        )
+    order = np.random.default_rng(seed).permutation(n_frames)
+    return np.sort(order[np.arange(n_frames) % n_parts != part - 1])
 
 
 def count_frames(frames: Iterable[Frame]) -> FrameCounts:

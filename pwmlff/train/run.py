@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from pwmlff import distributed
 from pwmlff.config import RunConfig
-from pwmlff.config.problems import raise_all
+from pwmlff.data.chained import ChainedFrames
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.detect import check_paths
 from pwmlff.data.frame import Frame
@@ -27,15 +28,22 @@ from pwmlff.data.readers import ReadReport
 from pwmlff.data.statistics import fit_energy_shift
 from pwmlff.data.suspects import SuspectFrames
 from pwmlff.device import choose_device
-from pwmlff.errors import ConfigError, ModelFileError, printable
+from pwmlff.errors import ConfigError, printable
 from pwmlff.launch import is_restart
 from pwmlff.models import MODELS, Potential, build_potential
-from pwmlff.models.files import ModelFile, read_model, refuse_exported
+from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import load_checkpoint
 from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.base import UpdateStrategy
 from pwmlff.optim.loss import QUANTITIES
 from pwmlff.train.advice import Advice
+from pwmlff.train.continuing import (
+    ShiftedFrames,
+    completed,
+    describe_new_elements,
+    match_energies,
+    start_model,
+)
 from pwmlff.train.data import (
     FrameCounts,
     check_elements,
@@ -46,7 +54,7 @@ from pwmlff.train.data import (
 )
 from pwmlff.train.ending import describe_end
 from pwmlff.train.lock import RunLock
-from pwmlff.train.observers import Observers
+from pwmlff.train.observers import Observers, TrainingObserver
 from pwmlff.train.progress import ProgressDisplay
 from pwmlff.train.records import EpochTables, RunFiles, optional_records
 from pwmlff.train.resume import decide
@@ -57,7 +65,13 @@ from pwmlff.train.trainer import Trainer, TrainerSettings, nothing_to_check
 _RESTART_PATIENCE = 120.0  # s until file servers notice that the process which is replaced has ended
 
 
-def train_from_config(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
+def train_from_config(
+    config: RunConfig,
+    *,
+    fresh: bool = False,
+    console: Console | None = None,
+    callbacks: Sequence[TrainingObserver] = (),
+) -> Path:
     """Train a potential as a run file says, or go on with a run that was interrupted.
 
     Several processes that are to work on one run must have been joined, see `distributed.session`.
@@ -66,6 +80,7 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
         config: The run file.
         fresh: Start anew even where the run could be resumed.
         console: Where to print; standard output when None.
+        callbacks: Further watchers of the run, in the first process.
 
     Returns:
         The last checkpoint; the best one and the logs are beside it.
@@ -80,13 +95,19 @@ def train_from_config(config: RunConfig, *, fresh: bool = False, console: Consol
     console = console or Console()
     if not distributed.is_first():
         console = Console(quiet=True)
-        return _train(config, fresh, console, nothing_to_check)
+        return _train(config, fresh, console, nothing_to_check, callbacks)
     patience = _RESTART_PATIENCE if is_restart() else 0.0
     with RunLock(config.model_store_dir, patience=patience, say=lambda line: _say(console, line)) as lock:
-        return _train(config, fresh, console, lock.check)
+        return _train(config, fresh, console, lock.check, callbacks)
 
 
-def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Callable[[], None]) -> Path:
+def _train(
+    config: RunConfig,
+    fresh: bool,
+    console: Console,
+    check_folder: Callable[[], None],
+    callbacks: Sequence[TrainingObserver],
+) -> Path:
     """Train; `check_folder` raises where the run's folder is no longer its own."""
     _say(console, *config.notices)
     if config.model_num > 1:
@@ -96,17 +117,18 @@ def _train(config: RunConfig, fresh: bool, console: Console, check_folder: Calla
     device = _device(config, console)
     torch.manual_seed(config.seed)
     _check_paths(config)
-    start = None if config.model_load_file is None else _start_model(config.model_load_file)
+    start = None if config.model_load_file is None else start_model(config.model_load_file)
     if start is not None:
-        config = _completed(config, start.potential)
+        config = completed(config, start.potential)
+        _say(console, *describe_new_elements(config.elements, start.potential))
     files = RunFiles(config.model_store_dir, config.model_name)
     frames = _read(config, console)
     config = _for_frames(config, frames, console)
     settings = _settings(config, files, device, frames.train_counts)
     checkpoint = _resumable(config, settings, files, fresh, console)
-    potential, train_data = _prepare(config, frames, start if checkpoint is None else checkpoint, console)
+    potential, train_data = _prepare(config, frames, start, checkpoint, console)
     potential.to(device)
-    trainer, advice = _trainer(config, potential, train_data, frames, settings, files, console)
+    trainer, advice = _trainer(config, potential, train_data, frames, settings, files, console, callbacks)
     trainer.check_folder = check_folder
     if checkpoint is not None:
         trainer.restore(checkpoint)
@@ -132,10 +154,11 @@ def _check_paths(config: RunConfig) -> None:
 
 
 class _RunFrames(NamedTuple):
-    """The frames of a run, and what was counted in them."""
+    """The frames of a run, and what was counted in them; training frames are counted with those that are replayed."""
 
     train: Sequence[Frame]
     valid: Sequence[Frame]
+    replay: Sequence[Frame]
     train_counts: FrameCounts
     valid_counts: FrameCounts
     weights: NDArray[np.float64] | None
@@ -145,31 +168,6 @@ class _RunFrames(NamedTuple):
     def ranking_counts(self) -> FrameCounts:
         """Of the frames that rank epochs."""
         return self.valid_counts if len(self.valid) else self.train_counts
-
-
-def _start_model(path: Path) -> ModelFile:
-    refuse_exported(path, "which cannot be trained; start from the checkpoint it was made from")
-    model = read_model(path)
-    kind = model.potential.network.untrainable
-    if kind:
-        source = model.config.get("compression", {}).get("source", "the checkpoint it was made from")
-        raise ModelFileError(f"'{path}' is {kind}, which cannot be trained; start from {source}")
-    return model
-
-
-def _completed(config: RunConfig, start: Potential) -> RunConfig:
-    """Return the run file with what it does not say of model and repulsion as it is in the start model."""
-    elements = config.atom_type or tuple(start.elements)
-    update: dict[str, Any] = {"atom_type": elements}
-    types, settings = start.places_of(elements), start.network.config
-    if isinstance(settings, type(config.model)):
-        hooks = MODELS[config.model_key].RunFile
-        update["model"] = hooks.continued(config.model, settings, elements, types)
-        raise_all([f"model.{line}" for line in hooks.element_problems(update["model"], elements)], "the run file")
-    if "zbl" not in config.model_fields_set:
-        for repulsion in start.repulsion:
-            update["zbl"] = repulsion.config.of_types(types, len(start.elements))
-    return config.model_copy(update=update)
 
 
 def _device(config: RunConfig, console: Console) -> torch.device:
@@ -194,20 +192,24 @@ def _read(config: RunConfig, console: Console) -> _RunFrames:
     if report.skipped:
         _say(console, f"left out {len(report.skipped)} frames:", *report.skipped)
     suspects = SuspectFrames()
-    counts, valid_counts = (count_frames(suspects.watch(frames)) for frames in (train_frames, valid_frames))
+    counts = count_frames(chain(suspects.watch(train_frames), data.replay))  # of another level of theory, perhaps
+    valid_counts = count_frames(suspects.watch(valid_frames))
+    among = f", {len(data.replay)} of the frames replayed" if len(data.replay) else ""
     _say(
         console,
-        f"{counts.n_frames} training frames ({counts.n_atoms} atoms), {len(valid_frames)} validation frames",
+        f"{counts.n_frames} training frames ({counts.n_atoms} atoms{among}), {len(valid_frames)} validation frames",
         *describe_labels(counts, config.optimizer),
         *describe_validation(counts, valid_counts, config),
     )
     for each in (counts, valid_counts):
         check_elements(each, config.elements)
     _say(console, *suspects.notes())
-    if data.weights is not None:
-        n_drawn = max(1, round(float(data.weights.sum())))
+    weights = data.weights
+    if weights is not None:
+        n_drawn = max(1, round(float(weights.sum())))
         _say(console, f"an epoch draws {n_drawn} frames of {len(train_frames)} by `train_weights`")
-    return _RunFrames(train_frames, valid_frames, counts, valid_counts, data.weights, data.isolated)
+        weights = np.concatenate([weights, np.ones(len(data.replay))])
+    return _RunFrames(train_frames, valid_frames, data.replay, counts, valid_counts, weights, data.isolated)
 
 
 def _for_frames(config: RunConfig, frames: _RunFrames, console: Console) -> RunConfig:
@@ -269,19 +271,33 @@ def _find(
 
 
 def _prepare(
-    config: RunConfig, frames: _RunFrames, start: ModelFile | None, console: Console
+    config: RunConfig, frames: _RunFrames, start: ModelFile | None, checkpoint: ModelFile | None, console: Console
 ) -> tuple[Potential, FrameDataset]:
-    """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model."""
+    """Build the potential, with statistics and energy shift of the data or, where there is one, of a start model.
+
+    What goes on from a checkpoint of the run itself gets its weights later; its frames are to be as at its start.
+    """
     check_size(config)
     potential = build_potential(config.model_key, config.model, config.elements, dtype=config.precision, zbl=config.zbl)
-    train_data = FrameDataset(frames.train, config.elements, potential.cutoff)
     n_weights = sum(parameter.numel() for parameter in potential.parameters())
-    _say(console, f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters")
+    held = potential.hold(config.freeze)
+    _say(
+        console,
+        f"{config.model_key} model for {', '.join(config.elements)}: {n_weights} parameters"
+        + (f", {held} of them frozen ({', '.join(config.freeze)})" if config.freeze else ""),
+    )
     if start is not None:
         potential.start_from(start.potential)
+        train_frames = _matched(potential, config, frames, start.potential.elements, console)
+        train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
         if distributed.is_first():
             potential.extend_shortest(iterate_batches(train_data, config.optimizer.batch_size))
         distributed.broadcast_(potential.shortest)
+        return potential, train_data
+    train_frames = ChainedFrames([frames.train, frames.replay]) if len(frames.replay) else frames.train
+    train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
+    if checkpoint is not None:
+        potential.start_from(checkpoint.potential)
         return potential, train_data
     if distributed.is_first():
         potential.set_energy_shift(_energy_shift(config, frames, console))
@@ -306,6 +322,22 @@ def _energy_shift(config: RunConfig, frames: _RunFrames, console: Console) -> ND
     return shift_from_isolated(frames.train, config.elements, frames.isolated)
 
 
+def _matched(
+    potential: Potential, config: RunConfig, frames: _RunFrames, known: Sequence[str], console: Console
+) -> Sequence[Frame]:
+    """Match a start model's energies per atom to the training frames; return these with those that are replayed."""
+    shift, lines = distributed.from_first(lambda: match_energies(potential, frames.train, known, config.energy_shift))
+    potential.energy_shift.add_(torch.from_numpy(shift))
+    _say(console, *lines)
+    if not len(frames.replay):
+        return frames.train
+    old = [symbol in known for symbol in config.elements]
+    moved = ShiftedFrames(frames.replay, config.elements, np.where(old, shift, 0.0)) if shift[old].any() else None
+    if moved is not None:
+        _say(console, "the same is added to the energies of the frames that are replayed")
+    return ChainedFrames([frames.train, frames.replay if moved is None else moved])
+
+
 def _trainer(
     config: RunConfig,
     potential: Potential,
@@ -314,6 +346,7 @@ def _trainer(
     settings: TrainerSettings,
     files: RunFiles,
     console: Console,
+    callbacks: Sequence[TrainingObserver],
 ) -> tuple[Trainer, Advice]:
     optimizer = config.optimizer
     sampler = BatchSampler(
@@ -349,7 +382,7 @@ def _trainer(
             is_validated=len(frames.valid) > 0,
         )
         tables = EpochTables(files.folder, trained)
-        observers = Observers([tables, *records, display, advice], lambda line: _say(console, line))
+        observers = Observers([tables, *records, display, advice, *callbacks], lambda line: _say(console, line))
     valid_data = _checked(frames.valid, config.elements, potential.cutoff) if len(frames.valid) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers), advice
 

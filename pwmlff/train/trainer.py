@@ -252,8 +252,7 @@ class Trainer:
         self.running = RunningErrors(
             ErrorSums(tensors["running/sums"].to(device)), tensors["running/losses"].to(device)
         )
-        rows = tensors["history"].tolist() if "history" in tensors else []
-        self.history = [EpochResult.from_row(row) for row in rows]
+        self.history = history_of(checkpoint)
         self.epoch, self.batch = state["epoch"], state["batch"]
         self._seconds_before = state["seconds"]
         _restore_random_state(tensors, device)
@@ -345,6 +344,12 @@ class Trainer:
 
     def _seconds_in_epoch(self) -> float:
         return self._seconds_before + time.perf_counter() - self._epoch_started
+
+
+def history_of(checkpoint: ModelFile) -> list[EpochResult]:
+    """Return the epochs of the run that a checkpoint is the state of."""
+    rows = checkpoint.tensors["history"].tolist() if "history" in checkpoint.tensors else []
+    return [EpochResult.from_row(row) for row in rows]
 
 
 def nothing_to_check() -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from pwmlff.cli.main import _Group, app
 from pwmlff.errors import ConfigError
 
-COMMANDS = ("train", "test", "infer", "export", "info", "data", "schema", "init", "devi", "kpu")
+COMMANDS = ("train", "test", "infer", "export", "info", "data", "schema", "init", "devi", "kpu", "finetune", "select")
 runner = CliRunner()
 
 

@@ -71,7 +71,7 @@ def write_xyz(path: Path, frames: list[Frame]) -> Path:
 
 
 def test_definition(potentials: list[Potential], models: list[Path], two_element_frames: list[Frame]) -> None:
-    committee = Committee(models, CPU, trust=True)
+    committee = Committee.load(models, CPU, trust=True)
     for frame in two_element_frames:
         deviation, wanted = committee.deviation(frame), expected(potentials, frame)
         assert deviation.keys() == wanted.keys()
@@ -80,7 +80,7 @@ def test_definition(potentials: list[Potential], models: list[Path], two_element
 
 
 def test_two_models_are_half_their_difference_apart(models: list[Path], cu_frames: list[Frame]) -> None:
-    committee = Committee(models[:2], CPU)
+    committee = Committee.load(models[:2], CPU)
     first, second = committee.predict(cu_frames[0])
     distance = np.linalg.norm(first.forces - second.forces, axis=1) / 2
     assert committee.deviation(cu_frames[0])["max_devi_f"] == pytest.approx(distance.max(), abs=1e-14)
@@ -89,7 +89,7 @@ def test_two_models_are_half_their_difference_apart(models: list[Path], cu_frame
 def test_equal_models_do_not_deviate(models: list[Path], tmp_path: Path, cu_frames: list[Frame]) -> None:
     twin = tmp_path / "twin.ckpt"
     twin.write_bytes(models[0].read_bytes())
-    assert set(Committee([models[0], twin], CPU).deviation(cu_frames[0]).values()) == {0.0}
+    assert set(Committee.load([models[0], twin], CPU).deviation(cu_frames[0]).values()) == {0.0}
 
 
 @pytest.mark.parametrize("format", ["dpgen", "pwact"])

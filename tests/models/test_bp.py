@@ -254,7 +254,7 @@ def test_start_from_some_elements_in_another_order(two_element_frames: list[Fram
     torch.testing.assert_close(energies(swapped, same), energies(large, batch), rtol=1e-12, atol=1e-12)
 
     config = BPConfig.model_validate({"fitting_net": {"network_size": [4, 3]}})
-    config = BehlerParrinello.RunFile.continued(config, config_of(functions=FUNCTIONS), ["Cu"], [0])
+    config = BehlerParrinello.RunFile.continued(config, config_of(functions=FUNCTIONS), ["Cu"], [0], ["Cu", "Au"])
     assert config.descriptor.functions is not None
     assert len(config.descriptor.functions) == 3
     small = BehlerParrinello(config, ["Cu"], torch.float64)

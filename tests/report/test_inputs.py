@@ -45,7 +45,8 @@ def read(model: Path, data: list[Path] | None = None, train: list[Path] | None =
 
 
 def test_the_split_is_that_of_the_training(run_file: Path) -> None:
-    train, valid = read_run_frames(load_config(run_file), ReadReport())
+    data = read_run_frames(load_config(run_file), ReadReport())
+    train, valid = data.train, data.valid
     model = checkpoint_of(run_file, Path("model_record"), count_frames(train).fingerprint)
     subject = read(model)
     assert [frame.index for frame in subject.train.frames] == [frame.index for frame in train]

@@ -406,7 +406,8 @@ def test_families_start_from_a_model(make_run: RunFactory, model_type: str) -> N
     _train(first)
     start = first.model_store_dir / first.model_name
     slow = {"learning_rate": 1e-9, "stop_lr": 1e-9, "epochs": 1}
-    second = make_run("second", model_type=model_type, model_load_file=str(start), atom_type=[], optimizer=slow)
+    how = {"model_load_file": str(start), "atom_type": [], "energy_shift": "keep", "optimizer": slow}
+    second = make_run("second", model_type=model_type, **how)
     _train(second)
     old, new = load_checkpoint(start), load_checkpoint(second.model_store_dir / second.model_name)
     assert new.potential.elements == ["Cu"]

@@ -37,7 +37,7 @@ READERS: dict[str, Reader] = {
 
 
 def read_frames(
-    paths: Sequence[Path | str],
+    paths: Sequence[Path | str] | Path | str,
     *,
     format: str | None = None,
     skip_bad: bool = False,
@@ -47,7 +47,8 @@ def read_frames(
     """Read frames from files and folders, in the order given.
 
     Args:
-        paths: Files, folders of such files, or folders of npy files; formats may be mixed when `format` is None.
+        paths: Files, folders of such files, or folders of npy files, or one of them; formats may be mixed when `format`
+            is None.
         format: A key of `READERS`, `"pwmlff/h5"`, or a format name of dpdata; guessed from the content when None.
         skip_bad: Drop faulty frames and list them in `report.skipped` instead of stopping at the first.
         report: Collects what was decided and dropped.
@@ -59,6 +60,7 @@ def read_frames(
     Raises:
         DataFormatError: A file is missing, empty, of unknown format, or holds a faulty frame.
     """
+    paths = [paths] if isinstance(paths, (str, Path)) else paths
     report = ReadReport() if report is None else report
     check_paths(paths)
     parts: list[Sequence[Frame]] = []

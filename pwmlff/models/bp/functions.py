@@ -18,6 +18,7 @@ the elements of j, or of j and k, and each sum a constant `factor`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
@@ -190,6 +191,25 @@ def functions_of(functions: Sequence[SymmetryFunction], element: str) -> list[Sy
     """Return those of the atoms of an element, radial before angular, otherwise in their order: that of its inputs."""
     own = [function for function in functions if function.is_for(element)]
     return [f for f in own if f.is_radial] + [f for f in own if not f.is_radial]
+
+
+def copies(function: SymmetryFunction, descendants: Mapping[str, Sequence[str]]) -> list[SymmetryFunction]:
+    """Return a function with its elements replaced in every way, those of the same meaning once.
+
+    Args:
+        function: Of any elements.
+        descendants: What may stand for each element, itself included; a function of another element has no copy.
+    """
+    centers = [None] if function.central is None else descendants.get(function.central, ())
+    slots = [descendants.get(symbol, ()) for symbol in function.neighbors or ()]
+    neighbors: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for symbols in product(*slots):
+        neighbors.setdefault(symbols if function.type == "triple" else tuple(sorted(symbols)), symbols)
+    return [
+        function.model_copy(update={"central": central, "neighbors": symbols if function.neighbors else None})
+        for central in centers
+        for symbols in neighbors.values()
+    ]
 
 
 def neighbor_weights(function: SymmetryFunction, elements: Sequence[str]) -> list[float]:

@@ -10,7 +10,7 @@ Letters: `N` atoms, `T` types, `F` functions of all types, `F_t` those of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -123,6 +123,11 @@ class BehlerParrinello(KernelNetwork):
         """F_t of each type."""
         return [len(functions_of(self.functions, element)) for element in self.elements]
 
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """See `Network.parts`; its descriptor has no weights."""
+        hidden = [weight for net in self.nets for layer in net.layers[:-1] for weight in layer.parameters()]
+        return {"hidden": hidden, "output": [weight for net in self.nets for weight in net.layers[-1].parameters()]}
+
     def arrays(self) -> dict[str, Tensor]:
         """Return the arrays of `models/bp/stored.py`, functions of the weights."""
         arrays: dict[str, Tensor] = {name: getattr(self, name) for name in self._constants}
@@ -164,9 +169,11 @@ class BehlerParrinello(KernelNetwork):
 
     @torch.no_grad()
     def start_from(self, other: Network, types: Sequence[int]) -> None:
-        """See the base; some of many types, and their order, can be chosen.
+        """See the base; some of many types, their order, and one for several can be chosen.
 
-        Functions of elements that this network does not have are zero here: they join the biases.
+        Functions of elements that this network does not have are zero here: they join the biases. Those of elements
+        that the other does not have are as much part of a sum as those of the relatives: they have the same weights,
+        and no shift, so that all is as before where there is no such element.
         """
         if not isinstance(other, BehlerParrinello):
             super().start_from(other, types)
@@ -181,36 +188,68 @@ class BehlerParrinello(KernelNetwork):
         own_scaling, others_scaling = self.scaling.split(self.widths), other.scaling.split(other.widths)
         own_ranges, others_ranges = self.ranges.split(self.widths), other.ranges.split(other.widths)
         for central, place in enumerate(types):
-            kept, absent = self._places(central, functions_of(other.functions, other.elements[place]))
-            own_scaling[central].copy_(others_scaling[place][kept])
-            own_ranges[central].copy_(others_ranges[place][kept])
+            sources, is_new, absent = self._places(central, place, types, other)
+            own_scaling[central].copy_(others_scaling[place][sources])
+            own_scaling[central][is_new, 0] = 0.0
+            own_ranges[central].copy_(others_ranges[place][sources])
+            own_ranges[central][is_new] = 0.0
             shift, factor = others_scaling[place][absent].unbind(1)
             for depth, (layer, start) in enumerate(
                 zip(self.nets[central].layers, other.nets[place].layers, strict=True)
             ):
                 weight, bias = start.weight, start.bias
                 if depth == 0:
-                    weight, bias = weight[:, kept], bias - weight[:, absent] @ (shift * factor)
+                    weight, bias = weight[:, sources], bias - weight[:, absent] @ (shift * factor)
                 if weight.shape != layer.weight.shape:
                     shapes = [list(matrix.shape) for matrix in (weight, layer.weight)]
                     raise _other_model("fitting_net.network_size", f"a layer of {shapes[0]}", shapes[1])
                 layer.weight.copy_(weight)
                 layer.bias.copy_(bias)
 
-    def _places(self, central: int, others: list[SymmetryFunction]) -> tuple[list[int], list[int]]:
-        """Return the places among the functions of a start model of those of a type, and of those that are zero here.
+    def _places(
+        self, central: int, place: int, types: Sequence[int], other: BehlerParrinello
+    ) -> tuple[list[int], list[bool], list[int]]:
+        """Say where the functions of a type are among those of a start model.
+
+        Args:
+            central: The type.
+            place: Its place in the start model.
+            types: Those of all types.
+            other: The start model.
+
+        Returns:
+            The place of each function, whether it is of a neighbour that the start model does not know, and the places
+            of those that are zero here.
 
         Raises:
-            ModelFileError: They differ in others.
+            ModelFileError: The start model has other functions.
         """
-        is_met = [set(function.neighbors or ()) <= set(self.elements) for function in others]
-        kept = [place for place, met in enumerate(is_met) if met]
-        if [others[place] for place in kept] != functions_of(self.functions, self.elements[central]):
+        known = {symbol: other.elements[each] for symbol, each in zip(self.elements, types, strict=True)}
+        is_new = {symbol: symbol != start for symbol, start in known.items()}
+        others = [_meaning(function, {}) for function in functions_of(other.functions, other.elements[place])]
+        own = functions_of(self.functions, self.elements[central])
+        meanings = [_meaning(function, known) for function in own]
+        has_new = [any(is_new[symbol] for symbol in function.neighbors or ()) for function in own]
+        kept = [meaning for meaning, is_new_one in zip(meanings, has_new, strict=True) if not is_new_one]
+        is_met = [set(meaning.neighbors or ()) <= set(self.elements) for meaning in others]
+        if [meaning for meaning, met in zip(others, is_met, strict=True) if met] != kept or not set(meanings) <= set(
+            others
+        ):
             raise ModelFileError(
                 f"the start model has other symmetry functions for {self.elements[central]} than the run file; leave "
                 "them out of `model.descriptor` to go on with those of the start model"
             )
-        return kept, [place for place, met in enumerate(is_met) if not met]
+        absent = [number for number, met in enumerate(is_met) if not met]
+        return [others.index(meaning) for meaning in meanings], has_new, absent
+
+
+def _meaning(function: SymmetryFunction, known: Mapping[str, str]) -> SymmetryFunction:
+    """Return a function around any atom, its neighbours called as a start model calls them, in one order."""
+    neighbors = function.neighbors
+    if neighbors is not None:
+        neighbors = tuple(known.get(symbol, symbol) for symbol in neighbors)
+        neighbors = neighbors if function.type == "triple" else tuple(sorted(neighbors))
+    return function.model_copy(update={"central": None, "neighbors": neighbors})
 
 
 def _other_model(key: str, start: Any, own: Any) -> ModelFileError:

@@ -12,7 +12,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.models.bp.basis import choose_basis
 from pwmlff.models.bp.candidates import radial_factor
 from pwmlff.models.bp.config import BPConfig
-from pwmlff.models.bp.functions import SymmetryFunction, element_problems, functions_of
+from pwmlff.models.bp.functions import SymmetryFunction, copies, element_problems, functions_of
 from pwmlff.models.bp.resolve import resolved_functions
 from pwmlff.models.run_file import RadialCurve, RunFileHooks, section_at, with_unset_from
 
@@ -54,17 +54,29 @@ class BPRunFile(RunFileHooks):
         return notices
 
     @classmethod
-    def continued(cls, config: BPConfig, start: BPConfig, elements: Sequence[str], types: Sequence[int]) -> BPConfig:
-        """See the base; functions that the run file does not list are those of the start model for these elements."""
+    def continued(
+        cls,
+        config: BPConfig,
+        start: BPConfig,
+        elements: Sequence[str],
+        types: Sequence[int],
+        known: Sequence[str],
+    ) -> BPConfig:
+        """See the base; functions that the run file does not list are those of the start model for these elements.
+
+        A new element has the functions of its relative, of itself and of its neighbours, beside those of the relative.
+        """
+        sizes = start.fitting_net.network_size
+        if isinstance(sizes, dict):
+            own = {symbol: sizes[known[place]] for symbol, place in zip(elements, types, strict=True)}
+            start = start.model_copy(update={"fitting_net": start.fitting_net.model_copy(update={"network_size": own})})
         completed: BPConfig = with_unset_from(config, start)
         if config.descriptor.functions is not None or start.descriptor.functions is None:
             return completed
-        met = (None, *elements)
-        functions = [
-            function
-            for function in start.descriptor.functions
-            if function.central in met and all(symbol in met for symbol in function.neighbors or ())
-        ]
+        descendants: dict[str, list[str]] = {}
+        for symbol, place in zip(elements, types, strict=True):
+            descendants.setdefault(known[place], []).append(symbol)
+        functions = [copy for function in start.descriptor.functions for copy in copies(function, descendants)]
         return completed.with_functions(functions, start.descriptor.normalization)
 
     @classmethod

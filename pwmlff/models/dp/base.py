@@ -49,6 +49,10 @@ class DeepPotentialBase(KernelNetwork):
         """Set the normalisation of the environment matrix from all frames."""
         self.environment.collect_statistics(batches)
 
+    def take_shortest(self, shortest: Tensor) -> None:
+        """See `Network.take_shortest`; tables reach that far."""
+        self.environment.shortest.copy_(torch.minimum(self.environment.shortest, shortest.amin(dim=1)))
+
     def energies_of(self, sums: Tensor, atom_types: Tensor) -> Tensor:
         """Return the energies [N] of atoms of these types with these sums A [N, 4, M]."""
         energies = torch.zeros_like(atom_types, dtype=sums.dtype)

@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from pwmlff.descriptors.properties import normalized_properties
+from pwmlff.errors import ModelFileError
+from pwmlff.models.base import Network
 from pwmlff.models.dp.base import DeepPotentialBase, sort_by_kind, split_by_kind
 from pwmlff.models.dp.config import DPConfig
 from pwmlff.models.dp.run_file import DeepPotentialRunFile, TypeEmbeddingRunFile
@@ -42,6 +44,7 @@ class NetDeepPotential(DeepPotentialBase):
 
     trained_by_kernels_on = ("cpu",)
     has_net_per_pair: bool
+    embedding: Any
 
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
         """Return the embedding nets with the constants they see, in the order of the native operation."""
@@ -63,6 +66,31 @@ class NetDeepPotential(DeepPotentialBase):
         for fitting, by_net in zip(self.fitting, by_nets[len(nets) :], strict=True):
             gradients.update(fitting.spread_gradient(by_net))
         return torch.cat([gradients[parameter] for parameter in trained_weights(self)], -1)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """See `Network.parts`."""
+        output = [weight for net in self.fitting for weight in (net.output, net.output_bias)]
+        hidden = [weight for net in self.fitting for weight in net.layers.parameters()]
+        return {"descriptor": list(self.embedding.parameters()), "hidden": hidden, "output": output}
+
+    def start_from(self, other: Network, types: Sequence[int]) -> None:
+        """See the base; some of many types, their order, and one for several can be chosen."""
+        if type(other) is not type(self):
+            super().start_from(other, types)
+            return
+        try:
+            self.environment.start_from(other.environment, types)
+            self._start_embedding(other, types)
+            for fitting, place in zip(self.fitting, types, strict=True):
+                fitting.load_state_dict(other.fitting[place].state_dict())
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"the start model does not fit the `model` section of the run file: {error}"
+            ) from error
+
+    def _start_embedding(self, other: Any, types: Sequence[int]) -> None:
+        """Take the embedding nets of a network of this class; arguments as in `start_from`."""
+        raise NotImplementedError
 
     def tabulation(self) -> NetTabulation:
         """See `Network.tabulation`."""
@@ -91,6 +119,11 @@ class DeepPotential(NetDeepPotential):
         """See the base; by (central, neighbour) type."""
         nothing = torch.zeros(0, dtype=self.environment.dtype)
         return [(net, nothing) for nets in self.embedding for net in nets]
+
+    def _start_embedding(self, other: Any, types: Sequence[int]) -> None:
+        for nets, central in zip(self.embedding, types, strict=True):
+            for net, neighbor in zip(nets, types, strict=True):
+                net.load_state_dict(other.embedding[central][neighbor].state_dict())
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""
@@ -136,6 +169,9 @@ class TypeEmbeddingDeepPotential(NetDeepPotential):
     def embedding_nets(self) -> list[tuple[EmbeddingNet, Tensor]]:
         """See the base; by neighbour type."""
         return [(self.embedding, properties) for properties in self.properties]
+
+    def _start_embedding(self, other: Any, types: Sequence[int]) -> None:
+        self.embedding.load_state_dict(other.embedding.state_dict())  # sees a new element by its properties
 
     def forward(self, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor) -> Tensor:
         """Return atomic energies [N]; see `Network.forward`."""

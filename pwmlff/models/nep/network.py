@@ -126,15 +126,20 @@ class NEP(NEPBase):
 
     def _fix(self, config: NEPConfig) -> None:
         """Take the weights that stay as they are out of training."""
-        fixed, fitting = [], config.fitting_net
-        if fitting.fix_cij:
-            fixed += [parameter for central in self.central for parameter in central.coefficients.parameters()]
-        if fitting.fix_hiddenlayer:
-            fixed += [parameter for net in self.nets for parameter in (net.w0, net.b0)]
-        if fitting.fix_outlayer:
-            fixed += [*(net.w1 for net in self.nets), *self.b1]
-        for parameter in fixed:
-            parameter.requires_grad_(False)
+        fitting = config.fitting_net
+        fixed = {"descriptor": fitting.fix_cij, "hidden": fitting.fix_hiddenlayer, "output": fitting.fix_outlayer}
+        for name, weights in self.parts().items():
+            for weight in weights:
+                weight.requires_grad_(not fixed[name])
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """See `Network.parts`."""
+        nets = list(dict.fromkeys(self.nets))
+        return {
+            "descriptor": [weight for central in self.central for weight in central.coefficients.parameters()],
+            "hidden": [weight for net in nets for weight in (net.w0, net.b0)],
+            "output": [*(net.w1 for net in nets), *dict.fromkeys(self.b1)],
+        }
 
     def weights(self) -> dict[str, Tensor]:
         """See the base."""
@@ -174,7 +179,7 @@ class NEP(NEPBase):
             b1.copy_(bias[place])
 
     def start_from(self, other: Network, types: Sequence[int]) -> None:
-        """See the base; some of many types, and their order, can be chosen."""
+        """See the base; some of many types, their order, and one for several can be chosen."""
         if not isinstance(other, NEP):
             super().start_from(other, types)
             return

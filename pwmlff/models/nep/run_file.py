@@ -61,7 +61,14 @@ class NEPRunFile(RunFileHooks):
         return notices
 
     @classmethod
-    def continued(cls, config: NEPConfig, start: NEPConfig, elements: Sequence[str], types: Sequence[int]) -> NEPConfig:
+    def continued(
+        cls,
+        config: NEPConfig,
+        start: NEPConfig,
+        elements: Sequence[str],
+        types: Sequence[int],
+        known: Sequence[str],
+    ) -> NEPConfig:
         """See the base; the start model may have cutoffs for each of its elements."""
         cutoff = start.descriptor.cutoff
         if len(cutoff) > 2:

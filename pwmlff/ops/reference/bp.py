@@ -84,20 +84,40 @@ def atomic_energies(
     Returns:
         [N] eV float64, a function of the pair vectors and of the arrays.
     """
-    scaling, activations = arrays["scaling"], arrays["activations"].tolist()
+    activations = arrays["activations"].tolist()
     energies = torch.zeros(len(atom_types), dtype=torch.float64, device=atom_types.device)
-    first = 0
-    by_type = symmetry_functions(arrays, pair_vectors, pair_start, pair_types, atom_types)
-    for central, (atoms, values) in enumerate(by_type):
-        shift, factor = scaling[first : first + values.shape[1]].unbind(1)
-        first += values.shape[1]
-        inputs = ((values - shift) * factor).to(scaling.dtype)  # [n, F]
+    for central, (atoms, values) in enumerate(_inputs(arrays, pair_vectors, pair_start, pair_types, atom_types)):
+        inputs = values.to(arrays["scaling"].dtype)  # [n, F]
         layers = [
             (arrays[f"net.{central}.{layer}.weight"], arrays[f"net.{central}.{layer}.bias"])
             for layer in range(len(activations))
         ]
         energies = energies.index_copy(0, atoms, plain_net(inputs, layers, activations).squeeze(1).to(torch.float64))
     return energies
+
+
+def descriptors(
+    arrays: Arrays, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
+) -> Tensor:
+    """Return what the nets see, [N, D], with zeros where an element has fewer functions; see `atomic_energies`."""
+    by_type = _inputs(arrays, pair_vectors, pair_start, pair_types, atom_types)
+    width = max(values.shape[1] for _, values in by_type)
+    result = torch.zeros(len(atom_types), width, dtype=torch.float64, device=atom_types.device)
+    for atoms, values in by_type:
+        result[atoms, : values.shape[1]] = values.to(torch.float64)
+    return result
+
+
+def _inputs(
+    arrays: Arrays, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
+) -> list[TypeFunctions]:
+    """Return the symmetry functions of the atoms of each type with shift and factor."""
+    by_type = symmetry_functions(arrays, pair_vectors, pair_start, pair_types, atom_types)
+    parts = arrays["scaling"].split([values.shape[1] for _, values in by_type])
+    return [
+        TypeFunctions(atoms, (values - part[:, 0]) * part[:, 1])
+        for (atoms, values), part in zip(by_type, parts, strict=True)
+    ]
 
 
 def symmetry_functions(

@@ -122,16 +122,35 @@ def atomic_energies(
     Returns:
         [N] eV float64, a function of the pair vectors.
     """
-    fitting, n_axis = arrays["fitting"], int(arrays["n_axis"])
+    fitting = arrays["fitting"]
     widths, activation = arrays["fitting.widths"].tolist(), int(arrays["fitting.activation"])
-    sums = environment_sums(arrays, pair_vectors, pair_centers(pair_start), pair_types, atom_types, overflows)
-    descriptor = torch.bmm(sums.transpose(1, 2), sums[:, :, :n_axis]).flatten(1).to(fitting.dtype)  # [N, M * M2]
+    descriptor = _descriptors(arrays, pair_vectors, pair_start, pair_types, atom_types, overflows).to(fitting.dtype)
     energies = torch.zeros(len(atom_types), dtype=torch.float64, device=atom_types.device)
     for central, parameters in enumerate(fitting):
         atoms = torch.nonzero(atom_types == central).squeeze(-1)
         of_type = fitting_net(descriptor.index_select(0, atoms), parameters, widths, activation)
         energies = energies.index_copy(0, atoms, of_type.to(torch.float64))
     return energies
+
+
+def descriptors(
+    arrays: Mapping[str, Tensor], pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
+) -> Tensor:
+    """Return what the fitting nets see, [N, M * M2]; arguments as in `atomic_energies`."""
+    overflows = torch.zeros(2, dtype=torch.int64, device=atom_types.device)
+    return _descriptors(arrays, pair_vectors, pair_start, pair_types, atom_types, overflows)
+
+
+def _descriptors(
+    arrays: Mapping[str, Tensor],
+    pair_vectors: Tensor,
+    pair_start: Tensor,
+    pair_types: Tensor,
+    atom_types: Tensor,
+    overflows: Tensor,
+) -> Tensor:
+    sums = environment_sums(arrays, pair_vectors, pair_centers(pair_start), pair_types, atom_types, overflows)
+    return torch.bmm(sums.transpose(1, 2), sums[:, :, : int(arrays["n_axis"])]).flatten(1)
 
 
 def environment_sums(

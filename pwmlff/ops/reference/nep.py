@@ -106,6 +106,13 @@ def descriptors(
     return torch.cat([radial_part, angular_part.transpose(1, 2).flatten(1)], dim=1)
 
 
+def scaled_descriptors(
+    arrays: Mapping[str, Tensor], pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
+) -> Tensor:
+    """Return what the nets see, [N, D]; arguments as in `atomic_energies`."""
+    return descriptors(arrays, pair_vectors, pair_start, pair_types, atom_types) * arrays["scaler"]
+
+
 def neighbor_counts(
     cutoffs: Tensor, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
 ) -> Tensor:
