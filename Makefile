@@ -11,7 +11,7 @@ BIN := $(abspath $(VENV))/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := pyproject.toml CMakeLists.txt $(shell find pwmlff cli lammps_plugin -type f -not -path '*/__pycache__/*' -not -path 'pwmlff/cli/*')
 
-.PHONY: example test slow lint format api cuda-check clean
+.PHONY: example test slow lint format docs cuda-check clean
 
 example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
@@ -35,9 +35,10 @@ format: $(VENV)/.linters
 	$(BIN)/ruff format .
 	find pwmlff/csrc lammps_plugin tests/cpp -name '*.[ch]pp' -o -name '*.h' -o -name '*.cu' | xargs $(BIN)/clang-format -i
 
-# The API reference, from the docstrings.
-api: $(VENV)/.linters
-	$(BIN)/python .ci/api.py build/api
+# The documentation as a site, from the pages and the docstrings; a link that leads nowhere is an error.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c .ci/site . build/site
+	@echo 'the site: build/site/index.html'
 
 # The kernels need nothing of torch: any CUDA toolkit compiles them. One architecture, to be quick; the build takes all.
 cuda-check:
@@ -56,6 +57,10 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/.system
 
 $(VENV)/.linters: $(VENV)/.installed
 	$(BIN)/pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --group docs
 	touch $@
 
 # A C++ compiler and Python's venv are all the system has to give.

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pwmlff.plots.style import COLORS, plot_style, save_figure
+from pwmlff.plots.style import COLORS, label_in_plain_numbers, plot_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PANEL = (4.2, 3.4)  # inches
+_PANEL = (3.7, 2.6)  # inches; two in a row fit a page
+_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class Panel:
 
 
 def plot_learning_curve(epochs: Sequence[int], panels: Sequence[Panel], path: Path, best: int | None = None) -> None:
-    """Draw panels side by side.
+    """Draw panels, two in a row.
 
     Args:
         epochs: Numbers of the finished epochs.
-        panels: From left to right, at least one.
+        panels: Row by row, at least one.
         path: PNG to write.
         best: Epoch to mark.
 
@@ -45,15 +46,21 @@ def plot_learning_curve(epochs: Sequence[int], panels: Sequence[Panel], path: Pa
     with plot_style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(_PANEL[0] * len(panels), _PANEL[1]), layout="constrained")
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for place, panel in zip(axes, panels, strict=True):
+        columns = min(_COLUMNS, len(panels))
+        rows = -(-len(panels) // columns)
+        figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for place, panel in zip(axes, panels, strict=False):
             _draw(place, epochs, panel, best)
+        for place in axes[len(panels) :]:
+            place.remove()
         axes[0].legend()
         save_figure(figure, path)
 
 
 def _draw(axes: Axes, epochs: Sequence[int], panel: Panel, best: int | None) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     marker = "o" if len(epochs) < 3 else None
     axes.plot(epochs, panel.train, color=COLORS[0], marker=marker, label="train")
     if panel.valid is not None:
@@ -61,5 +68,7 @@ def _draw(axes: Axes, epochs: Sequence[int], panel: Panel, best: int | None) -> 
     if best is not None:
         axes.axvline(best, color=COLORS[5], linestyle=":", linewidth=1.0, label=f"best: epoch {best}")
     axes.set_yscale("log")
+    label_in_plain_numbers(axes.yaxis)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(panel.label)

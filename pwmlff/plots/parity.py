@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff import keys
-from pwmlff.plots.style import COLOR_MAP, COLORS, plot_style, save_figure
+from pwmlff.plots.style import COLOR_MAP, COLORS, label_in_plain_numbers, plot_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
 
 MAX_POINTS = 200_000  # kept per quantity
 _FEW_POINTS = 500  # up to here dots in one colour, beyond it coloured by density
 _DENSITY_BINS = 120
+_LOWEST_DENSITY = 0.01  # of the largest; lower ones have its colour
 
 
 class _Look(NamedTuple):
@@ -122,7 +124,7 @@ def _draw(points: NDArray[np.float64], fraction: float, summary: ParityErrors, l
     from matplotlib.ticker import MaxNLocator
 
     with plot_style():
-        figure = Figure(figsize=(5.2, 6.6), layout="constrained")
+        figure = Figure(figsize=(6.0, 6.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1.25])
         low, high = points.min(), points.max()
         margin = 0.04 * (high - low) or 0.5
@@ -130,35 +132,48 @@ def _draw(points: NDArray[np.float64], fraction: float, summary: ParityErrors, l
         upper.plot(span, span, color="#444444", linewidth=0.9, linestyle="--", zorder=1)
         lower.axhline(0.0, color="#444444", linewidth=0.9, linestyle="--", zorder=1)
         errors = (points[:, 1] - points[:, 0]) * look.error_factor
-        _scatter(upper, points[:, 0], points[:, 1], _legend(summary, look))
+        drawn = _scatter(upper, points[:, 0], points[:, 1], _legend(summary, look))
         _scatter(lower, points[:, 0], errors)
-        upper.set(xlim=span, ylim=span, ylabel=f"predicted {look.name} ({look.unit})")
-        lower.set(xlabel=f"reference {look.name} ({look.unit})", ylabel=f"error ({look.error_unit})")
+        ticks = MaxNLocator(5).tick_values(*span)
+        ticks = ticks[(ticks >= span[0]) & (ticks <= span[1])]
+        upper.set(xlim=span, ylim=span, xticks=ticks, yticks=ticks, ylabel=f"predicted {look.name} ({look.unit})")
+        reach = 1.08 * np.abs(errors).max() or 1.0
+        lower.set(
+            xlabel=f"reference {look.name} ({look.unit})", ylabel=f"error ({look.error_unit})", ylim=(-reach, reach)
+        )
         for axes in (upper, lower):
             axes.ticklabel_format(useOffset=False)
-            axes.xaxis.set_major_locator(MaxNLocator(5))
+        if drawn.get_array() is not None:
+            label = "density of points; 1: the densest place"
+            bar = figure.colorbar(drawn, ax=[upper, lower], aspect=40, extend="min", label=label)
+            label_in_plain_numbers(bar.ax.yaxis)
         upper.legend(loc="upper left", handlelength=0.8)
         shown = "" if fraction == 1.0 else f", {len(points)} shown"
         upper.set_title(f"{look.name}: {summary.count} values{shown}", loc="left")
         save_figure(figure, path)
 
 
-def _scatter(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], label: str | None = None) -> None:
+def _scatter(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], label: str | None = None) -> PathCollection:
+    """Draw points; where they are many, with their density as the array that is shown in colours."""
+    from matplotlib.colors import LogNorm
+
     size = float(np.clip(4000 / len(x), 3.0, 22.0))
     if len(x) <= _FEW_POINTS:
-        axes.scatter(x, y, s=size, c=COLORS[0], alpha=0.75, linewidths=0, label=label)
-        return
+        return axes.scatter(x, y, s=size, color=COLORS[0], alpha=0.75, linewidths=0, label=label)
     density = _point_density(x, y)
     order = np.argsort(density)  # the densest last, so that they are not hidden
-    axes.scatter(x[order], y[order], s=size, c=density[order], cmap=COLOR_MAP, linewidths=0, label=label)
+    norm = LogNorm(_LOWEST_DENSITY, 1.0)
+    return axes.scatter(
+        x[order], y[order], s=size, c=density[order], norm=norm, cmap=COLOR_MAP, linewidths=0, label=label
+    )
 
 
 def _point_density(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of the number of points in the histogram bin of each point."""
+    """Number of points in the histogram bin of each point, over that in the fullest bin."""
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=_DENSITY_BINS)
     x_bin = np.clip(np.searchsorted(x_edges, x, side="right") - 1, 0, _DENSITY_BINS - 1)
     y_bin = np.clip(np.searchsorted(y_edges, y, side="right") - 1, 0, _DENSITY_BINS - 1)
-    return np.log1p(counts[x_bin, y_bin])
+    return counts[x_bin, y_bin] / counts.max()
 
 
 def _legend(errors: ParityErrors, look: _Look) -> str:

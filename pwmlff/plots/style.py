@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwmlff.errors import PwmlffError
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 COLORS = ("#2f6db5", "#d9722e", "#3a9a5b", "#8a56a8", "#b8433f", "#6b6b6b")
@@ -47,6 +49,21 @@ def plot_style() -> Iterator[None]:
         raise PwmlffError("plots need matplotlib: pip install matplotlib, or turn plots off") from error
     with matplotlib.rc_context(_SETTINGS):
         yield
+
+
+def label_in_plain_numbers(axis: Axis) -> None:
+    """Choose some five ticks of a logarithmic axis, whatever its length, and write 0.06, not 6 x 10^-2."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = log10(high / low)
+    if decades < 1.0:
+        axis.set_major_locator(MaxNLocator(5))
+    else:
+        steps = (1.0, 2.0, 5.0) if decades < 2.0 else (1.0, 3.0) if decades < 3.0 else (1.0,)
+        axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

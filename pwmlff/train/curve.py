@@ -12,25 +12,26 @@ from pwmlff.plots.learning_curve import Panel, plot_learning_curve
 from pwmlff.train.metrics import EpochResult, Metrics
 from pwmlff.train.observers import TrainingObserver
 
-_LABELS = {
-    keys.ENERGY: "energy RMSE (eV/atom)",
-    keys.FORCES: "force RMSE (eV/Å)",
-    keys.VIRIAL: "virial RMSE (eV/atom)",
-    keys.ATOMIC_ENERGIES: "atomic energy RMSE (eV)",
-    keys.GROUP_ENERGIES: "group energy RMSE (eV)",
+# label of the axis, and what it is in internal units
+_AXES = {
+    keys.ENERGY: ("energy RMSE (meV/atom)", 1000.0),
+    keys.FORCES: ("force RMSE (eV/Å)", 1.0),
+    keys.VIRIAL: ("virial RMSE (meV/atom)", 1000.0),
+    keys.ATOMIC_ENERGIES: ("atomic energy RMSE (meV)", 1000.0),
+    keys.GROUP_ENERGIES: ("group energy RMSE (meV)", 1000.0),
 }
 _INTERVAL = 60.0  # s between two drawings
 
 
 class CurveFile(TrainingObserver):
-    """Draws `learning_curve.png` now and then and at the end: the loss, and the error of each quantity trained."""
+    """Draws `learning_curve.png` now and then and at the end: the error of each quantity trained, and the loss."""
 
     record = "learning_curve.png"
 
     def __init__(self, path: Path, quantities: Sequence[str]) -> None:
         """Choose the file and the quantities shown."""
         self._path = path
-        self._quantities = [name for name in _LABELS if name in quantities]
+        self._quantities = [name for name in _AXES if name in quantities]
         self._history: list[EpochResult] = []
         self._drawn = time.monotonic()
 
@@ -50,16 +51,16 @@ class CurveFile(TrainingObserver):
 
     def _draw(self) -> None:
         if self._history and self._path.parent.is_dir():  # a run whose folder is gone makes no new one
-            panels = [self._panel("loss", None), *(self._panel(_LABELS[name], name) for name in self._quantities)]
+            panels = [*(self._panel(*_AXES[name], name) for name in self._quantities), self._panel("loss", 1.0, None)]
             best = max((result.epoch for result in self._history if result.is_best), default=None)
             self._drawn = time.monotonic()
             plot_learning_curve([result.epoch for result in self._history], panels, self._path, best)
 
-    def _panel(self, label: str, quantity: str | None) -> Panel:
+    def _panel(self, label: str, factor: float, quantity: str | None) -> Panel:
         """Return the panel of the loss (None) or of the error of a quantity."""
-        train = [_value(result.train, quantity) for result in self._history]
+        train = [factor * _value(result.train, quantity) for result in self._history]
         is_validated = any(result.valid is not None for result in self._history)
-        valid = [_value(result.valid, quantity) for result in self._history] if is_validated else None
+        valid = [factor * _value(result.valid, quantity) for result in self._history] if is_validated else None
         return Panel(label, train, valid)
 
 

@@ -113,4 +113,9 @@ class ProgressDisplay(TrainingObserver):
     def _cell(self, result: EpochResult, name: str, factor: float) -> str:
         metrics = (result.train, result.valid) if self._is_validated else (result.train,)
         errors = (None if each is None else each.rmse.get(name) for each in metrics)
-        return " | ".join("-" if error is None else f"{factor * error:.4g}" for error in errors)
+        first, *others = ("-" if error is None else _short(factor * error) for error in errors)
+        return f"{first:>7} | {others[0]:<7}" if others else first
+
+
+def _short(error: float) -> str:
+    return f"{error:.3g}" if error < 1000.0 else f"{error:.0f}"

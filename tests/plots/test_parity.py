@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pwmlff import keys
+from pwmlff.plots import parity
 from pwmlff.plots.parity import ParityErrors, ParityPoints, draw_parity_plots
 
 
@@ -34,6 +36,30 @@ def test_plots_are_pictures(n_points: int, tmp_path: Path) -> None:
             assert picture.format == "PNG"
             assert min(picture.size) > 500
             assert len(np.unique(np.asarray(picture.convert("L")))) > 10  # not a blank page
+
+
+@pytest.mark.parametrize("n_points", [30, 3000])
+def test_axes_have_the_same_ticks_and_density_has_a_bar(
+    n_points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(parity, "save_figure", lambda figure, path: figures.append(figure))
+    labels = np.random.default_rng(1).standard_normal(n_points)
+    pairs = {keys.FORCES: (labels, labels**3)}
+    points = ParityPoints()
+    points.add(pairs)
+    draw_parity_plots(points, errors_of(pairs), tmp_path)
+    figures[0].draw_without_rendering()
+    upper, lower, *bars = figures[0].axes
+    assert len(upper.get_xticks()) > 3
+    np.testing.assert_array_equal(upper.get_xticks(), upper.get_yticks())
+    assert upper.get_xlim() == upper.get_ylim()
+    assert lower.get_ylim()[0] == -lower.get_ylim()[1]
+    assert len(bars) == (n_points > 500)
+    for bar in bars:
+        assert "density" in bar.get_ylabel()
+        assert bar.get_ylim()[1] == 1.0
+        assert not any("10^" in text.get_text() or "mathdefault" in text.get_text() for text in bar.get_yticklabels())
 
 
 def test_plot_of_an_earlier_test_does_not_stay(tmp_path: Path) -> None:
