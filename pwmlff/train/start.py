@@ -92,8 +92,8 @@ def starting_run(
     _choose_validation(start, counts)
     _choose_repulsion(start, frames, elements)
     n_valid = round(start.values["valid_ratio"] * counts.n_frames)
-    settings = OPTIMIZERS[method].Config.model_validate({"optimizer": method}).for_frames(counts.n_frames - n_valid)
-    _choose_optimizer(start, settings, counts)
+    usual = OPTIMIZERS[method].Config.model_validate({"optimizer": method})
+    _choose_optimizer(start, usual, counts, counts.n_frames - n_valid)
     choice = {**chosen_by(key), "atom_type": list(elements), "train_data": [str(path) for path in data]}
     config = RunConfig.model_validate(
         {**choice, **start.values, "optimizer": {"optimizer": method, **start.values["optimizer"]}}
@@ -125,9 +125,10 @@ def _choose_repulsion(start: Start, frames: Sequence[Frame], elements: Sequence[
     start.choose("zbl", zbl.model_dump(mode="json", include={"flexible"}), why)
 
 
-def _choose_optimizer(start: Start, settings: OptimizerConfig, counts: FrameCounts) -> None:
-    size = settings.batch_size
-    start.choose("optimizer.batch_size", size, "frames per step" + (", as there are few" if size < 8 else ""))
+def _choose_optimizer(start: Start, usual: OptimizerConfig, counts: FrameCounts, n_train: int) -> None:
+    size = usual.for_frames(n_train).batch_size
+    few = "" if size == usual.batch_size else f", fewer than the usual {usual.batch_size} as there are few"
+    start.choose("optimizer.batch_size", size, f"frames per step{few}")
     n_virials = counts.n_labelled[keys.VIRIAL]
     has_virials = 2 * n_virials >= counts.n_frames
     start.choose(
