@@ -8,6 +8,7 @@ An optimizer is a subclass of `GradientUpdate` that makes torch optimizers for t
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -99,6 +100,7 @@ class GradientUpdate(UpdateStrategy):
         """Return the bytes of two moments per weight."""
         return 16 * n_weights
 
+    @abstractmethod
     def make_optimizers(self, weights: list[nn.Parameter], rate: float) -> list[Optimizer]:
         """Return torch optimizers that change each weight once together.
 
@@ -109,7 +111,6 @@ class GradientUpdate(UpdateStrategy):
         Raises:
             ConfigError: A library is not installed.
         """
-        raise NotImplementedError
 
     def __init__(self, potential: Potential, config: GradientConfig, *, steps_per_epoch: int) -> None:
         """Prepare the optimizer and resolve the schedule; see `UpdateStrategy`."""

@@ -31,8 +31,6 @@ from pwmlff.train.estimate import measure_pace
 _N_SHELLS = 200  # of the picture
 _NEAREST = 4.0  # Å, up to which distances are looked at for the repulsion
 _FEW_FRAMES = 50
-_VIRIALS = 6.0  # prefactor, beside 60 for forces and 200 for energies; see `docs/training.md`
-_WHY_SO_LITTLE = "a tenth of the usual: stresses of many calculations have an offset, which energies would pay for"
 _MARGIN = 0.9  # of the time allowed, for start and end of a run
 
 
@@ -138,8 +136,6 @@ def _choose_optimizer(start: Start, usual: OptimizerConfig, counts: FrameCounts,
         has_virials,
         f"{n_virials} of {counts.n_frames} frames have virials" + (", without them pressures are wrong" * has_virials),
     )
-    if has_virials and "pre_fac_virial" in type(usual).model_fields:
-        start.choose("optimizer.pre_fac_virial", _VIRIALS, _WHY_SO_LITTLE)
 
 
 def _choose_epochs(

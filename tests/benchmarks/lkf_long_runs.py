@@ -27,7 +27,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from bench_tools import describe_machine, print_table, say, thread_environment
+from bench_tools import describe_machine, merged, print_table, say, thread_environment, with_keys
 from numpy.typing import NDArray
 
 COMMAND = [sys.executable, "-m", "pwmlff", "train", "config.json"]
@@ -112,19 +112,8 @@ def run_config(data_set: DataSet, variant: str, seed: int, options: argparse.Nam
         "device": "cpu",
         "optimizer": {"optimizer": "LKF"},
     }
-    config = merged(config, VARIANTS[variant])
-    for entry in options.set:
-        key, value = entry.split("=", 1)
-        for name in reversed(key.split(".")):
-            value = {name: json.loads(value) if isinstance(value, str) else value}
-        config = merged(config, value)
+    config = with_keys(merged(config, VARIANTS[variant]), options.set)
     return merged(config, {"optimizer": {"epochs": options.epochs}})
-
-
-def merged(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return a run file with some keys changed, in its sections as well."""
-    both = {key: merged(config.get(key, {}), value) for key, value in changes.items() if isinstance(value, dict)}
-    return {**config, **changes, **both}
 
 
 def train(name: str, variant: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
+from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment, with_keys
 from numpy.typing import NDArray
 
 from pwmlff.config.jsonc import read_json
@@ -144,13 +144,7 @@ def write_run_file(case: Case, options: argparse.Namespace, folder: Path) -> dic
         config["model"]["descriptor"] |= dict(case.descriptor)
         if case.neurons is not None:
             config["model"]["fitting_net"]["network_size"] = case.neurons
-    for entry in options.set:
-        path, value = entry.split("=", 1)
-        *sections, key = path.split(".")
-        section = config
-        for name in sections:
-            section = section.setdefault(name, {})
-        section[key] = json.loads(value)
+    config = with_keys(config, options.set)
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     model: dict[str, Any] = config["model"]
     return model

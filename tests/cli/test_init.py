@@ -117,7 +117,6 @@ def test_settings_are_those_of_the_data(model: str, with_stress: bool, tmp_path:
     assert result.exit_code == 0, result.output
     config = load_config(path)
     assert config.optimizer.train_virial == with_stress
-    assert config.optimizer.pre_fac_virial == (6.0 if with_stress else 60.0)
     assert config.optimizer.batch_size == 2  # few frames
     assert config.optimizer.epochs == 60
     assert config.valid_ratio == 0.2
