@@ -1,7 +1,7 @@
 """What a new user gets: `pwmlff init`, `pwmlff train`, `pwmlff test` as they are, on data sets with test frames.
 
     python tests/benchmarks/first_hour.py --data DIR [--sets NAME ...] [--models nep dp nn] [--minutes 15]
-        [--results FILE] [--set KEY=VALUE ...]
+        [--results FILE] [--set KEY=VALUE ...] [--keep FOLDER]
 
 DIR holds a folder for each set with train.xyz and test.xyz. No option but --data and --minutes is given to `pwmlff
 init`; --set changes keys of what it has written, as in --set seed=2 optimizer.pre_fac_virial=60. The table has the
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["nep"])
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of the run file")
+    parser.add_argument("--keep", type=Path, help="new folder for models and logs; otherwise they are deleted")
     parser.add_argument("--results", type=Path, default=Path("first_hour.jsonl"))
     options = parser.parse_args()
     rows = []
@@ -65,8 +66,10 @@ def main() -> None:
         for model in options.models:
             result = _known(options, name, model)
             if result is None:
-                with tempfile.TemporaryDirectory() as folder:
-                    result = run((options.data / name).absolute(), model, options.minutes, options.set, Path(folder))
+                with tempfile.TemporaryDirectory() as temporary:
+                    folder = Path(temporary) if options.keep is None else options.keep.absolute() / f"{name}_{model}"
+                    folder.mkdir(parents=True, exist_ok=options.keep is None)
+                    result = run((options.data / name).absolute(), model, options.minutes, options.set, folder)
                 with options.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(result) + "\n")
             energy, force, virial = (result[error] for error in ERRORS)
