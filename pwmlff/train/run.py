@@ -138,6 +138,7 @@ def _train(
         check_folder=check_folder,
         checkpoint=checkpoint,
     )
+    del checkpoint  # it may have gigabytes
     if distributed.is_first():
         files.sweep()
         files.write_config(config.model_dump(mode="json"))

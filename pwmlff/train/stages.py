@@ -71,7 +71,7 @@ class StagedRun:
         self._begin(StagePlace() if self.checkpoint is None else place_of(self.checkpoint), [])
         if self.checkpoint is not None:
             self.trainer.restore(self.checkpoint)
-            self.checkpoint = None  # it may have gigabytes
+            self.checkpoint = None
 
     @property
     def is_over(self) -> bool:
