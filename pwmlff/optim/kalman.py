@@ -126,7 +126,7 @@ class KalmanConfig(OptimizerConfig):
                 f"`nselect`, `groupsize` and `force_groups` make {self.n_force_groups} measurements of the forces of a "
                 f"part, expected at most {MOST_FORCE_GROUPS}"
             )
-        if self.n_trained > 0 and not any(self.prefactors.as_tuple()):
+        if self.trained and not self.ranked_by:
             raise ValueError("the prefactors of all that is trained are 0; give one of them another value")
         return self
 
@@ -151,6 +151,11 @@ class KalmanConfig(OptimizerConfig):
             atomic_energies=self.pre_fac_ei if self.train_ei else 0.0,
             group_energies=self.pre_fac_egroup if self.train_egroup else 0.0,
         )
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """See the base: prefactors stay as they are."""
+        return self.prefactors.quantities
 
     @property
     def n_force_groups(self) -> int:

@@ -150,7 +150,7 @@ def _choose_epochs(
     start: Start, config: RunConfig, frames: Sequence[Frame], n_train: int, n_valid: int, minutes: float | None
 ) -> None:
     """Choose the number of epochs, by what they take on this machine."""
-    optimizer = config.optimizer
+    optimizer = config.stages[0]
     n_steps = -(-n_train // optimizer.batch_size)
     epochs = optimizer.usual_epochs(n_steps)
     seconds = measure_pace(config, frames).epoch(n_steps, n_valid)
