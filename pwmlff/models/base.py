@@ -148,6 +148,25 @@ class Network(nn.Module):
         """
         return {}
 
+    def types_of_weights(self) -> dict[nn.Parameter, Tensor]:
+        """Return the type of atoms that each weight is for; weights that are for several types are not named, or -1.
+
+        Returns:
+            int64 by parameter, of its shape or of one that expands to it.
+        """
+        return {}
+
+    def file_order(self) -> dict[nn.Parameter, Tensor]:
+        """Return the place, from 0, of each weight in the text file of the family, int64 by parameter, of its shape.
+
+        Here they have the order in which they are registered.
+        """
+        places, first = {}, 0
+        for weight in self.parameters():
+            places[weight] = torch.arange(first, first + weight.numel()).view(weight.shape)
+            first += weight.numel()
+        return places
+
     def start_from(self, other: Network, types: Sequence[int]) -> None:
         """Take weights and constants of a trained network, to go on from there.
 
@@ -268,6 +287,11 @@ def differentiate(
         else:  # no atom has a neighbour, or the model is constant
             gradients = torch.zeros_like(vectors)
     return (energies, gradients) if differentiable else (energies.detach(), gradients)
+
+
+def types_by_module(modules: Iterable[nn.Module]) -> dict[nn.Parameter, Tensor]:
+    """Return `Network.types_of_weights` of a family that has a module for each type, in their order."""
+    return {weight: torch.tensor(place) for place, module in enumerate(modules) for weight in module.parameters()}
 
 
 def network_dtype(network: Network) -> torch.dtype:

@@ -67,6 +67,11 @@ class OptimizerConfig(BaseModel):
         return []
 
     @property
+    def least_steps(self) -> int:
+        """Steps of an epoch at least; it goes through the frames as often as that takes."""
+        return 1
+
+    @property
     def n_trained(self) -> int:
         """Number of quantities that are trained."""
         return sum((self.train_energy, self.train_force, self.train_virial, self.train_ei, self.train_egroup))

@@ -356,6 +356,7 @@ def _trainer(
         seed=config.seed,
         work=frames.train_counts.sizes,
         weights=frames.weights,
+        least_batches=optimizer.least_steps,
     )
     update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=len(sampler))
     update.say = lambda line: _say(console, line)

@@ -1,0 +1,249 @@
+"""SNES: a population of candidates instead of a gradient, as GPUMD trains its NEPs (Fan et al., PRB 104, 104309, 2021).
+
+One step is one generation: candidates are drawn about the present weights, evaluated on the batch and ranked, see
+`search_distribution.py` and `member_losses.py`. The potential has the mean of the distribution and the energy per atom
+that suits it, not the best candidate as in GPUMD, whose errors are larger (`docs/training.md`).
+
+Further deviations: the means begin with the weights of the untrained or loaded model, uniform in (-1, 1) only for a NEP
+with `start` gpumd; types that no frame of the batch holds are left as they are; NEP 3 has the step sizes and penalties
+per type of the other versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from pwmlff.data.batch import Batch
+from pwmlff.models.derivatives import Prediction, predict_from
+from pwmlff.models.potential import Potential
+from pwmlff.optim.base import MAX_COUNT, NonFiniteError, OptimizerConfig, UpdateStrategy
+from pwmlff.optim.kalman_blocks import WeightVector
+from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
+from pwmlff.optim.member_losses import FrameErrors, Penalties
+from pwmlff.optim.search_distribution import SearchDistribution
+
+USUAL_GENERATIONS = 20_000
+_USUAL_PENALTY = 1e-6  # square of lambda_1 and lambda_2 per weight of a type
+
+
+class SnesConfig(OptimizerConfig):
+    """The `optimizer` section of SNES."""
+
+    batch_size: int = Field(1000, ge=1, le=MAX_COUNT, description="Frames per generation, over all processes together")
+    epochs: int = Field(
+        200, ge=1, le=MAX_COUNT, description="Epochs of `output_interval` generations, or of one pass over the frames"
+    )
+    output_interval: int = Field(
+        100, ge=1, le=MAX_COUNT, description="Generations of an epoch at least, after which errors are told"
+    )
+    population: int = Field(50, ge=2, le=100_000, description="Candidates of a generation")
+    sigma0: float = Field(0.1, gt=0, le=100, description="Deviation of the weights at the start")
+    sigma_max: float = Field(1.0, gt=0, description="Bound of the deviations")
+    lambda_1: float | None = Field(
+        None, ge=0, description="Weight of the mean magnitude of the weights; sqrt(1e-6 n) if not given, n per type"
+    )
+    lambda_2: float | None = Field(
+        None, ge=0, description="Weight of their root mean square; the default is that of `lambda_1`"
+    )
+    lambda_e: float = Field(1.0, ge=0, description="Weight of the error of energies per atom")
+    lambda_f: float = Field(1.0, ge=0, description="Weight of the error of forces")
+    lambda_v: float = Field(0.1, ge=0, description="Weight of the error of virials per atom")
+    lambda_ei: float = Field(1.0, ge=0, description="Weight of the error of atomic energies")
+    lambda_egroup: float = Field(1.0, ge=0, description="Weight of the error of group energies")
+    nep_restart: Path | None = Field(
+        None, description="`nep.restart` of GPUMD or of a run here, to begin with its means and deviations"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> SnesConfig:
+        if self.n_trained > 0 and not any(self.loss_weights.as_tuple()):
+            raise ValueError("the weights `lambda_...` of all that is trained are 0; give one of them another value")
+        if self.sigma0 > self.sigma_max:
+            raise ValueError(f"`sigma0` is {self.sigma0:g}, expected at most `sigma_max` ({self.sigma_max:g})")
+        return self
+
+    @property
+    def loss_weights(self) -> LossWeights:
+        """Weights of root mean square errors, 0 for what is not trained."""
+        return LossWeights(
+            energy=self.lambda_e if self.train_energy else 0.0,
+            forces=self.lambda_f if self.train_force else 0.0,
+            virial=self.lambda_v if self.train_virial else 0.0,
+            atomic_energies=self.lambda_ei if self.train_ei else 0.0,
+            group_energies=self.lambda_egroup if self.train_egroup else 0.0,
+        )
+
+    @property
+    def least_steps(self) -> int:
+        """See the base."""
+        return self.output_interval
+
+    def for_frames(self, n_frames: int) -> SnesConfig:
+        """Return the settings for so many frames: batches of equal size, as in GPUMD."""
+        if "batch_size" in self.model_fields_set:
+            return self
+        n_batches = -(-n_frames // self.batch_size)
+        return self.model_copy(update={"batch_size": -(-n_frames // max(1, n_batches))})
+
+    def usual_epochs(self, steps_per_epoch: int) -> int:
+        """See the base."""
+        return max(1, -(-USUAL_GENERATIONS // steps_per_epoch))
+
+    def cautions(self, n_steps: int) -> list[str]:
+        """See the base."""
+        lines = []
+        if n_steps < USUAL_GENERATIONS:
+            lines.append(
+                f"SNES will do {n_steps} generations, and mostly needs {USUAL_GENERATIONS} or more: raise `epochs`, or "
+                'take `"optimizer": "LKF"`, which is much quicker'
+            )
+        if self.nep_restart is not None:
+            lines.append(
+                f"'{self.nep_restart}' holds no scaling of the descriptor: take it from the nep.txt beside it by "
+                "`model_load_file`, or train on the same frames with `model.start` gpumd"
+            )
+        return lines
+
+
+class SnesUpdate(UpdateStrategy):
+    """Separable natural evolution strategy; see the module."""
+
+    Config: ClassVar[type[OptimizerConfig]] = SnesConfig
+    state_keys = ", `population`"
+
+    @classmethod
+    def state_size(cls, config: SnesConfig, n_weights: int) -> int:
+        """Return the bytes of means, deviations and a population."""
+        return 8 * (2 + config.population) * n_weights
+
+    def __init__(self, potential: Potential, config: SnesConfig, *, steps_per_epoch: int) -> None:
+        """Begin at the weights of the potential; see `UpdateStrategy`."""
+        super().__init__(potential, config, steps_per_epoch=steps_per_epoch)
+        self._vector = WeightVector(potential)
+        types = potential.network.types_of_weights()
+        common = torch.tensor(-1)
+        type_of = torch.cat([types.get(p, common).expand(p.shape).flatten() for p in self._vector.parameters])
+        n_types = len(potential.elements) if bool((type_of >= 0).any()) else 0
+        usual = (_USUAL_PENALTY * len(type_of) / max(1, n_types)) ** 0.5
+        self.penalties = Penalties(
+            usual if config.lambda_1 is None else config.lambda_1,
+            usual if config.lambda_2 is None else config.lambda_2,
+            type_of.numpy(),
+            n_types,
+        )
+        mean = self._vector.read().cpu().numpy()
+        self.distribution = SearchDistribution(
+            mean,
+            np.full_like(mean, config.sigma0),
+            largest=config.sigma_max,
+            n_per_type=self.penalties.n_per_type,
+            seed=torch.initial_seed(),
+        )
+
+    def step(self, batch: Batch) -> ErrorSums:
+        """See `UpdateStrategy.step`; the errors are those of the mean after the step."""
+        with torch.no_grad():
+            judge = _Judge(self.potential, batch, self.weights)
+            self._move(judge)
+            prediction = self._settle(judge)
+            self.n_steps += 1
+            return sum_errors(prediction, batch)
+
+    def _move(self, judge: _Judge) -> None:
+        """Evaluate a generation and move the distribution."""
+        distribution, penalties = self.distribution, self.penalties
+        s = distribution.draw(self.n_steps, self.config.population)
+        sums, penalty = [], []
+        for row in s:
+            weights = distribution.member(row)
+            self._put(weights)
+            sums.append(sum_errors(judge(), judge.batch, per_frame=True).values)
+            penalty.append(penalties.of(weights).sum(1))
+        errors = FrameErrors.gathered(sums, judge.batch, len(self.potential.elements))
+        losses = errors.rmse(shifted=self._is_shifted) @ np.array(self.weights.as_tuple())  # [T + 1, P]
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        if not np.isfinite(losses[-1]).any():
+            self._put(distribution.mean)
+            raise NonFiniteError("no candidate has a finite loss")
+        ranking_of = np.where(penalties.type_of < 0, len(losses) - 1, penalties.type_of)
+        if penalties.n_types > 0:
+            losses = losses + np.stack(penalty, axis=1)
+            ranking_of = np.where(errors.is_held[ranking_of], ranking_of, -1)
+        else:
+            losses[-1] += np.stack(penalty, axis=1)[-1]
+        distribution.move(s, losses, ranking_of)
+
+    def _settle(self, judge: _Judge) -> Prediction:
+        """Give the potential the mean and the energy that suits it; return what it says."""
+        self._put(self.distribution.mean)
+        prediction = judge()
+        sums = sum_errors(prediction, judge.batch, per_frame=True).values
+        errors = FrameErrors.gathered([sums], judge.batch, len(self.potential.elements))
+        if not self._is_shifted:
+            return prediction
+        offset = float(errors.energy_offsets()[0])
+        self.potential.energy_shift -= offset
+        return replace(
+            prediction,
+            energy=prediction.energy - offset * judge.batch.n_atoms.to(torch.float64),
+            atomic_energies=prediction.atomic_energies - offset,
+        )
+
+    def _put(self, weights: np.ndarray) -> None:
+        self._vector.write(torch.from_numpy(weights))
+
+    @property
+    def _is_shifted(self) -> bool:
+        """Whether energies count up to a constant; atomic energies tell that constant."""
+        return not (self.config.train_ei or self.config.train_egroup)
+
+    @property
+    def weights(self) -> LossWeights:
+        """Weights of the errors, constant; by them the trainer shows a loss of mean squares."""
+        return self.config.loss_weights
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return means, deviations and the seed of all generations."""
+        tensors, state = super().state()
+        tensors["mean"] = torch.from_numpy(self.distribution.mean.copy())
+        tensors["deviation"] = torch.from_numpy(self.distribution.deviation.copy())
+        return tensors, {**state, "seed": self.distribution.seed}
+
+    def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
+        super().load_state(tensors, state)
+        self.distribution.mean = tensors["mean"].cpu().numpy().copy()
+        self.distribution.deviation = tensors["deviation"].cpu().numpy().copy()
+        self.distribution.seed = int(state["seed"])
+
+
+class _Judge:
+    """Evaluates a potential again and again on one batch; what no weight changes is computed once.
+
+    Args:
+        potential: With ever other weights.
+        batch: This process's share.
+        weights: Of the quantities.
+    """
+
+    def __init__(self, potential: Potential, batch: Batch, weights: LossWeights) -> None:
+        self.batch = batch
+        self._network = potential.network
+        self._wanted = weights.predicted
+        self._energies, self._gradients = potential.without_weights(*batch.pairs)
+
+    def __call__(self) -> Prediction:
+        """Return what the potential says with its present weights."""
+        if self._wanted["forces"] or self._wanted["virial"] or self._network.has_kernels:
+            energies, gradients = self._network.energies_and_gradients(*self.batch.pairs)
+            gradients = gradients if self._gradients is None else gradients + self._gradients
+        else:
+            energies, gradients = self._network(*self.batch.pairs), None
+        return predict_from(energies.to(torch.float64) + self._energies, gradients, self.batch, **self._wanted)
