@@ -156,16 +156,13 @@ class Network(nn.Module):
         """
         return {}
 
-    def file_order(self) -> dict[nn.Parameter, Tensor]:
-        """Return the place, from 0, of each weight in the text file of the family, int64 by parameter, of its shape.
+    def file_order(self) -> dict[nn.Parameter, Tensor] | None:
+        """Return the place, from 0, of each weight among the numbers of a text file that other programs have for it.
 
-        Here they have the order in which they are registered.
+        Returns:
+            int64 by parameter, of its shape; None where there is no such file.
         """
-        places, first = {}, 0
-        for weight in self.parameters():
-            places[weight] = torch.arange(first, first + weight.numel()).view(weight.shape)
-            first += weight.numel()
-        return places
+        return None
 
     def start_from(self, other: Network, types: Sequence[int]) -> None:
         """Take weights and constants of a trained network, to go on from there.

@@ -7,8 +7,9 @@ a population of candidates. The trainer knows nothing else about it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -75,6 +76,28 @@ class OptimizerConfig(BaseModel):
     def n_trained(self) -> int:
         """Number of quantities that are trained."""
         return sum((self.train_energy, self.train_force, self.train_virial, self.train_ei, self.train_egroup))
+
+
+class OptimizerRecords(ABC):
+    """Files that only one optimizer has to write, in the first process.
+
+    Attributes:
+        names: Of the files, for messages.
+    """
+
+    names: str
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Training starts, or goes on from the present state."""
+
+    @abstractmethod
+    def write(self, valid: Mapping[str, float]) -> None:
+        """An epoch is done.
+
+        Args:
+            valid: Root mean square errors of the validation frames as in `ErrorSums.rmse`; none without such frames.
+        """
 
 
 class UpdateStrategy(ABC):
@@ -166,6 +189,10 @@ class UpdateStrategy(ABC):
         Here they are those under training. `load_state` finds the potential with the weights that were kept.
         """
         yield
+
+    def records(self, folder: Path) -> OptimizerRecords | None:
+        """Return what this optimizer writes into the folder of a run, besides what every run does; here nothing."""
+        return None
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that a later `step` depends on besides the potential: tensors, and values that JSON can hold.

@@ -28,6 +28,7 @@ from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 from pwmlff.optim.member_losses import FrameErrors, Penalties
 from pwmlff.optim.search_distribution import SearchDistribution
+from pwmlff.optim.snes_records import SnesRecords, read_restart
 
 USUAL_GENERATIONS = 20_000
 _USUAL_PENALTY = 1e-6  # square of lambda_1 and lambda_2 per weight of a type
@@ -113,7 +114,14 @@ class SnesConfig(OptimizerConfig):
 
 
 class SnesUpdate(UpdateStrategy):
-    """Separable natural evolution strategy; see the module."""
+    """Separable natural evolution strategy; see the module.
+
+    Attributes:
+        distribution: Means and deviations of the weights.
+        penalties: Of the weights.
+        kept_losses: Loss of the mean on the last batch, its two penalties, and the root mean square errors of energies,
+            forces and virials.
+    """
 
     Config: ClassVar[type[OptimizerConfig]] = SnesConfig
     state_keys = ", `population`"
@@ -138,14 +146,38 @@ class SnesUpdate(UpdateStrategy):
             type_of.numpy(),
             n_types,
         )
-        mean = self._vector.read().cpu().numpy()
+        mean, deviation = self._start()
         self.distribution = SearchDistribution(
             mean,
-            np.full_like(mean, config.sigma0),
+            deviation,
             largest=config.sigma_max,
             n_per_type=self.penalties.n_per_type,
             seed=torch.initial_seed(),
         )
+        self.kept_losses = [0.0] * 6
+
+    def _start(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return means and deviations to begin with, [n] each."""
+        path = self.config.nep_restart
+        if path is None:
+            mean = self._vector.read().cpu().numpy()
+            return mean, np.full_like(mean, self.config.sigma0)
+        tables = read_restart(path, self.potential.network)
+        names = self._names()
+        mean, deviation = (np.concatenate([table[name].ravel() for name in names]) for table in tables)
+        self._put(mean)
+        return mean, deviation
+
+    def _names(self) -> list[str]:
+        """Return the names of the trained parameters in the network."""
+        return [name for name, weight in self.potential.network.named_parameters() if weight.requires_grad]
+
+    def search_state(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return means and deviations by the names of the trained parameters in the network, flat."""
+        bounds = np.cumsum(self._vector.sizes)[:-1]
+        both = (self.distribution.mean, self.distribution.deviation)
+        mean, deviation = (dict(zip(self._names(), np.split(values, bounds), strict=True)) for values in both)
+        return mean, deviation
 
     def step(self, batch: Batch) -> ErrorSums:
         """See `UpdateStrategy.step`; the errors are those of the mean after the step."""
@@ -186,6 +218,10 @@ class SnesUpdate(UpdateStrategy):
         prediction = judge()
         sums = sum_errors(prediction, judge.batch, per_frame=True).values
         errors = FrameErrors.gathered([sums], judge.batch, len(self.potential.elements))
+        rmse = errors.rmse(shifted=self._is_shifted)[-1, 0]
+        penalty = self.penalties.of(self.distribution.mean)[-1]
+        loss = float(rmse @ np.array(self.weights.as_tuple()) + penalty.sum())
+        self.kept_losses = [loss, *penalty.tolist(), *rmse[:3].tolist()]
         if not self._is_shifted:
             return prediction
         offset = float(errors.energy_offsets()[0])
@@ -209,12 +245,16 @@ class SnesUpdate(UpdateStrategy):
         """Weights of the errors, constant; by them the trainer shows a loss of mean squares."""
         return self.config.loss_weights
 
+    def records(self, folder: Path) -> SnesRecords:
+        """See the base: the files of GPUMD."""
+        return SnesRecords(folder, self)
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return means, deviations and the seed of all generations."""
+        """Return means, deviations, the seed of all generations, and the losses that are still to be written."""
         tensors, state = super().state()
         tensors["mean"] = torch.from_numpy(self.distribution.mean.copy())
         tensors["deviation"] = torch.from_numpy(self.distribution.deviation.copy())
-        return tensors, {**state, "seed": self.distribution.seed}
+        return tensors, {**state, "seed": self.distribution.seed, "kept_losses": self.kept_losses}
 
     def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
@@ -222,6 +262,7 @@ class SnesUpdate(UpdateStrategy):
         self.distribution.mean = tensors["mean"].cpu().numpy().copy()
         self.distribution.deviation = tensors["deviation"].cpu().numpy().copy()
         self.distribution.seed = int(state["seed"])
+        self.kept_losses = list(state["kept_losses"])
 
 
 class _Judge:

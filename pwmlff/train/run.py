@@ -56,7 +56,7 @@ from pwmlff.train.ending import describe_end
 from pwmlff.train.lock import RunLock
 from pwmlff.train.observers import Observers, TrainingObserver
 from pwmlff.train.progress import ProgressDisplay
-from pwmlff.train.records import EpochTables, RunFiles, optional_records
+from pwmlff.train.records import EpochTables, RunFiles, optional_records, own_records
 from pwmlff.train.resume import decide
 from pwmlff.train.sampler import BatchSampler
 from pwmlff.train.size import check_size
@@ -373,6 +373,7 @@ def _trainer(
     observers = None
     if distributed.is_first():
         records, missing = optional_records(files, trained)
+        records += own_records(files, update)
         _say(console, *missing)
         display = ProgressDisplay(
             console,
@@ -383,7 +384,10 @@ def _trainer(
             is_validated=len(frames.valid) > 0,
         )
         tables = EpochTables(files.folder, trained)
-        observers = Observers([tables, *records, display, advice, *callbacks], lambda line: _say(console, line))
+        observers = Observers(
+            [tables, *records, display, advice, *callbacks],
+            lambda line: _say(console, line),
+        )
     valid_data = _checked(frames.valid, config.elements, potential.cutoff) if len(frames.valid) else None
     return Trainer(potential, update, train_data, valid_data, sampler, settings, observers), advice
 
