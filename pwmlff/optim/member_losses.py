@@ -46,11 +46,12 @@ class FrameErrors:
         Args:
             sums: Of each candidate on this process's share of the batch, [F, Q, 5].
             batch: The share.
-            n_types: T.
+            n_types: T; 0 where types have no losses of their own.
         """
         own = torch.stack(list(sums)).cpu().numpy()
         holds = np.zeros((n_types + 1, batch.n_frames), dtype=np.bool_)
-        holds[batch.atom_types.cpu().numpy(), batch.atom_frame.cpu().numpy()] = True
+        if n_types:
+            holds[batch.atom_types.cpu().numpy(), batch.atom_frame.cpu().numpy()] = True
         holds[-1] = True
         shares = distributed.gather((batch.where, own, holds))
         # frames of one name are told apart by what the first candidate makes of them
@@ -113,11 +114,11 @@ class Penalties:
         return max(1.0, len(self.type_of) / max(1, self.n_types))
 
     def of(self, weights: Floats) -> Floats:
-        """Return both terms of a candidate's loss, [T + 1, 2] eV, the last row for all weights [n]."""
-        places = np.where(self.type_of < 0, self.n_types, self.type_of)
-        sums = np.zeros((self.n_types + 1, 2))
-        for column, values in enumerate((np.abs(weights), np.square(weights))):
-            sums[:, column] = np.bincount(places, weights=values, minlength=self.n_types + 1)
-        means = sums / self.n_per_type
-        means[-1] = sums.sum(0) / max(1, len(weights))
-        return np.stack([self.lambda_1 * means[:, 0], self.lambda_2 * np.sqrt(means[:, 1])], axis=1)
+        """Return both terms of the candidates' losses, [T + 1, P, 2] eV, the last row for all weights [P, n]."""
+        own = [self.type_of == number for number in range(self.n_types)]
+        terms = [self._terms(weights[:, mask], self.n_per_type) for mask in own]
+        return np.stack([*terms, self._terms(weights, max(1, weights.shape[1]))])
+
+    def _terms(self, weights: Floats, n_weights: float) -> Floats:
+        mean, mean_square = np.abs(weights).sum(1) / n_weights, np.square(weights).sum(1) / n_weights
+        return np.stack([self.lambda_1 * mean, self.lambda_2 * np.sqrt(mean_square)], axis=1)

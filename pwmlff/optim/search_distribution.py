@@ -55,8 +55,8 @@ class SearchDistribution:
         """Return s [P, n], a function of seed and generation alone."""
         return np.random.default_rng([self.seed, generation]).standard_normal((n_members, len(self.mean)))
 
-    def member(self, s: Floats) -> Floats:
-        """Return the weights [n] of a member with this s [n]."""
+    def members(self, s: Floats) -> Floats:
+        """Return the weights [P, n] of members with this s [P, n]."""
         return self.mean + self.deviation * s
 
     def move(self, s: Floats, losses: Floats, ranking_of: NDArray[np.int64]) -> None:

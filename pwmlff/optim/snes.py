@@ -31,6 +31,7 @@ from pwmlff.optim.search_distribution import SearchDistribution
 from pwmlff.optim.snes_records import SnesRecords, read_restart
 
 USUAL_GENERATIONS = 20_000
+_USUAL_DEVIATION = 0.1  # of root mean squares
 _USUAL_PENALTY = 1e-6  # square of lambda_1 and lambda_2 per weight of a type
 
 
@@ -45,7 +46,12 @@ class SnesConfig(OptimizerConfig):
         100, ge=1, le=MAX_COUNT, description="Generations of an epoch at least, after which errors are told"
     )
     population: int = Field(50, ge=2, le=100_000, description="Candidates of a generation")
-    sigma0: float = Field(0.1, gt=0, le=100, description="Deviation of the weights at the start")
+    sigma0: float | None = Field(
+        None,
+        gt=0,
+        description=f"Deviation of all weights at the start, 0.1 in GPUMD; if not given, {_USUAL_DEVIATION:g} of the "
+        "root mean square of each layer's weights",
+    )
     sigma_max: float = Field(1.0, gt=0, description="Bound of the deviations")
     lambda_1: float | None = Field(
         None, ge=0, description="Weight of the mean magnitude of the weights; sqrt(1e-6 n) if not given, n per type"
@@ -66,7 +72,7 @@ class SnesConfig(OptimizerConfig):
     def _check(self) -> SnesConfig:
         if self.n_trained > 0 and not any(self.loss_weights.as_tuple()):
             raise ValueError("the weights `lambda_...` of all that is trained are 0; give one of them another value")
-        if self.sigma0 > self.sigma_max:
+        if self.sigma0 is not None and self.sigma0 > self.sigma_max:
             raise ValueError(f"`sigma0` is {self.sigma0:g}, expected at most `sigma_max` ({self.sigma_max:g})")
         return self
 
@@ -161,12 +167,21 @@ class SnesUpdate(UpdateStrategy):
         path = self.config.nep_restart
         if path is None:
             mean = self._vector.read().cpu().numpy()
-            return mean, np.full_like(mean, self.config.sigma0)
+            given = self.config.sigma0
+            return mean, self._usual_deviation(mean) if given is None else np.full_like(mean, given)
         tables = read_restart(path, self.potential.network)
         names = self._names()
         mean, deviation = (np.concatenate([table[name].ravel() for name in names]) for table in tables)
         self._put(mean)
         return mean, deviation
+
+    def _usual_deviation(self, mean: np.ndarray) -> np.ndarray:
+        """Return deviations [n] by the size of the weights of each parameter; of all, where these begin with 0."""
+        deviation = np.empty_like(mean)
+        bounds = np.cumsum(self._vector.sizes)[:-1]
+        for weights, own in zip(np.split(mean, bounds), np.split(deviation, bounds), strict=True):
+            own[:] = _USUAL_DEVIATION * _root_mean_square(weights if weights.any() else mean)
+        return np.minimum(deviation, self.config.sigma_max)
 
     def _names(self) -> list[str]:
         """Return the names of the trained parameters in the network."""
@@ -192,34 +207,28 @@ class SnesUpdate(UpdateStrategy):
         """Evaluate a generation and move the distribution."""
         distribution, penalties = self.distribution, self.penalties
         s = distribution.draw(self.n_steps, self.config.population)
-        sums, penalty = [], []
-        for row in s:
-            weights = distribution.member(row)
+        members = distribution.members(s)
+        sums = []
+        for weights in members:
             self._put(weights)
             sums.append(sum_errors(judge(), judge.batch, per_frame=True).values)
-            penalty.append(penalties.of(weights).sum(1))
-        errors = FrameErrors.gathered(sums, judge.batch, len(self.potential.elements))
+        errors = FrameErrors.gathered(sums, judge.batch, penalties.n_types)
         losses = errors.rmse(shifted=self._is_shifted) @ np.array(self.weights.as_tuple())  # [T + 1, P]
-        losses = np.where(np.isfinite(losses), losses, np.inf)
+        losses = np.where(np.isfinite(losses), losses, np.inf) + penalties.of(members).sum(2)
         if not np.isfinite(losses[-1]).any():
             self._put(distribution.mean)
             raise NonFiniteError("no candidate has a finite loss")
-        ranking_of = np.where(penalties.type_of < 0, len(losses) - 1, penalties.type_of)
-        if penalties.n_types > 0:
-            losses = losses + np.stack(penalty, axis=1)
-            ranking_of = np.where(errors.is_held[ranking_of], ranking_of, -1)
-        else:
-            losses[-1] += np.stack(penalty, axis=1)[-1]
-        distribution.move(s, losses, ranking_of)
+        ranking_of = np.where(penalties.type_of < 0, penalties.n_types, penalties.type_of)
+        distribution.move(s, losses, np.where(errors.is_held[ranking_of], ranking_of, -1))
 
     def _settle(self, judge: _Judge) -> Prediction:
         """Give the potential the mean and the energy that suits it; return what it says."""
         self._put(self.distribution.mean)
         prediction = judge()
         sums = sum_errors(prediction, judge.batch, per_frame=True).values
-        errors = FrameErrors.gathered([sums], judge.batch, len(self.potential.elements))
+        errors = FrameErrors.gathered([sums], judge.batch, self.penalties.n_types)
         rmse = errors.rmse(shifted=self._is_shifted)[-1, 0]
-        penalty = self.penalties.of(self.distribution.mean)[-1]
+        penalty = self.penalties.of(self.distribution.mean[None])[-1, 0]
         loss = float(rmse @ np.array(self.weights.as_tuple()) + penalty.sum())
         self.kept_losses = [loss, *penalty.tolist(), *rmse[:3].tolist()]
         if not self._is_shifted:
@@ -288,3 +297,7 @@ class _Judge:
         else:
             energies, gradients = self._network(*self.batch.pairs), None
         return predict_from(energies.to(torch.float64) + self._energies, gradients, self.batch, **self._wanted)
+
+
+def _root_mean_square(weights: np.ndarray) -> float:
+    return float(np.sqrt(np.square(weights).mean()))

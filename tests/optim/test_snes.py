@@ -43,7 +43,7 @@ def make_potential(batch: Batch, model: str = "NEP", **how: Any) -> Potential:
 
 
 def make_update(potential: Potential, **keys_given: Any) -> SnesUpdate:
-    config = SnesConfig.model_validate({"optimizer": "SNES", "population": 8, **keys_given})
+    config = SnesConfig.model_validate({"optimizer": "SNES", "population": 8, "sigma0": 0.1, **keys_given})
     update = OPTIMIZERS["SNES"](potential, config, steps_per_epoch=10)
     assert isinstance(update, SnesUpdate)
     return update
@@ -187,8 +187,8 @@ def test_distribution_finds_the_minimum_of_a_quadratic_function() -> None:
     search = SearchDistribution(np.zeros(10), np.full(10, 0.5), largest=2.0, n_per_type=10, seed=3)
     for generation in range(600):
         s = search.draw(generation, 20)
-        losses = [float((scales * (search.member(row) - minimum) ** 2).sum()) for row in s]
-        search.move(s, np.array([losses]), np.zeros(10, dtype=np.int64))
+        losses = (scales * (search.members(s) - minimum) ** 2).sum(1)
+        search.move(s, losses[None], np.zeros(10, dtype=np.int64))
     np.testing.assert_allclose(search.mean, minimum, atol=1e-6)
     assert search.deviation.max() < 1e-5  # it has converged
 
@@ -294,7 +294,7 @@ def test_frames_of_all_processes_are_brought_into_one_order(alloy: Batch, monkey
 
 def test_penalties_of_a_model_without_types() -> None:
     penalties = Penalties(0.5, 2.0, np.full(4, -1), 0)
-    np.testing.assert_allclose(penalties.of(np.array([3.0, -4.0, 0.0, 0.0])), [[0.5 * 7 / 4, 2.0 * 2.5]])
+    np.testing.assert_allclose(penalties.of(np.array([[3.0, -4.0, 0.0, 0.0]])), [[[0.5 * 7 / 4, 2.0 * 2.5]]])
 
 
 def test_usual_penalties_are_those_of_gpumd(alloy: Batch) -> None:
@@ -302,6 +302,16 @@ def test_usual_penalties_are_those_of_gpumd(alloy: Batch) -> None:
     n_weights = sum(p.numel() for p in potential.parameters())
     assert make_update(potential).penalties.lambda_1 == pytest.approx(math.sqrt(1e-6 * n_weights / 2))
     assert make_update(potential, lambda_2=0).penalties.lambda_2 == 0.0
+
+
+def test_deviations_at_the_start_are_those_of_the_layers(alloy: Batch) -> None:
+    potential = make_potential(alloy, "NN")  # whose biases begin with 0
+    update = make_update(potential, sigma0=None)
+    deviations = np.split(update.distribution.deviation, np.cumsum(update._vector.sizes)[:-1])
+    of_all = 0.1 * float(weights_of(potential).square().mean().sqrt())
+    for (name, weight), own in zip(potential.named_parameters(), deviations, strict=True):
+        expected = of_all if "bias" in name else 0.1 * float(weight.detach().square().mean().sqrt())
+        np.testing.assert_allclose(own, expected, rtol=1e-12, err_msg=name)
 
 
 def test_settings() -> None:

@@ -64,7 +64,7 @@ def test_what_is_written_is_read_again(version: int, tmp_path: Path) -> None:
 def test_held_weights_have_no_deviation(tmp_path: Path) -> None:
     potential, path = make_nep(4), tmp_path / "nep.restart"
     potential.hold(["descriptor"])
-    update = SnesUpdate(potential, SnesConfig(), steps_per_epoch=1)
+    update = SnesUpdate(potential, SnesConfig(sigma0=0.1), steps_per_epoch=1)
     write_restart(path, potential.network, *update.search_state())
     mean, deviation = read_restart(path, potential.network)
     for name, weight in potential.network.named_parameters():
