@@ -23,7 +23,7 @@ from pwmlff.models.tables import Order, TableSummary
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
-    from pwmlff.ops import StoredModel
+    from pwmlff.ops import StoredEvaluator, StoredModel
 
 _LONGEST_VALUE = 80  # characters of a setting in a message
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -117,6 +117,13 @@ class Network(nn.Module):
             return self.energies_and_gradients(*part, differentiable=True) if gradients else (self(*part), None)
 
         return evaluate_by_autograd(recorded, trained_weights(self), pairs, part_start)
+
+    def native_evaluator(self, device: torch.device) -> StoredEvaluator | None:
+        """Return what evaluates the present weights by native kernels on a device, to be kept while these change.
+
+        None where there are no such kernels.
+        """
+        return None
 
     def freeze(self) -> None:
         """Be told that the weights stay as they are, so that what is prepared from them can be kept."""

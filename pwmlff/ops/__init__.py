@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pwmlff.ops import library, reference
 from pwmlff.ops.pairs import pair_centers
-from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, make_evaluator
+from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, evaluate_candidates, make_evaluator
 
 if library.load():
 
@@ -55,6 +55,7 @@ __all__ = [
     "StoredEvaluator",
     "StoredModel",
     "embedding_contraction",
+    "evaluate_candidates",
     "kalman_sweep",
     "library",
     "make_evaluator",

@@ -65,9 +65,9 @@ class ErrorSums:
     """Sums over the labels of some frames, ready to be added to those of others.
 
     Attributes:
-        values: [Q, 5] float64, or [F, Q, 5] by frame; columns: squares as they enter the loss; squares, absolute values
-            and signed values of the error as shown (prediction minus label, energy and virial per atom); number of
-            labels.
+        values: [Q, 5] float64, or [..., F, Q, 5] by frame; columns: squares as they enter the loss; squares, absolute
+            values and signed values of the error as shown (prediction minus label, energy and virial per atom); number
+            of labels.
     """
 
     values: Tensor
@@ -126,7 +126,8 @@ def sum_errors(prediction: Prediction, batch: Batch, *, per_frame: bool = False)
     """Compare a prediction with the labels of its frames.
 
     Args:
-        prediction: Energies, and what was asked for besides; the rest is None.
+        prediction: Energies, and what was asked for besides; the rest is None. Where frames have their own sums, there
+            may be one more dimension in front, of several candidates.
         batch: The frames with labels and masks.
         per_frame: Whether each frame has its own sums.
     """
@@ -151,16 +152,16 @@ def sum_errors(prediction: Prediction, batch: Batch, *, per_frame: bool = False)
 
 
 def _force_row(forces: Tensor, batch: Batch, sums: _Sums) -> Tensor:
-    has_forces = batch.has_forces.to(torch.float64)[batch.atom_frame].unsqueeze(1)  # [N, 1]
-    error = (forces - batch.forces) * has_forces  # [N, 3]
-    return sums.row(error, error, has_forces, n_each=3)
+    has_forces = batch.has_forces.to(torch.float64)[batch.atom_frame]  # [N]
+    error = (forces - batch.forces) * has_forces.unsqueeze(1)  # [..., N, 3]
+    return sums.row(error, error, has_forces, n_components=3)
 
 
 def _virial_row(virial: Tensor, batch: Batch, n_atoms: Tensor, sums: _Sums) -> Tensor:
     has_virial = batch.has_virial.to(torch.float64)  # [F]
-    error = (virial - batch.virial) * has_virial[:, None, None]  # [F, 3, 3]
-    per_atom = n_atoms[:, None, None]
-    return sums.row(error / per_atom.sqrt(), error / per_atom, has_virial, n_each=9)
+    error = ((virial - batch.virial) * has_virial[:, None, None]).flatten(-2)  # [..., F, 9]
+    per_atom = n_atoms[:, None]
+    return sums.row(error / per_atom.sqrt(), error / per_atom, has_virial, n_components=9)
 
 
 @dataclass(frozen=True)
@@ -175,22 +176,25 @@ class _Sums:
     frames: Tensor | None
     n_frames: int
 
-    def row(self, in_loss: Tensor, shown: Tensor, is_labelled: Tensor, n_each: int = 1) -> Tensor:
-        """Return the columns of a quantity, [5] or [F, 5].
+    def row(self, in_loss: Tensor, shown: Tensor, is_labelled: Tensor, n_components: int = 1) -> Tensor:
+        """Return the columns of a quantity, [5] or, of P candidates or one, [..., F, 5].
 
         Args:
-            in_loss: [n, ...] errors as they enter the loss.
+            in_loss: [..., n] or [..., n, c] errors as they enter the loss.
             shown: The same as they are shown.
-            is_labelled: [n, ...] 1 or 0.
-            n_each: Labels that each of these stands for.
+            is_labelled: [n] 1 or 0.
+            n_components: c.
         """
         shown = shown.detach()
-        columns = (in_loss.square(), shown.square(), shown.abs(), shown, is_labelled)
-        *errors, count = (self._added(column) for column in columns)
-        return torch.stack([*errors, n_each * count], dim=-1)
+        columns = (in_loss.square(), shown.square(), shown.abs(), shown)
+        errors = [self._added(column.sum(-1) if self._has_parts(n_components) else column) for column in columns]
+        count = (n_components * self._added(is_labelled)).expand_as(errors[0])
+        return torch.stack([*errors, count], dim=-1)
+
+    def _has_parts(self, n_components: int) -> bool:
+        return self.frames is not None and n_components > 1
 
     def _added(self, errors: Tensor) -> Tensor:
         if self.frames is None:
             return errors.sum()
-        each = errors.flatten(1).sum(1) if errors.dim() > 1 else errors
-        return each.new_zeros(self.n_frames).index_add(0, self.frames, each)
+        return errors.new_zeros(*errors.shape[:-1], self.n_frames).index_add(-1, self.frames, errors)

@@ -11,11 +11,9 @@ Letters: `P` candidates, `F` frames, `Q` quantities, `T` types, `n` weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -40,15 +38,15 @@ class FrameErrors:
     holds: NDArray[np.bool_]
 
     @classmethod
-    def gathered(cls, sums: Sequence[Tensor], batch: Batch, n_types: int) -> FrameErrors:
+    def gathered(cls, sums: Tensor, batch: Batch, n_types: int) -> FrameErrors:
         """Bring the frames of all processes into one order, so that sums over them have the same bits.
 
         Args:
-            sums: Of each candidate on this process's share of the batch, [F, Q, 5].
+            sums: Of this process's share of the batch, [P, F, Q, 5].
             batch: The share.
             n_types: T; 0 where types have no losses of their own.
         """
-        own = torch.stack(list(sums)).cpu().numpy()
+        own = sums.cpu().numpy()
         holds = np.zeros((n_types + 1, batch.n_frames), dtype=np.bool_)
         if n_types:
             holds[batch.atom_types.cpu().numpy(), batch.atom_frame.cpu().numpy()] = True

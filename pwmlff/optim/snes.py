@@ -11,6 +11,7 @@ per type of the other versions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,9 +22,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from pwmlff.data.batch import Batch
-from pwmlff.models.derivatives import Prediction, predict_from
+from pwmlff.models.derivatives import Prediction
 from pwmlff.models.potential import Potential
 from pwmlff.optim.base import MAX_COUNT, NonFiniteError, OptimizerConfig, UpdateStrategy
+from pwmlff.optim.judge import Judge
 from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 from pwmlff.optim.member_losses import FrameErrors, Penalties
@@ -197,21 +199,18 @@ class SnesUpdate(UpdateStrategy):
     def step(self, batch: Batch) -> ErrorSums:
         """See `UpdateStrategy.step`; the errors are those of the mean after the step."""
         with torch.no_grad():
-            judge = _Judge(self.potential, batch, self.weights)
+            judge = Judge(self.potential, batch, self.weights)
             self._move(judge)
             prediction = self._settle(judge)
             self.n_steps += 1
             return sum_errors(prediction, batch)
 
-    def _move(self, judge: _Judge) -> None:
+    def _move(self, judge: Judge) -> None:
         """Evaluate a generation and move the distribution."""
         distribution, penalties = self.distribution, self.penalties
         s = distribution.draw(self.n_steps, self.config.population)
         members = distribution.members(s)
-        sums = []
-        for weights in members:
-            self._put(weights)
-            sums.append(sum_errors(judge(), judge.batch, per_frame=True).values)
+        sums = judge.frame_errors(self._each(members))
         errors = FrameErrors.gathered(sums, judge.batch, penalties.n_types)
         losses = errors.rmse(shifted=self._is_shifted) @ np.array(self.weights.as_tuple())  # [T + 1, P]
         losses = np.where(np.isfinite(losses), losses, np.inf) + penalties.of(members).sum(2)
@@ -221,12 +220,12 @@ class SnesUpdate(UpdateStrategy):
         ranking_of = np.where(penalties.type_of < 0, penalties.n_types, penalties.type_of)
         distribution.move(s, losses, np.where(errors.is_held[ranking_of], ranking_of, -1))
 
-    def _settle(self, judge: _Judge) -> Prediction:
+    def _settle(self, judge: Judge) -> Prediction:
         """Give the potential the mean and the energy that suits it; return what it says."""
         self._put(self.distribution.mean)
-        prediction = judge()
+        prediction = judge.prediction()
         sums = sum_errors(prediction, judge.batch, per_frame=True).values
-        errors = FrameErrors.gathered([sums], judge.batch, self.penalties.n_types)
+        errors = FrameErrors.gathered(sums.unsqueeze(0), judge.batch, self.penalties.n_types)
         rmse = errors.rmse(shifted=self._is_shifted)[-1, 0]
         penalty = self.penalties.of(self.distribution.mean[None])[-1, 0]
         loss = float(rmse @ np.array(self.weights.as_tuple()) + penalty.sum())
@@ -240,6 +239,12 @@ class SnesUpdate(UpdateStrategy):
             energy=prediction.energy - offset * judge.batch.n_atoms.to(torch.float64),
             atomic_energies=prediction.atomic_energies - offset,
         )
+
+    def _each(self, members: np.ndarray) -> Iterator[None]:
+        """Give the potential the weights of one member [P, n] after the other."""
+        for weights in members:
+            self._put(weights)
+            yield
 
     def _put(self, weights: np.ndarray) -> None:
         self._vector.write(torch.from_numpy(weights))
@@ -272,31 +277,6 @@ class SnesUpdate(UpdateStrategy):
         self.distribution.deviation = tensors["deviation"].cpu().numpy().copy()
         self.distribution.seed = int(state["seed"])
         self.kept_losses = list(state["kept_losses"])
-
-
-class _Judge:
-    """Evaluates a potential again and again on one batch; what no weight changes is computed once.
-
-    Args:
-        potential: With ever other weights.
-        batch: This process's share.
-        weights: Of the quantities.
-    """
-
-    def __init__(self, potential: Potential, batch: Batch, weights: LossWeights) -> None:
-        self.batch = batch
-        self._network = potential.network
-        self._wanted = weights.predicted
-        self._energies, self._gradients = potential.without_weights(*batch.pairs)
-
-    def __call__(self) -> Prediction:
-        """Return what the potential says with its present weights."""
-        if self._wanted["forces"] or self._wanted["virial"] or self._network.has_kernels:
-            energies, gradients = self._network.energies_and_gradients(*self.batch.pairs)
-            gradients = gradients if self._gradients is None else gradients + self._gradients
-        else:
-            energies, gradients = self._network(*self.batch.pairs), None
-        return predict_from(energies.to(torch.float64) + self._energies, gradients, self.batch, **self._wanted)
 
 
 def _root_mean_square(weights: np.ndarray) -> float:

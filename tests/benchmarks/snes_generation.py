@@ -4,8 +4,9 @@
 
 A NEP of GPUMD's sizes for `nep_PbTe25` (8 and 4 Å, two elements, 30 neurons, no virials) on so many of its 25 frames
 of 250 atoms, one thread. Times are those of the processor, the least of all rounds: what another process takes of the
-core is not of interest. "kernels" is the evaluation of as many candidates as a generation has, and of the mean:
-energies and pair gradients; "forces" is their sum over pairs. Floating-point operations are those of `nep_cost.py`.
+core is not of interest. "kernels" is the evaluation of as many candidates as a generation has, and of the mean, one
+after the other on all frames: energies and pair gradients; "forces" is their sum over pairs. A generation makes them
+frame by frame, so that both together may take less. Floating-point operations are those of `nep_cost.py`.
 """
 
 from __future__ import annotations

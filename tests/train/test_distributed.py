@@ -21,6 +21,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.writers import write_extxyz
 from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import load_checkpoint
+from pwmlff.ops import library
 from pwmlff.train import EXIT_STOPPED, train_from_config
 
 _SNES = {"optimizer": "SNES", "population": 6, "output_interval": 3, "train_virial": True}
@@ -153,7 +154,8 @@ def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: d
     run = write_run("two", model_type=model_type, **optimizer)
     result = _torchrun(run, *([_program(run.parent)] if optimizer else ["-m", "pwmlff"]))
     assert result.returncode == 0, result.stdout
-    tolerance = 0.0 if optimizer == _SNES else RELATIVE  # which adds up frames in one order
+    # which adds up frames in one order; those of native kernels do not depend on each other
+    tolerance = 0.0 if optimizer == _SNES and library.load() else RELATIVE
     _assert_same(_one(write_run("one", model_type=model_type, **optimizer)), _last(run), tolerance)
     assert "2 processes, 1 CPU threads each" in result.stdout
     for once in ("labels used:", "energy shift", "root mean square errors", "next: pwmlff test"):
