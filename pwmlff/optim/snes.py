@@ -30,7 +30,7 @@ from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 from pwmlff.optim.member_losses import FrameErrors, Penalties
 from pwmlff.optim.search_distribution import SearchDistribution
-from pwmlff.optim.snes_records import SnesRecords, read_restart
+from pwmlff.optim.snes_records import SearchReport, SnesRecords, read_restart
 
 USUAL_GENERATIONS = 20_000
 _USUAL_DEVIATION = 0.1  # of root mean squares
@@ -189,12 +189,12 @@ class SnesUpdate(UpdateStrategy):
         """Return the names of the trained parameters in the network."""
         return [name for name, weight in self.potential.network.named_parameters() if weight.requires_grad]
 
-    def search_state(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return means and deviations by the names of the trained parameters in the network, flat."""
-        bounds = np.cumsum(self._vector.sizes)[:-1]
+    def report(self) -> SearchReport:
+        """Return where the search is."""
+        names, bounds = self._names(), np.cumsum(self._vector.sizes)[:-1]
         both = (self.distribution.mean, self.distribution.deviation)
-        mean, deviation = (dict(zip(self._names(), np.split(values, bounds), strict=True)) for values in both)
-        return mean, deviation
+        mean, deviation = (dict(zip(names, np.split(values, bounds), strict=True)) for values in both)
+        return SearchReport(self.n_steps, self.kept_losses, mean, deviation)
 
     def step(self, batch: Batch) -> ErrorSums:
         """See `UpdateStrategy.step`; the errors are those of the mean after the step."""
@@ -261,7 +261,7 @@ class SnesUpdate(UpdateStrategy):
 
     def records(self, folder: Path) -> SnesRecords:
         """See the base: the files of GPUMD."""
-        return SnesRecords(folder, self)
+        return SnesRecords(folder, self.potential.network, self.report)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return means, deviations, the seed of all generations, and the losses that are still to be written."""

@@ -8,9 +8,9 @@ nep.restart   mean and deviation of each weight, in the order of nep.txt
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,9 +21,6 @@ from pwmlff.errors import ConfigError, in_one_line
 from pwmlff.models.base import Network
 from pwmlff.optim.base import OptimizerRecords
 
-if TYPE_CHECKING:
-    from pwmlff.optim.snes import SnesUpdate
-
 LOSSES, RESTART = "loss.out", "nep.restart"
 _ERRORS = (keys.ENERGY, keys.FORCES, keys.VIRIAL)
 _WIDTHS = (8, *[11] * 3, *[13] * 6)  # of the columns, as in GPUMD
@@ -31,34 +28,51 @@ _WIDTHS = (8, *[11] * 3, *[13] * 6)  # of the columns, as in GPUMD
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class SearchReport:
+    """Where a search is.
+
+    Attributes:
+        n_generations: Done.
+        losses: Loss, its two penalties, and root mean square errors of energies, forces and virials, on the last batch.
+        mean: Of the trained weights, by the name of their parameter in the network.
+        deviation: Likewise.
+    """
+
+    n_generations: int
+    losses: Sequence[float]
+    mean: Mapping[str, Floats]
+    deviation: Mapping[str, Floats]
+
+
 class SnesRecords(OptimizerRecords):
     """Both files of one run."""
 
-    def __init__(self, folder: Path, update: SnesUpdate) -> None:
-        """Choose the folder; `update` tells what to write."""
+    def __init__(self, folder: Path, network: Network, report: Callable[[], SearchReport]) -> None:
+        """Choose the folder; `report` tells what to write of the search for the weights of a network."""
         self._losses, self._restart = folder / LOSSES, folder / RESTART
-        self._update = update
-        self._has_restart = update.potential.network.file_order() is not None
+        self._network, self._report = network, report
+        self._has_restart = network.file_order() is not None
         self.names = f"{LOSSES} and {RESTART}" if self._has_restart else LOSSES
 
     def begin(self) -> None:
         """Keep the lines of generations that are done."""
+        n_done = self._report().n_generations
         lines = self._losses.read_text(encoding="utf-8").splitlines() if self._losses.exists() else []
-        done = [line for line in lines if line.split()[:1] and int(line.split()[0]) <= self._update.n_steps]
+        done = [line for line in lines if line.split()[:1] and int(line.split()[0]) <= n_done]
         self._losses.write_text("".join(f"{line}\n" for line in done), encoding="utf-8")
 
     def write(self, valid: Mapping[str, float]) -> None:
         """Add a line of losses, and write means and deviations anew."""
-        update = self._update
-        train = dict(zip(_ERRORS, update.kept_losses[3:], strict=True))
+        report = self._report()
+        train = dict(zip(_ERRORS, report.losses[3:], strict=True))
         errors = [rmse.get(name, 0.0) for rmse in (train, valid) for name in _ERRORS]
-        cells = [str(update.n_steps), *(f"{number:.5f}" for number in (*update.kept_losses[:3], *errors))]
+        cells = [str(report.n_generations), *(f"{number:.5f}" for number in (*report.losses[:3], *errors))]
         line = "".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
         with self._losses.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
         if self._has_restart:
-            mean, deviation = update.search_state()
-            write_restart(self._restart, update.potential.network, mean, deviation)
+            write_restart(self._restart, self._network, report.mean, report.deviation)
 
 
 def write_restart(path: Path, network: Network, mean: Mapping[str, Floats], deviation: Mapping[str, Floats]) -> None:

@@ -53,7 +53,7 @@ def test_what_is_written_is_read_again(version: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     update.distribution.mean[:] = rng.standard_normal(len(update.distribution.mean))
     update.distribution.deviation[:] = rng.random(len(update.distribution.mean))
-    write_restart(path, potential.network, *update.search_state())
+    write_restart(path, potential.network, update.report().mean, update.report().deviation)
     again = start_from(make_nep(version), path)
     np.testing.assert_allclose(again.distribution.mean, update.distribution.mean, rtol=1e-7)
     np.testing.assert_allclose(again.distribution.deviation, update.distribution.deviation, rtol=1e-7)
@@ -65,7 +65,7 @@ def test_held_weights_have_no_deviation(tmp_path: Path) -> None:
     potential, path = make_nep(4), tmp_path / "nep.restart"
     potential.hold(["descriptor"])
     update = SnesUpdate(potential, SnesConfig(sigma0=0.1), steps_per_epoch=1)
-    write_restart(path, potential.network, *update.search_state())
+    write_restart(path, potential.network, update.report().mean, update.report().deviation)
     mean, deviation = read_restart(path, potential.network)
     for name, weight in potential.network.named_parameters():
         np.testing.assert_allclose(mean[name], weight.detach(), rtol=1e-7)
