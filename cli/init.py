@@ -48,6 +48,8 @@ def init(
     if output.exists() and not force:
         raise ConfigError(f"'{output}' exists already; name another file with --output, or overwrite it with --force")
     if source is not None:
+        if model != _USUAL_MODEL:
+            raise ConfigError(f"--from translates a Deep Potential of deepmd-kit, not to '{model}'; leave that out")
         _translate(source, output)
         return
     symbols, known = _symbols(elements, data), [path for path in data or [] if path.exists()]
@@ -91,9 +93,11 @@ def _symbols(elements: str | None, data: list[Path] | None) -> list[str]:
         return symbols
     if not data:
         return []
+    from pwmlff.data.divided import divided
     from pwmlff.data.readers import read_frames
 
-    numbers = {int(number) for frame in read_frames(data) for number in frame.atomic_numbers}
+    paths = [path for part in divided(data) for path in part]
+    numbers = {int(number) for frame in read_frames(paths) for number in frame.atomic_numbers}
     return [symbol_of(number) for number in sorted(numbers)]
 
 

@@ -21,7 +21,8 @@ def train(
         ),
     ],
     epochs: Annotated[
-        int | None, typer.Option(min=1, max=2**63 - 1, help="Instead of the file's optimizer.epochs.")
+        int | None,
+        typer.Option(min=1, max=2**63 - 1, help="Instead of the file's optimizer.epochs; not with several optimizers."),
     ] = None,
     committee: Annotated[
         int | None,
@@ -48,13 +49,18 @@ def train(
     Several processes: mpirun -np 4 pwmlff train config.json, or torchrun --nproc_per_node 4 -m pwmlff train config.json
     """
     from pwmlff.config import load_config
+    from pwmlff.errors import ConfigError
     from pwmlff.train import train_from_config
     from pwmlff.train.committee import train_committee
 
     def train_all(console: Console) -> None:
         run = load_config(config)
         if epochs is not None:
-            run = run.model_copy(update={"optimizer": run.optimizer.model_copy(update={"epochs": epochs})})
+            if len(run.stages) > 1:
+                raise ConfigError(
+                    f"--epochs: '{config}' lists {len(run.stages)} optimizers; give each its `epochs` there"
+                )
+            run = run.with_stages([run.stages[0].model_copy(update={"epochs": epochs})])
         if early_stop is not None:
             run = run.model_copy(update={"early_stop": early_stop})
         n_members = committee or run.model_num

@@ -185,6 +185,16 @@ def covalent_radius(element: str | int) -> float:
     return COVALENT_RADII[number - 1]
 
 
+def size_of(element: str | int) -> float:
+    """Return the covalent radius of an element in Å; the largest of all where none is known.
+
+    Raises:
+        ConfigError: No such element.
+    """
+    number = atomic_number_of(element)
+    return COVALENT_RADII[number - 1] if number <= len(COVALENT_RADII) else max(COVALENT_RADII)
+
+
 def nearest_relative(element: str, known: Sequence[str]) -> str:
     """Return the one of some elements that is nearest to another in the periodic table.
 

@@ -18,6 +18,7 @@ from pwmlff.models import DERIVED_MODELS, MODELS, Network
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
 
 DEFAULT_OPTIMIZER = "ADAM"
+_NO_STAGES = "optimizer: expected a section: { ... }, or a list of one or more of them, got []"
 
 
 @dataclass
@@ -88,22 +89,41 @@ def drop_foreign_keys(values: dict[str, Any], choice: ModelChoice, known: Collec
                 )
 
 
-def choose_optimizer(translation: Translation) -> tuple[type[OptimizerConfig], list[str]]:
-    """Return the class of the section `optimizer`, and what is wrong with the choice."""
-    section = translation.values.get("optimizer") or {}
+def choose_optimizers(translation: Translation) -> tuple[dict[str, type[OptimizerConfig]], list[str]]:
+    """Return the classes of the sections of optimizers by their names, and what is wrong with the choice.
+
+    There is one, `optimizer`, unless that is a list of stages: these become sections `optimizer[0]` and so on.
+    """
+    values = translation.values
+    given = values.get("optimizer")
+    if not isinstance(given, (list, tuple)):
+        section_class, problems = _choose_optimizer(translation, "optimizer")
+        return {"optimizer": section_class}, problems
+    del values["optimizer"]
+    values.update({f"optimizer[{number}]": section for number, section in enumerate(given)})
+    classes, problems = {}, [] if given else [_NO_STAGES]
+    for number in range(len(given)):
+        classes[f"optimizer[{number}]"], wrong = _choose_optimizer(translation, f"optimizer[{number}]")
+        problems += wrong
+    return classes, problems
+
+
+def _choose_optimizer(translation: Translation, place: str) -> tuple[type[OptimizerConfig], list[str]]:
+    section = translation.values.get(place)
+    section = {} if section is None else section
     if not isinstance(section, dict):
         return OPTIMIZERS[DEFAULT_OPTIMIZER].Config, []
     if section and "optimizer" not in section:
-        translation.notices.append(f"'optimizer.optimizer' is not given: {DEFAULT_OPTIMIZER} is used")
+        translation.notices.append(f"'{place}.optimizer' is not given: {DEFAULT_OPTIMIZER} is used")
     problems = []
     name = str(section.get("optimizer", DEFAULT_OPTIMIZER)).strip().upper()
     if name not in OPTIMIZERS:
         problems.append(
-            f"optimizer.optimizer: there is no optimizer '{section['optimizer']}'; "
+            f"{place}.optimizer: there is no optimizer '{section['optimizer']}'; "
             f"choose from: {', '.join(sorted(OPTIMIZERS))}"
         )
         name = DEFAULT_OPTIMIZER
-    translation.values["optimizer"] = {**section, "optimizer": name}
+    translation.values[place] = {**section, "optimizer": name}
     return OPTIMIZERS[name].Config, problems
 
 

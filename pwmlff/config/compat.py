@@ -169,8 +169,10 @@ def settle_optimizer(translation: Translation) -> None:
     """Move `save_step` to the section `optimizer`, and drop that section where nothing is trained."""
     values, notices = translation.values, translation.notices
     optimizer = values.get("optimizer") or {}
-    if "save_step" in values and isinstance(optimizer, dict):
-        values["optimizer"] = {"save_step": values.pop("save_step"), **optimizer}
+    stages = optimizer if isinstance(optimizer, list) else [optimizer]
+    if "save_step" in values and all(isinstance(stage, dict) for stage in stages):
+        own = {"save_step": values.pop("save_step")}
+        values["optimizer"] = [{**own, **stage} for stage in stages] if stages is optimizer else {**own, **optimizer}
         notices.append("'save_step' is taken as 'optimizer.save_step'")
     if values.get("test_data") and not values.get("train_data") and values.pop("optimizer", None) is not None:
         notices.append("'optimizer' is ignored: this file has no `train_data`, so nothing is optimised")
@@ -186,8 +188,9 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _without_comments(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_comments(value) if isinstance(value, Mapping) else value
-        for key, value in data.items()
-        if not str(key).startswith("_")
-    }
+    def below(value: Any) -> Any:
+        if isinstance(value, list):
+            return [below(entry) for entry in value]
+        return _without_comments(value) if isinstance(value, Mapping) else value
+
+    return {key: below(value) for key, value in data.items() if not str(key).startswith("_")}

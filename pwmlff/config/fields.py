@@ -68,8 +68,10 @@ def type_words(annotation: Any) -> str:
         return _WORDS[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if section_class(annotation) is not None:
-        is_list = origin in (tuple, list) or any(get_origin(argument) in (tuple, list) for argument in arguments)
-        return ("list of sections" if is_list else "section") + (" or null" if type(None) in arguments else "")
+        either = arguments if _is_union(origin) else (annotation,)
+        words = ["list of sections" if get_origin(each) in (tuple, list) else "section" for each in either]
+        words = [_WORDS.get(each, word) for each, word in zip(either, words, strict=True)]
+        return " or ".join(words)
     if origin is Annotated:
         return type_words(arguments[0])
     if origin is Literal:
@@ -78,9 +80,13 @@ def type_words(annotation: Any) -> str:
         return "section"
     if origin in (tuple, list):
         return f"list of {type_words(arguments[0])}"
-    if origin is Union or str(origin) == "<class 'types.UnionType'>":
+    if _is_union(origin):
         return " or ".join(type_words(argument) for argument in arguments)
     return "path" if getattr(annotation, "__name__", "") == "Path" else str(getattr(annotation, "__name__", annotation))
+
+
+def _is_union(origin: Any) -> bool:
+    return origin is Union or str(origin) == "<class 'types.UnionType'>"
 
 
 def bounds_words(field: FieldInfo) -> str:

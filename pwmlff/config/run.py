@@ -8,7 +8,7 @@ optimizer, looked up in `MODELS` and `OPTIMIZERS` when a file is read.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from pwmlff.config import compat
-from pwmlff.config.choice import choose_model, choose_optimizer, drop_foreign_keys, row_chosen_by
+from pwmlff.config.choice import choose_model, choose_optimizers, drop_foreign_keys, row_chosen_by
 from pwmlff.config.fields import class_at
 from pwmlff.config.jsonc import read_json
 from pwmlff.config.problems import known_places, lines_of, raise_all
@@ -74,7 +74,9 @@ class RunConfig(TopLevelKeys):
     )
     model: SerializeAsAny[NetworkConfig] = Field(description="settings of the model")
     zbl: ZBLConfig | None = Field(default=None, description="short-range repulsion added to the model; null for none")
-    optimizer: SerializeAsAny[OptimizerConfig] = Field(description="settings of the optimizer")
+    optimizer: SerializeAsAny[OptimizerConfig] | tuple[SerializeAsAny[OptimizerConfig], ...] = Field(
+        description="settings of the optimizer; a list of such sections: stages, one after another"
+    )
 
     train_data: tuple[Path, ...] = Field(
         default=(), description="files or folders to train on, relative to the folder the command is run in"
@@ -175,6 +177,16 @@ class RunConfig(TopLevelKeys):
     _notices: tuple[str, ...] = PrivateAttr(default=())
 
     @property
+    def stages(self) -> tuple[OptimizerConfig, ...]:
+        """The optimizers of the run, one after another."""
+        return (self.optimizer,) if isinstance(self.optimizer, OptimizerConfig) else self.optimizer
+
+    def with_stages(self, stages: Sequence[OptimizerConfig]) -> RunConfig:
+        """Return the run file with other settings of its optimizers."""
+        optimizer = stages[0] if isinstance(self.optimizer, OptimizerConfig) else tuple(stages)
+        return self.model_copy(update={"optimizer": optimizer})
+
+    @property
     def label_keys(self) -> LabelKeys:
         """Where extended XYZ has its labels."""
         return LabelKeys(self.energy_key, self.forces_key, self.virial_key, self.stress_key)
@@ -198,6 +210,22 @@ class RunConfig(TopLevelKeys):
     @classmethod
     def _lower(cls, value: str | None) -> str | None:
         return value.lower() if value else None
+
+    @field_validator("optimizer")
+    @classmethod
+    def _epochs_compare(cls, value: OptimizerConfig | tuple[OptimizerConfig, ...]) -> Any:
+        first, *later = [value] if isinstance(value, OptimizerConfig) else value
+        for number, stage in enumerate(later, start=1):
+            for verb, ours, theirs in (
+                ("trains", stage.trained, first.trained),
+                ("ends with weights for", stage.ranked_by, first.ranked_by),
+            ):
+                if ours != theirs:
+                    raise ValueError(
+                        f"optimizer[{number}] {verb} {_listed(ours)}, optimizer[0] {_listed(theirs)}; expected the "
+                        "same in all stages, so that their epochs compare"
+                    )
+        return value
 
     @field_validator("train_weights")
     @classmethod
@@ -257,9 +285,10 @@ class RunConfig(TopLevelKeys):
         translation.drop((), ignored[()], config_class.model_fields)
         drop_foreign_keys(values, choice, config_class.model_fields)
         compat.settle_optimizer(translation)
-        optimizer_class, optimizer_problems = choose_optimizer(translation)
+        is_staged = isinstance(values.get("optimizer"), (list, tuple))
+        optimizers, optimizer_problems = choose_optimizers(translation)
         problems = choice.problems + optimizer_problems
-        sections = {"model": choice.network.Config, "optimizer": optimizer_class}
+        sections = {"model": choice.network.Config, **optimizers}
         places = known_places({(): config_class, **{(name,): section for name, section in sections.items()}})
         for name, section_class in sections.items():
             try:
@@ -268,6 +297,10 @@ class RunConfig(TopLevelKeys):
                 problems += lines_of(error, section_class, (name,), places)
                 # the rest of the file is still checked
                 values[name] = section_class.model_construct()
+        if is_staged:
+            stages = [values.pop(name) for name in optimizers]
+            # wrong ones are not compared with others
+            values["optimizer"] = tuple(stages) if not problems else OptimizerConfig.model_construct()
         if not values.get("atom_type") and not values.get("model_load_file"):
             problems.append('atom_type: missing; give the elements of the model, for instance ["Cu", "O"] or [29, 8]')
         try:
@@ -339,8 +372,12 @@ def _validated_section(
 ) -> Any:
     """Drop keys without meaning from the section `name` and validate it."""
     for path, reasons in ignored.items():
-        owner = class_at(section_class, path[1:]) if path[:1] == (name,) else None
+        owner = class_at(section_class, path[1:]) if path[:1] == (name.partition("[")[0],) else None
         if owner is not None:
-            translation.drop(path, reasons, owner.model_fields)
+            translation.drop((name, *path[1:]), reasons, owner.model_fields)
     value = translation.values.get(name)
     return section_class.model_validate({} if value is None else value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names) or "nothing"

@@ -34,7 +34,10 @@ def run_schema() -> dict[str, Any]:
         for section in classes:
             _add_definition(definitions, section)
         references = [{"$ref": _DEFS.format(model=section.__name__)} for section in classes]
-        properties[name] = {"anyOf": references, "description": properties[name]["description"]}
+        either: list[dict[str, Any]] = [*references]
+        if name == "optimizer":
+            either.append({"type": "array", "items": {"anyOf": references}, "minItems": 1})
+        properties[name] = {"anyOf": either, "description": properties[name]["description"]}
     for row in OPTIMIZERS.values():
         own = definitions[row.Config.__name__]["properties"]
         own["optimizer"] = {**_any_case(list(OPTIMIZERS)), "description": own["optimizer"]["description"]}

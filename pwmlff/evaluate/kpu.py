@@ -23,7 +23,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.errors import ConfigError, ModelFileError
 from pwmlff.evaluate.rows import check_output, write_rows
 from pwmlff.models.derivatives import predict
-from pwmlff.models.files import read_model, refuse_exported
+from pwmlff.models.files import ModelFile, read_model, refuse_exported
 from pwmlff.optim.kalman_blocks import WeightVector
 from pwmlff.optim.kalman_filter import KalmanFilter
 
@@ -62,8 +62,8 @@ class KalmanUncertainty:
         checkpoint = read_model(self.path)
         state = checkpoint.state.get("optimizer", {}).get("filter")
         if state is None:
-            name = checkpoint.config.get("optimizer", {}).get("optimizer", "another optimizer")
-            why = f"it was trained with {name}" if "epoch" in checkpoint.state else "it holds a model only"
+            trained = f"it was trained with {_optimizer(checkpoint)}"
+            why = trained if "epoch" in checkpoint.state else "it holds a model only"
             if checkpoint.potential.network.untrainable:
                 why = f"it is {checkpoint.potential.network.untrainable}, which keeps the model only"
             raise ModelFileError(
@@ -104,6 +104,14 @@ class KalmanUncertainty:
             self._vector.write_gradients(several, gradients, keeps_graph=keeps_graph or not is_last)
             variances += self._filter.quadratic_form(gradients.T).diagonal().tolist()
         return variances
+
+
+def _optimizer(checkpoint: ModelFile) -> str:
+    """Return the name of the optimizer that a checkpoint is the state of."""
+    optimizer = checkpoint.config.get("optimizer", {})
+    if isinstance(optimizer, list):
+        optimizer = optimizer[checkpoint.state.get("place", {}).get("stage", 0)]
+    return str(optimizer.get("optimizer", "another optimizer"))
 
 
 def write_kpu(

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from torch import Tensor, nn
 
 from pwmlff import units
-from pwmlff.elements import atomic_number_of, covalent_radius
+from pwmlff.elements import atomic_number_of, covalent_radius, size_of
 from pwmlff.errors import ConfigError
 from pwmlff.ops.reference import UNIVERSAL_SCREENING, repulsion_energies
 
@@ -87,7 +87,7 @@ class ZBLConfig(BaseModel):
         rows = []
         for i, j in combinations_with_replacement(range(len(elements)), 2):
             distance = float(shortest[i, j])
-            if distance < _NEAR * (covalent_radius(elements[i]) + covalent_radius(elements[j])):
+            if distance < _NEAR * (size_of(elements[i]) + size_of(elements[j])):
                 return None
             outer = round(min(_CLEAR * distance, _FARTHEST), 2)
             rows.append((round(0.5 * outer, 3), outer, *UNIVERSAL_SCREENING))

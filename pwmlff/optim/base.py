@@ -16,6 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from pwmlff import keys
 from pwmlff.data.batch import Batch
 from pwmlff.errors import TrainingError
 from pwmlff.models.potential import Potential
@@ -23,7 +24,13 @@ from pwmlff.optim.loss import ErrorSums, LossWeights
 
 MAX_COUNT = 2**63 - 1  # of frames, steps and epochs: what counters of 64 bits hold
 
-
+FLAG_OF = {  # key that switches the training of a quantity on
+    keys.ENERGY: "train_energy",
+    keys.FORCES: "train_force",
+    keys.VIRIAL: "train_virial",
+    keys.ATOMIC_ENERGIES: "train_ei",
+    keys.GROUP_ENERGIES: "train_egroup",
+}
 USUAL_STEPS = 20_000  # of optimizers that follow a gradient; fewer are too few for most data
 
 
@@ -73,9 +80,14 @@ class OptimizerConfig(BaseModel):
         return 1
 
     @property
-    def n_trained(self) -> int:
-        """Number of quantities that are trained."""
-        return sum((self.train_energy, self.train_force, self.train_virial, self.train_ei, self.train_egroup))
+    def trained(self) -> list[str]:
+        """Quantities that are trained."""
+        return [name for name, flag in FLAG_OF.items() if getattr(self, flag)]
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """Quantities by which epochs are ranked: those that count to the end of the run."""
+        return self.trained
 
 
 class OptimizerRecords(ABC):
@@ -166,11 +178,6 @@ class UpdateStrategy(ABC):
     @abstractmethod
     def weights(self) -> LossWeights:
         """Loss weights of the next step."""
-
-    @property
-    def final_weights(self) -> LossWeights:
-        """Loss weights at the end of the run; they rank models, so that epochs compare."""
-        return self.weights
 
     @property
     def learning_rate(self) -> float | None:

@@ -8,6 +8,7 @@ An optimizer is a subclass of `GradientUpdate` that makes torch optimizers for t
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -79,6 +80,26 @@ class GradientConfig(OptimizerConfig):
             raise ValueError(f"`stop_lr` is {self.stop_lr}, expected at most `learning_rate` ({self.learning_rate})")
         return self
 
+    def weights_at(self, rate: float) -> LossWeights:
+        """Return the loss weights where the learning rate is this part of that of the start."""
+
+        def weight(trained: bool, name: str) -> float:
+            start, end = getattr(self, f"start_pre_fac_{name}"), getattr(self, f"end_pre_fac_{name}")
+            return interpolate_weight(start, end, rate, 1.0) if trained else 0.0
+
+        return LossWeights(
+            energy=weight(self.train_energy, "etot"),
+            forces=weight(self.train_force, "force"),
+            virial=weight(self.train_virial, "virial"),
+            atomic_energies=weight(self.train_ei, "ei"),
+            group_energies=weight(self.train_egroup, "egroup"),
+        )
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """See the base."""
+        return self.weights_at(0.0).quantities
+
     def cautions(self, n_steps: int) -> list[str]:
         """See the base; the learning rate falls within the run, however short that is."""
         if n_steps >= USUAL_STEPS:
@@ -99,6 +120,7 @@ class GradientUpdate(UpdateStrategy):
         """Return the bytes of two moments per weight."""
         return 16 * n_weights
 
+    @abstractmethod
     def make_optimizers(self, weights: list[nn.Parameter], rate: float) -> list[Optimizer]:
         """Return torch optimizers that change each weight once together.
 
@@ -109,7 +131,6 @@ class GradientUpdate(UpdateStrategy):
         Raises:
             ConfigError: A library is not installed.
         """
-        raise NotImplementedError
 
     def __init__(self, potential: Potential, config: GradientConfig, *, steps_per_epoch: int) -> None:
         """Prepare the optimizer and resolve the schedule; see `UpdateStrategy`."""
@@ -180,27 +201,7 @@ class GradientUpdate(UpdateStrategy):
     @property
     def weights(self) -> LossWeights:
         """Loss weights of the next step; they move from start to end as the learning rate falls."""
-        return self._weights_at(self.learning_rate)
-
-    @property
-    def final_weights(self) -> LossWeights:
-        """Loss weights at learning rate zero."""
-        return self._weights_at(0.0)
-
-    def _weights_at(self, rate: float) -> LossWeights:
-        config = self.config
-
-        def weight(trained: bool, name: str) -> float:
-            start, end = getattr(config, f"start_pre_fac_{name}"), getattr(config, f"end_pre_fac_{name}")
-            return interpolate_weight(start, end, rate, self.start_rate) if trained else 0.0
-
-        return LossWeights(
-            energy=weight(config.train_energy, "etot"),
-            forces=weight(config.train_force, "force"),
-            virial=weight(config.train_virial, "virial"),
-            atomic_energies=weight(config.train_ei, "ei"),
-            group_energies=weight(config.train_egroup, "egroup"),
-        )
+        return self.config.weights_at(self.learning_rate / self.start_rate)
 
     @property
     def wants_snapshot(self) -> bool:

@@ -7,12 +7,13 @@ Deviations from PWMLFF, each a key: the measurements of a batch are taken in tog
 pass (`joint`), and the batch may be measured in several parts (`parts`); atoms are drawn without replacement; the
 variance that forgetting builds up and the length of a step are bounded (`p_max`, `max_step`); weights decay where
 nothing is measured (`weight_decay`); and a run that has lost its way returns to its last good weights (`guard`). No
-key: only ratios of prefactors count, see `PREFACTORS`.
+key: only ratios of prefactors count, see `_MOST`.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -39,9 +40,12 @@ from pwmlff.optim.kalman_measurements import (
 from pwmlff.optim.kalman_parts import order_by_part, sum_parts
 from pwmlff.optim.loss import ErrorSums, LossWeights, sum_errors
 
+# Virials have a tenth of what they could have: stresses of many calculations have an offset (Pulay stress), which
+# energies would pay for.
+PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=6.0, atomic_energies=60.0, group_energies=60.0)
 # Those given are multiplied by the largest factor that takes none above these: prefactors c times as large do what `P`
 # c^2 times as large does, and `p0_weight` and `p_max` are for this scale.
-PREFACTORS = LossWeights(energy=200.0, forces=60.0, virial=60.0, atomic_energies=60.0, group_energies=60.0)
+_MOST = replace(PREFACTORS, virial=60.0)
 _USUAL_STEPS, _USUAL_EPOCHS = 2500, (15, 60)  # of a run, within these bounds of epochs
 _LEAST_STEPS = 20  # of an epoch, wanted of a batch size that was not given
 USUAL_MAX_STEP = 5.0  # root mean squares of one weight, where the run file gives no `max_step`
@@ -122,7 +126,7 @@ class KalmanConfig(OptimizerConfig):
                 f"`nselect`, `groupsize` and `force_groups` make {self.n_force_groups} measurements of the forces of a "
                 f"part, expected at most {MOST_FORCE_GROUPS}"
             )
-        if self.n_trained > 0 and not any(self.prefactors.as_tuple()):
+        if self.trained and not self.ranked_by:
             raise ValueError("the prefactors of all that is trained are 0; give one of them another value")
         return self
 
@@ -147,6 +151,11 @@ class KalmanConfig(OptimizerConfig):
             atomic_energies=self.pre_fac_ei if self.train_ei else 0.0,
             group_energies=self.pre_fac_egroup if self.train_egroup else 0.0,
         )
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """See the base: prefactors stay as they are."""
+        return self.prefactors.quantities
 
     @property
     def n_force_groups(self) -> int:
@@ -290,7 +299,7 @@ class KalmanUpdate(UpdateStrategy):
     def _kinds(self) -> list[Kind]:
         """Return what is measured in this step, in the order of PWMLFF."""
         config, given = self.config, self.config.prefactors
-        most = PREFACTORS.as_tuple()
+        most = _MOST.as_tuple()
         factor = 1.0 / max(value / limit for value, limit in zip(given.as_tuple(), most, strict=True))
         kinds = []
         if config.train_virial:

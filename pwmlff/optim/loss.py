@@ -55,6 +55,11 @@ class LossWeights:
         return tuple(getattr(self, name) for name in QUANTITIES)
 
     @property
+    def quantities(self) -> list[str]:
+        """Names of the quantities that have a weight."""
+        return [name for name in QUANTITIES if getattr(self, name) > 0]
+
+    @property
     def predicted(self) -> dict[str, bool]:
         """Arguments of `predict` for what these weights need."""
         return {"forces": self.forces > 0, "virial": self.virial > 0, "groups": self.group_energies > 0}

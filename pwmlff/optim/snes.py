@@ -72,7 +72,7 @@ class SnesConfig(OptimizerConfig):
 
     @model_validator(mode="after")
     def _check(self) -> SnesConfig:
-        if self.n_trained > 0 and not any(self.loss_weights.as_tuple()):
+        if self.trained and not self.ranked_by:
             raise ValueError("the weights `lambda_...` of all that is trained are 0; give one of them another value")
         if self.sigma0 is not None and self.sigma0 > self.sigma_max:
             raise ValueError(f"`sigma0` is {self.sigma0:g}, expected at most `sigma_max` ({self.sigma_max:g})")
@@ -88,6 +88,11 @@ class SnesConfig(OptimizerConfig):
             atomic_energies=self.lambda_ei if self.train_ei else 0.0,
             group_energies=self.lambda_egroup if self.train_egroup else 0.0,
         )
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """See the base: weights stay as they are."""
+        return self.loss_weights.quantities
 
     @property
     def least_steps(self) -> int:

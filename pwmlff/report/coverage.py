@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import neighbor_list
-from pwmlff.elements import covalent_radius, symbol_of
+from pwmlff.elements import size_of, symbol_of
 from pwmlff.report import figures, limits
 from pwmlff.report.inputs import Subject
 from pwmlff.report.residuals import Residuals
@@ -134,7 +134,7 @@ def _weights(numbers: NDArray[np.int64], elements: Sequence[str]) -> NDArray[np.
     if len(elements) <= _MOST_TYPES:
         table = np.array([[symbol == element for element in elements] for symbol in symbols], dtype=float)
     else:
-        table = np.array([[1.0, covalent_radius(symbol) if symbol in elements else 1.0] for symbol in symbols])
+        table = np.array([[1.0, size_of(symbol) if symbol in elements else 1.0] for symbol in symbols])
     return table[numbers - 1]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pwmlff.elements import covalent_radius
+from pwmlff.elements import size_of
 from pwmlff.report import figures, limits
 from pwmlff.report.inputs import Subject
 from pwmlff.report.pair_curves import (
@@ -148,4 +148,4 @@ def _hole_words(hole: Hole | None) -> str:
 
 
 def _covalent(pair: Pair, elements: list[str] | Mapping[int, str]) -> float:
-    return covalent_radius(elements[pair[0]]) + covalent_radius(elements[pair[1]])
+    return size_of(elements[pair[0]]) + size_of(elements[pair[1]])

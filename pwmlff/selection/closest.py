@@ -6,7 +6,7 @@ import numpy as np
 
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import neighbor_list
-from pwmlff.elements import COVALENT_RADII, covalent_radius, symbol_of
+from pwmlff.elements import size_of, symbol_of
 from pwmlff.errors import DataFormatError
 
 # Of the sum of covalent radii. Bonds have 0.75 to 1; the nearest atoms of liquids and of shocked metals some 0.6.
@@ -21,7 +21,7 @@ def unphysical(frame: Frame, bound: float | None = None) -> str | None:
         bound: Å, for all pairs; half the sum of the covalent radii of each pair when None.
     """
     numbers = np.unique(frame.atomic_numbers).tolist()
-    largest = max(_radius(number) for number in numbers)
+    largest = max(size_of(int(number)) for number in numbers)
     reach = 2 * NEAREST_PART * largest if bound is None else bound
     try:
         neighbors = neighbor_list(frame, reach)
@@ -32,7 +32,7 @@ def unphysical(frame: Frame, bound: float | None = None) -> str | None:
     distances = np.linalg.norm(neighbors.pair_vectors, axis=1)
     centers = np.repeat(np.arange(len(frame)), np.diff(neighbors.pair_start))
     radii = np.zeros(max(numbers) + 1)
-    radii[numbers] = [_radius(number) for number in numbers]
+    radii[numbers] = [size_of(int(number)) for number in numbers]
     of_atoms = radii[frame.atomic_numbers]
     limits = NEAREST_PART * (of_atoms[centers] + of_atoms[neighbors.pair_neighbors]) if bound is None else reach
     excess = distances - limits
@@ -42,8 +42,3 @@ def unphysical(frame: Frame, bound: float | None = None) -> str | None:
     pair = [symbol_of(int(frame.atomic_numbers[atom])) for atom in (centers[worst], neighbors.pair_neighbors[worst])]
     limit = distances[worst] - excess[worst]
     return f"{frame.where}: {pair[0]} and {pair[1]} at {distances[worst]:.3f} Å, nearer than {limit:.3f} Å"
-
-
-def _radius(number: int) -> float:
-    """Return the covalent radius of an atomic number; the largest of all where none is known, Å."""
-    return covalent_radius(number) if number <= len(COVALENT_RADII) else max(COVALENT_RADII)

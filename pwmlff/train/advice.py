@@ -24,21 +24,31 @@ class Advice(TrainingObserver):
     record = "advice on the run"
 
     def __init__(
-        self, say: Callable[[str], None], trained: Collection[str], n_epochs: int, *, has_schedule: bool
+        self,
+        say: Callable[[str], None],
+        trained: Collection[str],
+        n_epochs: int,
+        *,
+        first_epoch: int = 1,
+        has_schedule: bool,
+        is_last: bool = True,
     ) -> None:
-        """Describe the run.
+        """Describe the run, or a stage of it.
 
         Args:
             say: Takes a line for the user.
             trained: Quantities that rank epochs.
-            n_epochs: Epochs of the run.
-            has_schedule: Whether the optimizer's learning rate ends with the run.
+            n_epochs: Its last epoch.
+            first_epoch: Of the stage.
+            has_schedule: Whether the optimizer's learning rate ends with it.
+            is_last: Whether no stage follows.
         """
         self._say = say
         self._trained = trained
-        self._n_epochs = n_epochs
+        self._n_before = first_epoch - 1
         self._has_schedule = has_schedule
-        self._window = max(_LEAST_EPOCHS, round(_SHARE * n_epochs))
+        self._is_last = is_last
+        self._window = max(_LEAST_EPOCHS, round(_SHARE * (n_epochs - self._n_before)))
         self._history: list[EpochResult] = []
         self._said: set[str] = set()
 
@@ -49,7 +59,7 @@ class Advice(TrainingObserver):
     def on_epoch(self, result: EpochResult) -> None:
         """Look at the epochs so far."""
         self._history.append(result)
-        if len(self._history) <= self._window:
+        if len(self._history) - self._n_before <= self._window:
             return
         for kind, look in (("worse", self._worse), ("overfits", self._overfits), ("still", self._stands_still)):
             line = None if kind in self._said else look()
@@ -60,7 +70,7 @@ class Advice(TrainingObserver):
 
     def at_the_end(self) -> str | None:
         """Return what is to be said of a run whose epochs are all done."""
-        scores = self._scores()
+        scores = self._scores()[self._n_before :]
         n_last = max(1, round(0.1 * len(scores)))
         if len(scores) <= max(_LEAST_EPOCHS, n_last):
             return None
@@ -107,10 +117,10 @@ class Advice(TrainingObserver):
         before = min(scores[: -self._window])
         if min(scores[-self._window :]) < _STANDS_STILL * before:
             return None
-        return (
-            f"the errors have not fallen by 1 % for {_epochs(self._window)}; ending the run (Ctrl-C) loses nothing, "
-            "`--early-stop` does so by itself"
-        )
+        what = "ending the run (Ctrl-C) loses nothing, `--early-stop` does so by itself"
+        if not self._is_last:
+            what = "`--early-stop` goes on to the next stage by itself"
+        return f"the errors have not fallen by 1 % for {_epochs(self._window)}; {what}"
 
 
 def _judged(result: EpochResult) -> Metrics:

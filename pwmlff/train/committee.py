@@ -23,10 +23,11 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.readers import ReadReport
 from pwmlff.data.replacing import replacing
 from pwmlff.device import choose_device
-from pwmlff.errors import ConfigError, printable
+from pwmlff.errors import ConfigError
 from pwmlff.evaluate.deviation import COLUMNS, Committee, deviation_of
 from pwmlff.evaluate.rows import write_table
 from pwmlff.train.data import read_run_frames
+from pwmlff.train.progress import say
 from pwmlff.train.records import RunFiles
 from pwmlff.train.run import train_from_config
 
@@ -127,12 +128,12 @@ def train_committee(
     console = console or Console()
     best = []
     for number, member in enumerate(member_configs(config, n_members), start=1):
-        _say(console, f"member {number} of {n_members}: {member.model_store_dir}")
+        say(console, f"member {number} of {n_members}: {member.model_store_dir}")
         last = train_from_config(member, fresh=fresh, console=console)
         files = RunFiles(member.model_store_dir, member.model_name)
         best.append(files.best if files.best.exists() else last)
     if distributed.is_first():
-        _say(console, *_told_deviation(config, best))
+        say(console, *_told_deviation(config, best))
     return best
 
 
@@ -181,8 +182,3 @@ def _told_deviation(config: RunConfig, models: Sequence[Path]) -> list[str]:
     output = config.model_store_dir / DEVIATION_FILE
     lines = held_out_deviation(committee, frames, output).lines()
     return [*lines, f"models {' '.join(map(str, models))}, deviation in {output}"]
-
-
-def _say(console: Console, *lines: str) -> None:
-    for line in lines:
-        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)

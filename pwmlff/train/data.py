@@ -22,14 +22,7 @@ from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.elements import symbol_of
 from pwmlff.errors import ConfigError, DataFormatError
 from pwmlff.optim import OptimizerConfig
-
-_FLAG_OF = {  # optimizer key that switches the training of a quantity on
-    keys.ENERGY: "train_energy",
-    keys.FORCES: "train_force",
-    keys.VIRIAL: "train_virial",
-    keys.ATOMIC_ENERGIES: "train_ei",
-    keys.GROUP_ENERGIES: "train_egroup",
-}
+from pwmlff.optim.base import FLAG_OF
 
 
 class FrameSubset(Sequence[Frame]):
@@ -69,7 +62,7 @@ class FrameCounts:
     n_frames: int = 0
     n_atoms: int = 0
     sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_FLAG_OF, 0))
+    n_labelled: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAG_OF, 0))
     elements: dict[int, str] = field(default_factory=dict)
     fingerprint: str = ""
 
@@ -232,7 +225,7 @@ def describe_labels(counts: FrameCounts, optimizer: OptimizerConfig) -> list[str
         ConfigError: Nothing is trained: no label is switched on, or no frame has one that is.
     """
     used, lines = [], []
-    for label, flag in _FLAG_OF.items():
+    for label, flag in FLAG_OF.items():
         n_labelled, is_trained = counts.n_labelled[label], getattr(optimizer, flag)
         name = _name(label)
         if is_trained and n_labelled:
@@ -257,7 +250,7 @@ def describe_validation(train: FrameCounts, valid: FrameCounts, config: RunConfi
     Raises:
         ConfigError: They have none of the labels that are trained, so that they cannot tell the best epoch.
     """
-    trained = [label for label in _trained(config.optimizer) if train.n_labelled[label]]
+    trained = [label for label in config.stages[0].trained if train.n_labelled[label]]
     without = [_name(label) for label in trained if not valid.n_labelled[label]]
     if valid.n_frames == 0 or not without:
         return []
@@ -293,18 +286,13 @@ def check_elements(counts: FrameCounts, elements: Sequence[str]) -> None:
 
 
 def _nothing_to_train(counts: FrameCounts, optimizer: OptimizerConfig) -> str:
-    asked = [f"`{_FLAG_OF[label]}`" for label in _trained(optimizer)]
-    usable = [f"`{flag}`" for label, flag in _FLAG_OF.items() if counts.n_labelled[label]]
+    asked = [f"`{FLAG_OF[label]}`" for label in optimizer.trained]
+    usable = [f"`{flag}`" for label, flag in FLAG_OF.items() if counts.n_labelled[label]]
     advice = f"switch on {' or '.join(usable)}" if usable else "give frames with labels"
     return (
         f"nothing to train: {'true are ' + ', '.join(asked) if asked else 'no quantity is switched on'}, "
         f"the {counts.n_frames} training frames have {_labels(counts)}; {advice}"
     )
-
-
-def _trained(optimizer: OptimizerConfig) -> list[str]:
-    """Return the quantities that are switched on."""
-    return [label for label, flag in _FLAG_OF.items() if getattr(optimizer, flag)]
 
 
 def _labels(counts: FrameCounts) -> str:

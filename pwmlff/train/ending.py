@@ -37,6 +37,15 @@ def describe_end(trainer: Trainer, files: RunFiles, advice: str | None) -> list[
     return lines
 
 
+def describe_no_end(trainer: Trainer) -> str:
+    """Return why there is nothing left to train."""
+    if trainer.is_stopped_early:
+        return "the run has ended early; raise `early_stop` to go on, or start anew with --fresh"
+    is_staged = trainer.settings.place.stage > 0
+    how = "raise `epochs` of the last stage, or add one, to go on" if is_staged else "raise `epochs` to go on"
+    return f"all {trainer.settings.n_epochs} epochs are done; {how}, or start anew with --fresh"
+
+
 def duration(seconds: float) -> str:
     """Return a time in the units in which one thinks of it."""
     if seconds < 100:

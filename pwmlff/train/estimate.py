@@ -43,7 +43,7 @@ class Pace:
 
 
 def measure_pace(config: RunConfig, frames: Sequence[Frame]) -> Pace:
-    """Train for a few steps on frames drawn from the data; nothing is kept.
+    """Train for a few steps of the first optimizer on frames drawn from the data; nothing is kept.
 
     Args:
         config: The run, with its number of frames per step.
@@ -51,7 +51,8 @@ def measure_pace(config: RunConfig, frames: Sequence[Frame]) -> Pace:
     """
     check_size(config)
     device = choose_device(config.device)
-    n_batch = min(config.optimizer.batch_size, len(frames))
+    optimizer = config.stages[0]
+    n_batch = min(optimizer.batch_size, len(frames))
     order = np.random.default_rng(config.seed).permutation(len(frames))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -64,7 +65,7 @@ def measure_pace(config: RunConfig, frames: Sequence[Frame]) -> Pace:
         potential.collect_statistics(iterate_batches(data, n_batch))
         potential.to(device)
         n_steps = max(1, len(frames) // n_batch)
-        update = OPTIMIZERS[config.optimizer.optimizer](potential, config.optimizer, steps_per_epoch=n_steps)
+        update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=n_steps)
         steps: list[float] = []
         for number in range(1 + _MOST_STEPS):
             started = time.perf_counter()

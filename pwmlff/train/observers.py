@@ -15,7 +15,7 @@ class StepReport:
 
     Attributes:
         epoch: Current epoch, from 1.
-        n_epochs: Epochs of the run.
+        n_epochs: Last epoch of the run, or of its present stage.
         batch: Batches done in the epoch.
         n_batches: Batches of an epoch.
         n_steps: Optimizer steps since the start of the run.
@@ -42,7 +42,7 @@ class TrainingObserver:
     record = "a record of the run"
 
     def begin(self, history: Sequence[EpochResult]) -> None:
-        """Training starts, or goes on after the epochs given."""
+        """Training, or the next stage of it, starts or goes on after the epochs given."""
 
     def on_step(self, report: StepReport) -> None:
         """Some steps are done."""
@@ -51,7 +51,7 @@ class TrainingObserver:
         """An epoch is done and its checkpoint is written."""
 
     def end(self) -> None:
-        """Training is over, whatever the reason."""
+        """Training, or a stage of it, is over, whatever the reason."""
 
 
 class Observers(TrainingObserver):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from pwmlff import keys
+from pwmlff.errors import printable
 from pwmlff.train.metrics import EpochResult
 from pwmlff.train.observers import StepReport, TrainingObserver
 
@@ -35,22 +36,25 @@ class ProgressDisplay(TrainingObserver):
         n_epochs: int,
         n_batches: int,
         *,
+        first_epoch: int = 1,
         has_rate: bool = True,
         is_validated: bool = True,
     ) -> None:
-        """Describe the run.
+        """Describe the run, or a stage of it.
 
         Args:
             console: Where to print.
             quantities: Those that are trained, one column each.
-            n_epochs: Epochs of the run.
+            n_epochs: Its last epoch.
             n_batches: Steps per epoch.
+            first_epoch: Of the stage.
             has_rate: Whether the optimizer has a learning rate.
             is_validated: Whether there are validation frames.
         """
         self._console = console
         self._quantities = [name for name in SHOWN if name in quantities]
-        self._total = n_epochs * n_batches
+        self._n_before = first_epoch - 1
+        self._n_epochs = n_epochs - self._n_before
         self._n_batches = n_batches
         self._has_rate = has_rate
         self._is_validated = is_validated
@@ -73,7 +77,8 @@ class ProgressDisplay(TrainingObserver):
                 TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task("training", total=self._total, completed=len(history) * self._n_batches)
+            total, completed = (n * self._n_batches for n in (self._n_epochs, len(history) - self._n_before))
+            self._task = self._bar.add_task("training", total=total, completed=completed)
             self._bar.start()
 
     def on_step(self, report: StepReport) -> None:
@@ -84,7 +89,7 @@ class ProgressDisplay(TrainingObserver):
             if name in report.metrics.rmse
         )
         text = f"epoch {report.epoch}/{report.n_epochs}"
-        completed = (report.epoch - 1) * report.n_batches + report.batch
+        completed = (report.epoch - 1 - self._n_before) * report.n_batches + report.batch
         if self._bar is not None:
             self._bar.update(self._task, completed=completed, description=text)
         elif time.monotonic() - self._last_line > _LINE_INTERVAL:
@@ -115,6 +120,12 @@ class ProgressDisplay(TrainingObserver):
         errors = (None if each is None else each.rmse.get(name) for each in metrics)
         first, *others = ("-" if error is None else _short(factor * error) for error in errors)
         return f"{first:>7} | {others[0]:<7}" if others else first
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are, without what could move the cursor."""
+    for line in lines:
+        console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def _short(error: float) -> str:

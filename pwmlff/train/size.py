@@ -25,13 +25,14 @@ def check_size(config: RunConfig) -> None:
         return
     n_weights = sum(parameter.numel() for parameter in network.parameters())
     n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    strategy = OPTIMIZERS[config.optimizer.optimizer]
-    state = strategy.state_size(config.optimizer, n_weights) / distributed.size()
+    states = [OPTIMIZERS[stage.optimizer].state_size(stage, n_weights) for stage in config.stages]
+    stage = config.stages[states.index(max(states))]
+    state = max(states) / distributed.size()
     needed = (2 * n_bytes + state) * distributed.local_size()  # with a gradient for each weight
     available = memory.available()
     if needed > available:
         raise ConfigError(
             f"the model has {n_weights} weights, which take {memory.gigabytes(needed)} with their gradients and the "
-            f"state of {config.optimizer.optimizer}, and {memory.gigabytes(available)} of memory are free; "
-            f"make the nets smaller (`network_size`{strategy.state_keys})"
+            f"state of {stage.optimizer}, and {memory.gigabytes(available)} of memory are free; "
+            f"make the nets smaller (`network_size`{OPTIMIZERS[stage.optimizer].state_keys})"
         )

@@ -17,6 +17,7 @@ from pwmlff.config import RunConfig
 from pwmlff.config.choice import chosen_by
 from pwmlff.config.template import USUAL_OPTIMIZER
 from pwmlff.data.dataset import FrameDataset, iterate_batches
+from pwmlff.data.divided import divided
 from pwmlff.data.frame import Frame
 from pwmlff.data.radial import radial_density
 from pwmlff.data.readers import ReadReport, read_frames
@@ -31,8 +32,6 @@ from pwmlff.train.estimate import measure_pace
 _N_SHELLS = 200  # of the picture
 _NEAREST = 4.0  # Å, up to which distances are looked at for the repulsion
 _FEW_FRAMES = 50
-_VIRIALS = 6.0  # prefactor, beside 60 for forces and 200 for energies; see `docs/training.md`
-_WHY_SO_LITTLE = "a tenth of the usual: stresses of many calculations have an offset, which energies would pay for"
 _MARGIN = 0.9  # of the time allowed, for start and end of a run
 
 
@@ -85,31 +84,38 @@ def starting_run(
     key, method = (name.strip().upper().replace("-", "_") for name in (model, optimizer))
     if key not in MODELS or method not in OPTIMIZERS or not elements or not data:
         return start
-    frames = without_isolated(read_frames(data), ReadReport())[0]
+    to_train, to_validate = divided(data)
+    frames = without_isolated(read_frames(to_train), ReadReport())[0]
     suggestion = MODELS[key].RunFile.suggested(MODELS[key].Config(), elements, frames)
     start.values["model"] = suggestion.config.model_dump(mode="json")
     start.reasons |= {f"model.{path}": reason for path, reason in suggestion.reasons.items()}
     start.remarks += suggestion.lines
     counts = count_frames(frames)
-    _choose_validation(start, counts)
+    if to_validate:
+        n_valid, n_train = len(read_frames(to_validate)), counts.n_frames
+        start.reasons["valid_ratio"] = f"not used: the data are divided, {n_valid} frames choose the best epoch"
+    else:
+        n_valid = _hold_out(start, counts)
+        n_train = counts.n_frames - n_valid
     _choose_repulsion(start, frames, elements)
-    n_valid = round(start.values["valid_ratio"] * counts.n_frames)
     usual = OPTIMIZERS[method].Config.model_validate({"optimizer": method})
-    _choose_optimizer(start, usual, counts, counts.n_frames - n_valid)
+    _choose_optimizer(start, usual, counts, n_train)
     choice = {**chosen_by(key), "atom_type": list(elements), "train_data": [str(path) for path in data]}
     config = RunConfig.model_validate(
         {**choice, **start.values, "optimizer": {"optimizer": method, **start.values["optimizer"]}}
     )
-    _choose_epochs(start, config, frames, n_valid, minutes)
+    _choose_epochs(start, config, frames, n_train, n_valid, minutes)
     start.picture = _draw(suggestion.config, key, elements, frames, picture)
     return start
 
 
-def _choose_validation(start: Start, counts: FrameCounts) -> None:
+def _hold_out(start: Start, counts: FrameCounts) -> int:
+    """Choose how many frames are held out, and return that."""
     few = counts.n_frames < _FEW_FRAMES
     ratio = 0.2 if few else 0.1
     n_valid = round(ratio * counts.n_frames)
     start.choose("valid_ratio", ratio, f"{n_valid} of {counts.n_frames} frames are held out, and choose the best epoch")
+    return n_valid
 
 
 def _choose_repulsion(start: Start, frames: Sequence[Frame], elements: Sequence[str]) -> None:
@@ -138,16 +144,14 @@ def _choose_optimizer(start: Start, usual: OptimizerConfig, counts: FrameCounts,
         has_virials,
         f"{n_virials} of {counts.n_frames} frames have virials" + (", without them pressures are wrong" * has_virials),
     )
-    if has_virials and "pre_fac_virial" in type(usual).model_fields:
-        start.choose("optimizer.pre_fac_virial", _VIRIALS, _WHY_SO_LITTLE)
 
 
 def _choose_epochs(
-    start: Start, config: RunConfig, frames: Sequence[Frame], n_valid: int, minutes: float | None
+    start: Start, config: RunConfig, frames: Sequence[Frame], n_train: int, n_valid: int, minutes: float | None
 ) -> None:
     """Choose the number of epochs, by what they take on this machine."""
-    optimizer = config.optimizer
-    n_in_pass = -(-(len(frames) - n_valid) // optimizer.batch_size)
+    optimizer = config.stages[0]
+    n_in_pass = -(-n_train // optimizer.batch_size)
     n_steps = n_in_pass * -(-optimizer.least_steps // n_in_pass)
     epochs = optimizer.usual_epochs(n_steps)
     seconds = measure_pace(config, frames).epoch(n_steps, n_valid)

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import save_checkpoint
 from pwmlff.models.potential import Potential
 from pwmlff.optim.base import NonFiniteError, RunLostError, UpdateStrategy
-from pwmlff.optim.loss import QUANTITIES, ErrorSums, sum_errors
+from pwmlff.optim.loss import ErrorSums, sum_errors
 from pwmlff.train.diagnosis import describe_bad_frames
 from pwmlff.train.final_weights import FinalWeights
 from pwmlff.train.metrics import EpochResult, Metrics, RunningErrors
@@ -49,16 +49,32 @@ _LONG_SAVE = 0.5
 _SAVE_PAUSE = 20.0
 
 
+class StagePlace(NamedTuple):
+    """Where in its run a stage begins.
+
+    Attributes:
+        stage: Its number, from 0.
+        first_epoch: Of the stage; epochs count over all stages.
+        n_steps: Optimizer steps of the stages before.
+    """
+
+    stage: int = 0
+    first_epoch: int = 1
+    n_steps: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings:
-    """How a run goes, apart from model, data and optimizer.
+    """How a run, or a stage of it, goes, apart from model, data and optimizer.
 
     Attributes:
         last: Checkpoint file of the present state, for resuming.
         best: Model file of the best epoch.
         snapshots: Folder for models the optimizer wants kept.
-        n_epochs: Epoch after which the run is over.
+        place: Where in a run of several stages this one begins.
+        n_epochs: Epoch after which it is over.
         early_stop: Epochs in a row without a better one that end it earlier; None for never.
+        ranked_by: Quantities that count when epochs are ranked.
         config: Resolved configuration, stored in every checkpoint.
         data: What the training frames were, stored likewise; JSON values.
         print_freq: Steps between reports to the observers.
@@ -71,8 +87,10 @@ class TrainerSettings:
     last: Path
     best: Path
     snapshots: Path
+    place: StagePlace = StagePlace()
     n_epochs: int
     early_stop: int | None = None
+    ranked_by: Sequence[str]
     config: dict[str, Any]
     data: dict[str, Any] = field(default_factory=dict)
     print_freq: int = 10
@@ -117,7 +135,7 @@ class Trainer:
             potential, settings.ema_decay, train_data, sampler.batch_size, settings.device
         )
         self._saved_at, self._save_seconds = -math.inf, 0.0
-        self.epoch = 1
+        self.epoch = settings.place.first_epoch
         self.batch = 0  # batches done in this epoch
         self.history: list[EpochResult] = []
         self.running = RunningErrors.zero(settings.device)
@@ -138,16 +156,10 @@ class Trainer:
         with StopRequest() as self._stop:
             self.observers.begin(self.history)
             try:
-                while self.epoch <= self.settings.n_epochs and not self.is_stopped_early:
+                while not self.is_over:
                     self.run_epoch()
             finally:
                 self.observers.end()
-
-    @property
-    def ranked_by(self) -> list[str]:
-        """Quantities that count when epochs are ranked: those whose weight at the end of the run is not 0."""
-        weights = zip(QUANTITIES, self.update.final_weights.as_tuple(), strict=True)
-        return [name for name, weight in weights if weight > 0]
 
     @property
     def best(self) -> EpochResult | None:
@@ -156,9 +168,21 @@ class Trainer:
 
     @property
     def is_stopped_early(self) -> bool:
-        """Whether so many epochs have not been better that the run is over."""
+        """Whether so many epochs of this stage have not been better that it is over."""
         patience, best = self.settings.early_stop, self.best
-        return patience is not None and best is not None and self.epoch - 1 - best.epoch >= patience
+        if patience is None or best is None:
+            return False
+        return self.epoch - max(best.epoch + 1, self.settings.place.first_epoch) >= patience
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.epoch > self.settings.n_epochs or self.is_stopped_early
+
+    @property
+    def n_steps(self) -> int:
+        """Optimizer steps since the start of the run."""
+        return self.settings.place.n_steps + self.update.n_steps
 
     def run_epoch(self) -> EpochResult:
         """Do what is left of the present epoch, validate and save."""
@@ -171,7 +195,7 @@ class Trainer:
         train, valid = self._judge()
         result = EpochResult(
             epoch=self.epoch,
-            n_steps=self.update.n_steps,
+            n_steps=self.n_steps,
             learning_rate=self.update.learning_rate,
             seconds=self._seconds_in_epoch(),
             train=train,
@@ -224,6 +248,7 @@ class Trainer:
             "epoch": self.epoch,
             "batch": self.batch,
             "seconds": self._seconds_in_epoch(),
+            "place": self.settings.place._asdict(),
             "optimizer": optimizer_state,
             "data": self.settings.data,
         }
@@ -257,13 +282,20 @@ class Trainer:
         self._seconds_before = state["seconds"]
         _restore_random_state(tensors, device)
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Give the potential the weights that are tested and kept, for good: this trainer does nothing more."""
+        with self._final_weights():
+            kept = {name: tensor.clone() for name, tensor in self.potential.state_dict().items()}
+        self.potential.load_state_dict(kept)
+
     def _do_step(self, indices: NDArray[np.int64], batch: Batch) -> None:
         weights = self.update.weights
         try:
             sums = self.update.step(batch)
         except NonFiniteError as error:
             message = describe_bad_frames(self.potential, self.train_data, indices, weights, self.settings.device)
-            raise TrainingError(f"step {self.update.n_steps + 1}: {message}") from error
+            raise TrainingError(f"step {self.n_steps + 1}: {message}") from error
         except RunLostError as error:
             best = f"; the best model so far is {self.settings.best}" if self.settings.best.exists() else ""
             raise TrainingError(f"{error}{best}") from error
@@ -280,20 +312,20 @@ class Trainer:
                 settings.n_epochs,
                 self.batch,
                 n_batches,
-                self.update.n_steps,
+                self.n_steps,
                 self.running.metrics(),
                 self.update.learning_rate,
             )
             self.observers.on_step(report)
         if self.update.wants_snapshot:
-            self._save_model(settings.snapshots / f"epoch_{self.epoch}_step_{self.update.n_steps}.ckpt")
+            self._save_model(settings.snapshots / f"epoch_{self.epoch}_step_{self.n_steps}.ckpt")
         self._stop_if_asked()
         if settings.save_step and self.update.n_steps % settings.save_step == 0 and self.batch < n_batches:
             self.save()
 
     def _is_save_due(self) -> bool:
         """Whether the epoch just done ends with a checkpoint; the last one does."""
-        if self.epoch > self.settings.n_epochs or self._save_seconds < _LONG_SAVE:
+        if self.is_over or self._save_seconds < _LONG_SAVE:
             return True
         return time.perf_counter() - self._saved_at > _SAVE_PAUSE * self._save_seconds
 
@@ -311,7 +343,8 @@ class Trainer:
         if best is None:
             return True
         before = best.train if best.valid is None else best.valid
-        return score(metrics.rmse, self.ranked_by) < score(before.rmse, self.ranked_by)
+        ranked_by = self.settings.ranked_by
+        return score(metrics.rmse, ranked_by) < score(before.rmse, ranked_by)
 
     def _over_processes(self, sums: ErrorSums, n_frames: int) -> tuple[ErrorSums, int]:
         """Add up errors and frames of all processes, and learn whether any of them was asked to stop."""
@@ -327,7 +360,7 @@ class Trainer:
         # a signal reaches processes at different times: they end after the same step
         if self._stop_agreed if distributed.size() > 1 else self._stop.requested:
             self.save()
-            raise TrainingStopped(f"stopped in epoch {self.epoch} after step {self.update.n_steps}")
+            raise TrainingStopped(f"stopped in epoch {self.epoch} after step {self.n_steps}")
 
     def _save_model(self, path: Path) -> None:
         if not distributed.is_first():
@@ -350,6 +383,11 @@ def history_of(checkpoint: ModelFile) -> list[EpochResult]:
     """Return the epochs of the run that a checkpoint is the state of."""
     rows = checkpoint.tensors["history"].tolist() if "history" in checkpoint.tensors else []
     return [EpochResult.from_row(row) for row in rows]
+
+
+def place_of(checkpoint: ModelFile) -> StagePlace:
+    """Return the place of the stage that a checkpoint is the state of."""
+    return StagePlace(**checkpoint.state.get("place", {}))
 
 
 def nothing_to_check() -> None:

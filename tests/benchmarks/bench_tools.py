@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -72,6 +74,23 @@ def run_child(
         said = (finished.stdout + finished.stderr)[-_OUTPUT_TAIL:]
         raise SystemExit(f"{' '.join(words)}\nfailed with exit code {finished.returncode}:\n{said}")
     return finished.stdout + finished.stderr if with_errors else finished.stdout
+
+
+def merged(config: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run file with some keys changed, in its sections as well."""
+    both = {key: merged(config.get(key, {}), value) for key, value in changes.items() if isinstance(value, dict)}
+    return {**config, **changes, **both}
+
+
+def with_keys(config: dict[str, Any], entries: Iterable[str]) -> dict[str, Any]:
+    """Return a run file with keys set as in "optimizer.epochs=30": a dotted path, and a value in JSON."""
+    for entry in entries:
+        path, value = entry.split("=", 1)
+        change = json.loads(value)
+        for name in reversed(path.split(".")):
+            change = {name: change}
+        config = merged(config, change)
+    return config
 
 
 def describe_machine() -> str:

@@ -1,11 +1,12 @@
 """What a new user gets: `pwmlff init`, `pwmlff train`, `pwmlff test` as they are, on data sets with test frames.
 
     python tests/benchmarks/first_hour.py --data DIR [--sets NAME ...] [--models nep dp nn] [--minutes 15]
-        [--results FILE]
+        [--results FILE] [--set KEY=VALUE ...] [--keep FOLDER]
 
 DIR holds a folder for each set with train.xyz and test.xyz. No option but --data and --minutes is given to `pwmlff
-init`. The table has the errors of the best model on the test frames, and the time of the training on the clock. Results
-are kept in FILE, a line of JSON per run; runs found there are not repeated.
+init`; --set changes keys of what it has written, as in --set seed=2 optimizer.pre_fac_virial=60. The table has the
+errors of the best model on the test frames, and the time of the training on the clock. Results are kept in FILE, a
+line of JSON per run; runs found there are not repeated.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench_tools import describe_machine, print_table, run_child, say
+from bench_tools import describe_machine, print_table, run_child, say, with_keys
+
+from pwmlff.config.jsonc import read_json
 
 SETS = ("mlearn_Cu", "mlearn_Si", "deepmd_water", "vasp_HfO2", "pwmat_Cu")
+ERRORS = ("energy_rmse_per_atom", "force_rmse", "virial_rmse_per_atom")
 PWMLFF = [sys.executable, "-m", "pwmlff"]
 
 
-def run(data: Path, model: str, minutes: float, folder: Path) -> dict[str, Any]:
+def run(data: Path, model: str, minutes: float, keys: list[str], folder: Path) -> dict[str, Any]:
     """Do as a new user would, and return what came of it."""
     environment = dict(os.environ)
 
@@ -33,6 +37,8 @@ def run(data: Path, model: str, minutes: float, folder: Path) -> dict[str, Any]:
         return run_child([*PWMLFF, *arguments], environment, folder)
 
     call("init", model, "--data", data / "train.xyz", "--minutes", f"{minutes:g}", "-o", "run.json")
+    config = with_keys(read_json(folder / "run.json"), keys)
+    (folder / "run.json").write_text(json.dumps(config), encoding="utf-8")
     started = time.perf_counter()
     call("train", "run.json")
     seconds = time.perf_counter() - started
@@ -41,7 +47,7 @@ def run(data: Path, model: str, minutes: float, folder: Path) -> dict[str, Any]:
     summary = json.loads((folder / "test_result" / "summary.json").read_text(encoding="utf-8"))
     n_epochs = len((folder / "model_record" / "epoch_train.dat").read_text(encoding="utf-8").splitlines()) - 1
     result = {"set": data.name, "family": model, "minutes": minutes, "seconds": seconds, "epochs": n_epochs}
-    return result | {name: summary[name] for name in ("energy_rmse_per_atom", "force_rmse")}
+    return result | {"keys": keys} | {name: summary.get(name) for name in ERRORS}
 
 
 def main() -> None:
@@ -51,6 +57,8 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--models", nargs="+", default=["nep"])
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of the run file")
+    parser.add_argument("--keep", type=Path, help="new folder for models and logs; otherwise they are deleted")
     parser.add_argument("--results", type=Path, default=Path("first_hour.jsonl"))
     options = parser.parse_args()
     rows = []
@@ -58,22 +66,26 @@ def main() -> None:
         for model in options.models:
             result = _known(options, name, model)
             if result is None:
-                with tempfile.TemporaryDirectory() as folder:
-                    result = run((options.data / name).absolute(), model, options.minutes, Path(folder))
+                with tempfile.TemporaryDirectory() as temporary:
+                    folder = Path(temporary) if options.keep is None else options.keep.absolute() / f"{name}_{model}"
+                    folder.mkdir(parents=True, exist_ok=options.keep is None)
+                    result = run((options.data / name).absolute(), model, options.minutes, options.set, folder)
                 with options.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(result) + "\n")
-            cells = [f"{1e3 * result['energy_rmse_per_atom']:.2f}", f"{result['force_rmse']:.4f}"]
+            energy, force, virial = (result[error] for error in ERRORS)
+            cells = [f"{1e3 * energy:.2f}", f"{force:.4f}", "-" if virial is None else f"{1e3 * virial:.1f}"]
             rows.append([name, model, str(result["epochs"]), f"{result['seconds'] / 60:.1f}", *cells])
             say("  ".join(rows[-1]))
-    print_table("The first hour", ["set", "model", "epochs", "minutes", "meV/atom", "eV/Å"], rows)
-    say(describe_machine())
+    columns = ["set", "model", "epochs", "minutes", "meV/atom", "eV/Å", "virials meV/atom"]
+    print_table("The first hour", columns, rows, [" ".join(options.set), describe_machine()])
 
 
 def _known(options: argparse.Namespace, name: str, model: str) -> dict[str, Any] | None:
     if options.results.exists():
         for line in options.results.read_text(encoding="utf-8").splitlines():
             result = json.loads(line)
-            if (result["set"], result["family"], result["minutes"]) == (name, model, options.minutes):
+            found = result["set"], result["family"], result["minutes"], result["keys"]
+            if found == (name, model, options.minutes, options.set):
                 return dict(result)
     return None
 

@@ -6,8 +6,9 @@
 Each set is trained by `pwmlff train` from what `pwmlff init nep --data train.xyz` writes, with the test frames as
 validation frames, until its minutes are over, when SIGTERM ends the run; what else differs is told in CASES, and by
 --set model.descriptor.l_max=[4,1,1,1,1,1], for instance. --model nn trains networks of Behler and Parrinello. The last
-model, not the best on anything, is tested by `pwmlff test`. That the test frames are looked at after each epoch
-changes nothing but the time it takes; from that it is told when a published error was reached.
+model, not the best on anything, is tested by `pwmlff test`. Trained are energies and forces alone, without a
+short-range repulsion. That the test frames are looked at after each epoch changes nothing but the time it takes; from
+that it is told when a published error was reached.
 
 With --peer, a folder in which TorchNEP 1.0.7 is installed (WORK/nep/venv), TorchNEP is then trained on the same frames
 for the same time on the same cores: its defaults (two stages, batch 4, virials), the same cutoffs and sizes, as
@@ -31,7 +32,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
+from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment, with_keys
 from numpy.typing import NDArray
 
 from pwmlff.config.jsonc import read_json
@@ -138,19 +139,14 @@ def write_run_file(case: Case, options: argparse.Namespace, folder: Path) -> dic
     run_child([*COMMAND, "init", options.model, "--data", "train.xyz", "-o", "init.json"], environment, folder)
     config = read_json(folder / "init.json")
     config |= {"atom_type": list(case.elements), "valid_data": ["test.xyz"], "seed": options.seed}
-    config["threads"] = options.threads
+    config |= {"threads": options.threads, "zbl": None}
+    config["optimizer"]["train_virial"] = False
     config["optimizer"]["epochs"] = options.epochs or ENDLESS
     if options.model == "nep":
         config["model"]["descriptor"] |= dict(case.descriptor)
         if case.neurons is not None:
             config["model"]["fitting_net"]["network_size"] = case.neurons
-    for entry in options.set:
-        path, value = entry.split("=", 1)
-        *sections, key = path.split(".")
-        section = config
-        for name in sections:
-            section = section.setdefault(name, {})
-        section[key] = json.loads(value)
+    config = with_keys(config, options.set)
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     model: dict[str, Any] = config["model"]
     return model

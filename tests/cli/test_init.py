@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from pwmlff.cli.main import app
 from pwmlff.config import load_config
+from pwmlff.data.readers import ReadReport
+from pwmlff.train.data import read_run_frames
 
 runner = CliRunner()
 
@@ -108,6 +110,34 @@ def _labelled(path: Path, *, n_frames: int, spacing: float, with_stress: bool) -
     ase.io.write(path, frames)
 
 
+def test_data_that_are_divided_stay_so(tmp_path: Path) -> None:
+    for part, n_frames in ("train", 20), ("valid", 5):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        _labelled(tmp_path / "data" / part / "frames.xyz", n_frames=n_frames, spacing=2.6, with_stress=False)
+    result = runner.invoke(app, ["init", "-o", str(tmp_path / "run.json"), "--data", str(tmp_path / "data")])
+    assert result.exit_code == 0, result.output
+    assert "the data are divided, 5 frames choose the best epoch" in result.output
+    data = read_run_frames(load_config(tmp_path / "run.json"), ReadReport())
+    assert (len(data.train), len(data.valid)) == (20, 5)
+
+
+def test_element_whose_size_is_not_known(tmp_path: Path) -> None:
+    data = tmp_path / "train.xyz"
+    _labelled(data, n_frames=4, spacing=2.9, with_stress=False)
+    data.write_text(data.read_text().replace("Cu ", "Es "))
+    result = runner.invoke(app, ["init", "-o", str(tmp_path / "run.json"), "--data", str(data)])
+    assert result.exit_code == 0, result.output
+    assert load_config(tmp_path / "run.json").atom_type == ("Es",)
+
+
+def test_another_model_is_not_translated_to(tmp_path: Path) -> None:
+    source = tmp_path / "input.json"
+    source.write_text("{}")
+    result = runner.invoke(app, ["init", "nn", "--from", str(source)])
+    assert result.exit_code == 1
+    assert "leave that out" in result.output
+
+
 @pytest.mark.parametrize("model", ["dp", "dp_type_embedding", "nep", "nn"])
 @pytest.mark.parametrize("with_stress", [True, False])
 def test_settings_are_those_of_the_data(model: str, with_stress: bool, tmp_path: Path) -> None:
@@ -117,7 +147,6 @@ def test_settings_are_those_of_the_data(model: str, with_stress: bool, tmp_path:
     assert result.exit_code == 0, result.output
     config = load_config(path)
     assert config.optimizer.train_virial == with_stress
-    assert config.optimizer.pre_fac_virial == (6.0 if with_stress else 60.0)
     assert config.optimizer.batch_size == 2  # few frames
     assert config.optimizer.epochs == 60
     assert config.valid_ratio == 0.2

@@ -69,6 +69,7 @@ def test_starting_file_of_an_unknown_model() -> None:
             },
         },
         {"model_type": "DP", "atom_type": [29], "optimizer": {"start_lr": 1e-3}},
+        {"model_type": "DP", "atom_type": [29], "optimizer": [{"optimizer": "adam", "_x": 2}, {"optimizer": "LKF"}]},
     ],
 )  # fmt: skip
 def test_schema_accepts_what_the_program_accepts(data: dict[str, Any], validator: Any) -> None:
@@ -86,6 +87,8 @@ def test_schema_accepts_what_the_program_accepts(data: dict[str, Any], validator
         {"model_type": "DP", "atom_type": [29], "model": {"descriptor": {"Rmax": -1}}},
         {"model_type": "DP", "atom_type": [29], "optimizer": {"optimizer": "NONE"}},
         {"model_type": "DP", "atom_type": [29], "optimizer": {"epochs": "many"}},
+        {"model_type": "DP", "atom_type": [29], "optimizer": []},
+        {"model_type": "DP", "atom_type": [29], "optimizer": [{"optimizer": "ADAM"}, {"epoch": 3}]},
     ],
 )
 def test_schema_refuses_what_the_program_refuses(data: dict[str, Any], validator: Any) -> None:

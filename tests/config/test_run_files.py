@@ -382,7 +382,7 @@ SMALL = {"network_size": [4, 4], "M2": 2}
 def test_it_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cu_frames: list[Frame]) -> None:
     """One epoch, as the file says but for data, elements, start model and the sizes of nets."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pwmlff.train.run.optional_records", lambda files, quantities: ([], []))
+    monkeypatch.setattr("pwmlff.train.stages.optional_records", lambda files, quantities: ([], []))
     run = json.loads((FOLDER / f"{name}.json").read_text())
     run |= {"atom_type": [29], "format": None}
     run["optimizer"] = {**run.get("optimizer", {}), **TRAINED[name]}

@@ -48,7 +48,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         }
         (path / "run.json").write_text(json.dumps(config), encoding="utf-8")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pwmlff.train.run.optional_records", lambda files, quantities: ([], []))
+            patch.setattr("pwmlff.train.stages.optional_records", lambda files, quantities: ([], []))
             train_from_config(load_config(path / "run.json"))
     return path
 

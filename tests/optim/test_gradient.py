@@ -70,8 +70,8 @@ def test_schedule_fits_the_run_when_not_given(potential: Potential) -> None:
     assert update.learning_rate == 1e-2
     update.n_steps = 500
     assert update.learning_rate == 1e-4
-    assert update.weights == update._weights_at(1e-4)
-    assert update.final_weights.forces == 1.0
+    assert update.weights == update.config.weights_at(1e-2)
+    assert update.config.weights_at(0.0).forces == 1.0
 
 
 def test_schedule_as_given(potential: Potential) -> None:
@@ -152,7 +152,7 @@ def test_nothing_changes_when_the_loss_is_not_finite(potential: Potential, batch
 @pytest.mark.parametrize("name", NAMES)
 def test_loss_falls(potential: Potential, batch: Batch, name: str) -> None:
     update = _update(potential, name, learning_rate=5e-3, stop_lr=5e-3)
-    losses = [float(update.step(batch).loss(update.final_weights)) for _ in range(40)]
+    losses = [float(update.step(batch).loss(update.config.weights_at(0.0))) for _ in range(40)]
     assert losses[-1] < 0.7 * losses[0]
 
 

@@ -99,7 +99,7 @@ def test_other_models_have_no_such_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, two_element_frames: list[Frame], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr("pwmlff.train.run.optional_records", lambda files, quantities: ([], []))
+    monkeypatch.setattr("pwmlff.train.stages.optional_records", lambda files, quantities: ([], []))
     write_extxyz(tmp_path / "train.xyz", two_element_frames)
     return {
         "model_type": "NEP",

@@ -88,7 +88,7 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the learning curve and TensorBoard, which take longer than the toy's training."""
-    monkeypatch.setattr("pwmlff.train.run.optional_records", lambda files, quantities: ([], []))
+    monkeypatch.setattr("pwmlff.train.stages.optional_records", lambda files, quantities: ([], []))
 
 
 @pytest.fixture(scope="session")

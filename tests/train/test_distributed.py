@@ -43,9 +43,9 @@ from pwmlff import distributed
 from pwmlff.cli.main import main
 from pwmlff.errors import TrainingError
 from pwmlff.optim.gradient import GradientUpdate
-from pwmlff.train import run
+from pwmlff.train import stages
 
-run.optional_records = lambda files, quantities: ([], [])
+stages.optional_records = lambda files, quantities: ([], [])
 step = GradientUpdate.step
 
 def sabotaged(self, batch):
@@ -162,6 +162,18 @@ def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: d
         assert result.stdout.count(once) == 1, once
     for name in ("epoch_train.dat", "epoch_valid.dat"):
         assert len((run.parent / "two" / name).read_text().splitlines()) == 1 + 4
+
+
+def test_two_processes_train_stages_as_one(write_run: Callable[..., Path]) -> None:
+    runs = [write_run(name) for name in ("one", "two")]
+    for run in runs:
+        settings = json.loads(run.read_text())
+        kalman = {"optimizer": "LKF", "block_size": 60, "epochs": 2}
+        run.write_text(json.dumps({**settings, "optimizer": [{**settings["optimizer"], "epochs": 2}, kalman]}))
+    result = _torchrun(runs[1], _program(runs[1].parent))
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count("stage 2 of 2: LKF, epochs 3 to 4") == 1
+    _assert_same(_one(runs[0]), _last(runs[1]))
 
 
 # prints the addresses, as the kernel writes them, on which this process listens while it works with the others; what

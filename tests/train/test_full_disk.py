@@ -122,7 +122,7 @@ def test_checkpoint_that_cannot_be_written_ends_the_run(
         return [CurveFile(config.model_store_dir / "learning_curve.png", quantities)], []
 
     monkeypatch.setattr(strategy, "step", filling)
-    monkeypatch.setattr("pwmlff.train.run.optional_records", with_curve)
+    monkeypatch.setattr("pwmlff.train.stages.optional_records", with_curve)
     text = io.StringIO()
     try:
         with capfd.disabled(), pytest.raises(ModelFileError) as error:

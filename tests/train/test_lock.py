@@ -85,6 +85,7 @@ def test_lock_left_on_another_host_is_told(tmp_path: Path) -> None:
         (f"{socket.gethostname()} 99999999999999 123 2026-01-02 03:04:05\n", False),
         (f"{socket.gethostname()} {os.getpid()} 1 2026-01-02 03:04:05\n", False),  # its number was given anew
     ],
+    ids=["empty", "other words", "another host", "a process that has ended", "a process with the number of another"],
 )
 def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, refused: bool) -> None:
     def no_locks(file: int, operation: int) -> None:

@@ -66,7 +66,7 @@ _PROGRAM = """
 import atexit, os, signal, sys
 from pwmlff.cli.main import main
 from pwmlff.optim.gradient import GradientUpdate
-from pwmlff.train import run
+from pwmlff.train import stages
 from pwmlff.train.observers import TrainingObserver
 
 def again():
@@ -81,7 +81,7 @@ class Last:
     def __del__(self):
         again()
 
-run.optional_records = lambda files, quantities: ([Pictures()], [])
+stages.optional_records = lambda files, quantities: ([Pictures()], [])
 step = GradientUpdate.step
 
 def signalled(self, batch):

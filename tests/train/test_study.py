@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase.io import read, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FEW = ("--models", "NEP", "--optimizers", "Adam", "LKF", "--seeds", "1", "2", "--epochs", "3", "2", "1")
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished study on three frames of lithium."""
-    folder = tmp_path_factory.mktemp("study")
+    """Return the folder of a finished study on three frames of lithium: a NEP, two optimizers, two seeds."""
+    folder = _with_data(tmp_path_factory.mktemp("study"))
+    _run(folder, *FEW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[dict[str, Any]]:
+    """The modules that lie beside the script; they are gone afterwards."""
+    names = ("cells", "runs", "tables")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLES / "optimizers"))
+        yield {name: __import__(name) for name in names}
+    for name in names:
+        del sys.modules[name]
+
+
+def _with_data(folder: Path) -> Path:
     for name in ("train", "test"):
         (folder / "data" / "li").mkdir(parents=True, exist_ok=True)
         write(folder / "data" / "li" / f"{name}.xyz", read(EXAMPLES / "data" / f"li27_{name}.xyz", index=":3"))
-    _run(folder, "--epochs", "3", "2")
     return folder
 
 
 def _run(folder: Path, *options: str, fails: bool = False) -> str:
-    command = [sys.executable, EXAMPLES / "optimizers" / "study.py", "--data", "data", "--sizes", "small", *options]
-    environment = {**os.environ, "COLUMNS": "120"}
+    command = [sys.executable, EXAMPLES / "optimizers" / "study.py", "--data", "data", *options]
+    environment = {**os.environ, "COLUMNS": "160"}
     finished = subprocess.run(
         [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -35,43 +55,43 @@ def _run(folder: Path, *options: str, fails: bool = False) -> str:
     return finished.stderr if fails else finished.stdout
 
 
+def _rows(folder: Path, seed: int, optimizer: str) -> Any:
+    record = folder / "study" / f"li-NEP-{optimizer}-{seed}" / "model_record"
+    return np.loadtxt(record / "epoch_valid.dat", skiprows=1, ndmin=2)
+
+
+def _cells(text: str, *words: str) -> list[str]:
+    line = next(line for line in text.splitlines() if all(word in line for word in words))
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
 def test_tables_hold_what_the_runs_wrote(study: Path) -> None:
     text = (study / "study" / "tables.txt").read_text(encoding="utf-8")
+    energies, forces, cost = text.split("Table 3")[1], text.split("Table 4")[1], text.split("Work of")[1]
     for optimizer, n_epochs in (("Adam", 3), ("LKF", 2)):
-        record = study / "study" / f"li-small-{optimizer}" / "model_record"
-        rows = np.loadtxt(record / "epoch_valid.dat", skiprows=1)
-        line = next(line for line in text.splitlines() if optimizer in line and "small" in line)
-        cells = [cell.strip() for cell in line.strip("│").split("│")]
-        assert cells[:4] == ["li", "small", optimizer, str(n_epochs)]
-        assert cells[-2:] == [f"{1e3 * rows[-1, 2]:.3f}", f"{rows[-1, 3]:.4f}"]
-    assert (study / "study" / "li.png").stat().st_size > 10_000
-
-
-def test_time_to_the_best_of_adam(study: Path) -> None:
-    text = (study / "study" / "tables.txt").read_text(encoding="utf-8")
-    curves = {
-        name: np.loadtxt(study / "study" / f"li-small-{name}" / "model_record" / "epoch_valid.dat", skiprows=1)
-        for name in ("Adam", "LKF")
-    }
-    best = curves["Adam"][:, 3].min()
-    line = next(line for line in text.splitlines() if "force, eV/Å" in line)
-    cells = [cell.strip() for cell in line.strip("│").split("│")]
-    assert float(cells[3]) == pytest.approx(best, rel=1e-3)
-    reached = curves["LKF"][:, 3] <= best
-    if reached.any():
-        first = int(np.argmax(reached))
-        ratio = curves["Adam"][: int(curves["Adam"][:, 3].argmin()) + 1, 4].sum() / curves["LKF"][: first + 1, 4].sum()
-        assert float(cells[-1]) == pytest.approx(ratio, abs=0.051)
-    else:
-        assert cells[-2:] == ["never", "-"]
+        last = np.array([_rows(study, seed, optimizer)[-1] for seed in (1, 2)])
+        for part, column, factor, digits in ((energies, 2, 1e3, 3), (forces, 3, 1.0, 4)):
+            mean, deviation = factor * last[:, column].mean(), factor * last[:, column].std(ddof=1)
+            expected = f"{mean:.{digits}f} ± {deviation:.{digits}f}"
+            assert _cells(part, "li", optimizer) == ["li", optimizer, expected]
+        assert _cells(cost, "li", "NEP", optimizer)[3:5] == ["2", f"{n_epochs} ± 0"]
+    for name in ("li-epochs.png", "li-time.png"):
+        assert (study / "study" / name).stat().st_size > 10_000
 
 
 def test_what_is_done_is_not_done_again(study: Path) -> None:
-    checkpoints = list((study / "study").glob("*/model_record/dp_model.ckpt"))
+    checkpoints = list((study / "study").glob("*/model_record/nep_model.ckpt"))
     before = {path: path.stat().st_mtime_ns for path in checkpoints}
-    assert len(before) == 2
-    _run(study, "--epochs", "3", "2")
+    assert len(before) == 4
+    text = _run(study, *FEW)
+    assert "li, NEP, LKF, seed 2: " in text
     assert {path: path.stat().st_mtime_ns for path in checkpoints} == before
+
+
+def test_a_run_that_another_call_makes_is_left_to_it(study: Path) -> None:
+    with (study / "study" / "li-NEP-LKF-1" / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "li, NEP, LKF, seed 1: another call is at it" in _run(study, *FEW)
 
 
 def test_a_set_that_is_not_there(study: Path) -> None:
@@ -79,7 +99,66 @@ def test_a_set_that_is_not_there(study: Path) -> None:
 
 
 def test_runs_with_other_settings_are_not_mixed(study: Path) -> None:
-    for options in (["--epochs", "3", "2", "--Rmin", "2"], ["--epochs", "4", "2"]):
-        said = _run(study, *options, fails=True)
-        assert "holds a run with another" in said
-        assert "--work" in said
+    said = _run(study, *FEW, "--precision", "float64", fails=True)
+    assert "holds a run with another precision" in said
+    assert "--work" in said
+
+
+def test_optimizers_that_cannot_be_used_are_left_out(study: Path) -> None:
+    text = _run(study, *FEW[:2], "--optimizers", "Adam", "GKF", *FEW[5:])
+    assert "left out: li, NEP, GKF: " in text
+    assert "weights are one block of LKF, which is GKF then" in text
+    assert not (study / "study" / "li-NEP-GKF-1").exists()
+
+
+def test_time_decides_the_number_of_epochs(tmp_path: Path, modules: dict[str, Any]) -> None:
+    folder = _with_data(tmp_path)
+    (folder / "short.py").write_text(
+        f"import sys; sys.path.insert(0, {str(EXAMPLES / 'optimizers')!r})\n"
+        "import runs, study\nruns.TRIAL = 0.5\nstudy.main()\n",
+        encoding="utf-8",
+    )
+    options = ["--models", "NEP", "--optimizers", "Adam", "--minutes", "0.02", "--data", "data"]
+    for _ in range(2):  # the second one finds all done, with the epochs it had
+        finished = subprocess.run(
+            [sys.executable, "short.py", *options], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+    run = folder / "study" / "li-NEP-Adam-1"
+    work = modules["runs"].read_curve(run / "trial")[1:, modules["runs"].TIME]
+    wanted = max(1, round(60 * 0.02 / float(np.median(work))))
+    assert json.loads((run / "config.json").read_text())["optimizer"]["epochs"] == wanted
+    assert len(modules["runs"].read_curve(run)) == wanted
+
+
+def test_how_much_earlier(modules: dict[str, Any]) -> None:
+    tables = modules["tables"]
+    # columns: epoch, energy, force, s of the epoch
+    adam = np.array([[1, 9.0, 5.0, 10.0], [2, 4.0, 3.0, 10.0], [3, 6.0, 2.0, 10.0]])
+    lkf = np.array([[1, 8.0, 4.0, 2.0], [2, 3.0, 3.0, 2.0]])
+    assert tables._earlier({1: lkf}, {1: adam}, 1) == "5.0"  # 20 s against 4 s
+    assert tables._earlier({1: lkf}, {1: adam}, 2) == "never"
+    assert tables._earlier({1: adam}, {1: adam}, 2) == "1.0"
+    assert tables._earlier({1: lkf, 2: adam}, {1: adam, 2: adam}, 1) == "3.0 ± 2.8"
+    assert tables._earlier({1: lkf, 2: adam}, {1: adam, 2: adam}, 2) == "1.0 (1 of 2)"
+    assert tables._earlier({1: lkf}, {2: adam}, 1) == "-"
+
+
+def test_work_of_epochs_that_were_done_twice_counts_once(tmp_path: Path, modules: dict[str, Any]) -> None:
+    record = tmp_path / "model_record"
+    record.mkdir()
+    header = "epoch loss RMSE_Etot(eV/atom) RMSE_F(eV/Å) time(s)"
+    (record / "epoch_valid.dat").write_text(f"{header}\n1 9 0.1 0.2 5\n2 8 0.01 0.02 5\n", encoding="utf-8")
+    (tmp_path / "clock.txt").write_text("1 2.5\n2 3\n2 4\n", encoding="utf-8")
+    assert modules["runs"].read_curve(tmp_path).tolist() == [[1, 0.1, 0.2, 2.5], [2, 0.01, 0.02, 4]]
+
+
+@pytest.mark.slow
+def test_every_cell_can_be_trained(tmp_path: Path, modules: dict[str, Any]) -> None:
+    cells = modules["cells"]
+    text = _run(_with_data(tmp_path), "--epochs", "1", "1", "1")
+    left_out = [line for line in text.splitlines() if line.startswith("left out")]
+    done = sum("after 1 epochs" in line for line in text.splitlines())
+    assert done + len(left_out) == len(cells.MODELS) * len(cells.OPTIMIZERS)
+    assert done >= 3 * len(cells.MODELS)  # Adam, LKF and Muon need nothing
+    assert "Table 6" in text

@@ -47,7 +47,7 @@ _ZBL_ROW = 10  # numbers of a pair of elements in zbl.in
 _WEIGHTS = {
     "lambda_e": ("energy", "pre_fac_etot", 200.0, 1.0),
     "lambda_f": ("force", "pre_fac_force", 60.0, 1.0),
-    "lambda_v": ("virial", "pre_fac_virial", 60.0, 0.1),
+    "lambda_v": ("virial", "pre_fac_virial", 6.0, 0.1),
 }
 
 

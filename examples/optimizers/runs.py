@@ -1,0 +1,153 @@
+"""One run of the study: training in a process and a folder of its own, and what it leaves.
+
+    python runs.py config.json [SECONDS]
+
+trains as the file says, as `pwmlff train` would, and notes after every epoch in clock.txt how long the processor has
+worked; with SECONDS it stops after so much work and two epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cells import LENGTHS, OPTIMIZERS, Run, run_file
+from numpy.typing import NDArray
+
+import pwmlff
+from pwmlff.train import EXIT_STOPPED, TrainingStopped
+from pwmlff.train.metrics import EpochResult
+from pwmlff.train.observers import TrainingObserver
+
+TRIAL = 15.0  # s of work of a run that tells how long an epoch takes
+PLENTY = 1_000_000  # epochs of that run
+EPOCH, ENERGY, FORCE, TIME = range(4)  # columns of a curve; the time is that of the processor, s
+
+
+class Clock(TrainingObserver):
+    """Notes the work of the processor, epoch by epoch."""
+
+    record = "clock.txt"
+
+    def __init__(self, most: float | None) -> None:
+        """Stop the run after `most` s, and two epochs at least."""
+        self._most = most
+        self._n_epochs = 0
+        self._last = self._first = time.process_time()
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Start anew where a run is resumed."""
+        self._last = self._first = time.process_time()
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Note the work of this epoch."""
+        self._n_epochs += 1
+        now = time.process_time()
+        with Path("clock.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{result.epoch} {now - self._last:.4f}\n")
+        self._last = now
+        if self._most is not None and self._n_epochs > 1 and now - self._first > self._most:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def read_curve(folder: Path) -> NDArray[np.float64]:
+    """Return the errors on unseen frames and the work of each epoch; no row before the first."""
+    table, clock = folder / "model_record" / "epoch_valid.dat", folder / "clock.txt"
+    if not table.exists() or not clock.exists():
+        return np.empty((0, TIME + 1))
+    header, *lines = table.read_text(encoding="utf-8").splitlines()
+    names = header.split()
+    columns = [0, *(next(k for k, name in enumerate(names) if name.startswith(key)) for key in ("RMSE_E", "RMSE_F"))]
+    rows = np.array([[line.split()[k] for k in columns] for line in lines], dtype=float).reshape(-1, TIME)
+    # an epoch that was done twice, since a run was killed after it, counts once
+    work = {int(epoch): float(seconds) for epoch, seconds in map(str.split, clock.read_text().splitlines())}
+    rows = rows[[int(epoch) in work for epoch in rows[:, EPOCH]]]
+    return np.column_stack([rows, [work[int(epoch)] for epoch in rows[:, EPOCH]]])
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Tell whether a folder is ours for the length of a `with` block; another call of the study may work in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def make(run: Run, options: argparse.Namespace) -> NDArray[np.float64]:
+    """Make a run, or what is left of it, and return its learning curve."""
+    epochs = count_epochs(run, options)
+    require_same_settings(run, epochs, options)
+    if len(read_curve(run.folder)) < epochs:
+        call(run.folder, run_file(run, epochs, options))
+    return read_curve(run.folder)
+
+
+def count_epochs(run: Run, options: argparse.Namespace) -> int:
+    """Return the epochs a run has: those of its kind, or as many as its time allows by the measure of a short run."""
+    if options.minutes is None:
+        return int(dict(zip(LENGTHS, options.epochs, strict=True))[OPTIMIZERS[run.optimizer].length])
+    if (run.folder / "config.json").exists():  # a run that was interrupted keeps its schedule
+        return int(json.loads((run.folder / "config.json").read_text())["optimizer"]["epochs"])
+    trial = run.folder / "trial"
+    if len(read_curve(trial)) < 2:
+        call(trial, run_file(run, PLENTY, options), TRIAL)
+    work = read_curve(trial)[1:, TIME]  # the first epoch is slower
+    return max(1, round(60 * options.minutes / float(np.median(work))))
+
+
+def require_same_settings(run: Run, epochs: int, options: argparse.Namespace) -> None:
+    """Stop where the folder of a run holds one with other settings; its errors would pass for those of this one."""
+    path = run.folder / "config.json"
+    if not path.exists():
+        return
+    there, wanted = json.loads(path.read_text()), run_file(run, epochs, options)
+    if differing := [key for key in wanted if there.get(key) != wanted[key]]:
+        raise SystemExit(f"{run.folder} holds a run with another {', '.join(differing)}; name a new folder with --work")
+
+
+def call(folder: Path, config: dict[str, Any], seconds: float | None = None) -> None:
+    """Train in a process of its own, whose log is in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    command = [
+        sys.executable,
+        str(Path(__file__).resolve()),
+        "config.json",
+        *([] if seconds is None else [f"{seconds}"]),
+    ]
+    with (folder / "log").open("a") as log:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if code not in (0, EXIT_STOPPED):
+        raise SystemExit(f"{folder}: training failed:\n{(folder / 'log').read_text()[-2000:]}")
+    if code == EXIT_STOPPED and seconds is None:
+        raise SystemExit(f"{folder}: training was stopped; the same command goes on with it")
+
+
+if __name__ == "__main__":
+    try:
+        pwmlff.train(sys.argv[1], callbacks=[Clock(float(sys.argv[2]) if len(sys.argv) > 2 else None)])
+    except TrainingStopped:
+        sys.exit(EXIT_STOPPED)

@@ -1,0 +1,135 @@
+"""Tables and pictures of the study: means over the seeds, with the standard deviation where there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from cells import MODELS, OPTIMIZERS, SIZES, Run
+from numpy.typing import NDArray
+from rich.table import Table
+from runs import ENERGY, EPOCH, FORCE, TIME
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+Curves = Mapping[Run, NDArray[np.float64]]
+REFERENCE = "Adam"  # whose best errors the others are to reach
+ERRORS = ((ENERGY, "energy, meV/atom", 1e3, ".3f"), (FORCE, "force, eV/Å", 1.0, ".4f"))
+COLORS = dict(zip(OPTIMIZERS, plt.get_cmap("tab10").colors, strict=False))
+
+
+def all_tables(curves: Curves) -> list[Table]:
+    """Return the paper's Tables 3 and 4, its Table 6 and the cost of it all, as far as there are runs."""
+    tables = []
+    for number, (column, quantity, factor, form) in zip((3, 4), ERRORS, strict=True):
+        title = f"Table {number}: {quantity}, on unseen frames after the last epoch"
+        tables.append(_errors(title, curves, tuple(MODELS), [(column, "", factor, form)]))
+    if sum(any(run.model == size for run in curves) for size in SIZES) > 1:
+        columns = [(column, f" {quantity}", factor, form) for column, quantity, factor, form in ERRORS]
+        tables.append(_errors("Table 6: sizes of Deep Potentials", curves, SIZES, columns))
+    return [*tables, _cost(curves)]
+
+
+def _errors(title: str, curves: Curves, models: tuple[str, ...], columns: list[tuple[int, str, float, str]]) -> Table:
+    there = [model for model in models if any(run.model == model for run in curves)]
+    table = Table(title=title)
+    for name in ("set", "optimizer"):
+        table.add_column(name)
+    for model in there:
+        for _, quantity, _, _ in columns:
+            table.add_column(model + quantity, justify="right")
+    for data, optimizer in dict.fromkeys((run.data.name, run.optimizer) for run in curves):
+        cells = []
+        for model in there:
+            seeds = _seeds(curves, data, model, optimizer)
+            for column, _, factor, form in columns:
+                cells.append(spread([factor * curve[-1, column] for curve in seeds.values()], form))
+        table.add_row(data, optimizer, *cells)
+    return table
+
+
+def _cost(curves: Curves) -> Table:
+    table = Table(title=f"Work of the processor, and how much earlier than {REFERENCE} its best errors are reached")
+    for name in ("set", "model", "optimizer"):
+        table.add_column(name)
+    for name in ("seeds", "epochs", "s/epoch", "min", "energy earlier", "force earlier"):
+        table.add_column(name, justify="right")
+    for data, model, optimizer in dict.fromkeys((run.data.name, run.model, run.optimizer) for run in curves):
+        seeds = _seeds(curves, data, model, optimizer)
+        adam = _seeds(curves, data, model, REFERENCE)
+        table.add_row(
+            data,
+            model,
+            optimizer,
+            str(len(seeds)),
+            spread([len(curve) for curve in seeds.values()], ".0f"),
+            spread([float(np.median(curve[:, TIME])) for curve in seeds.values()], ".2f"),
+            spread([curve[:, TIME].sum() / 60 for curve in seeds.values()], ".1f"),
+            *(_earlier(seeds, adam, column) for column in (ENERGY, FORCE)),
+        )
+    return table
+
+
+def _earlier(ours: dict[int, NDArray[np.float64]], theirs: dict[int, NDArray[np.float64]], column: int) -> str:
+    """Return how many times as early the runs of the same seeds had the best errors of the others."""
+    pairs = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
+    if not pairs:
+        return "-"
+    ratios = [ratio for ratio in (_ratio(curve, other, column) for curve, other in pairs) if ratio is not None]
+    part = "" if len(ratios) == len(pairs) else f" ({len(ratios)} of {len(pairs)})"
+    return (spread(ratios, ".1f") + part) if ratios else "never"
+
+
+def _ratio(curve: NDArray[np.float64], other: NDArray[np.float64], column: int) -> float | None:
+    best = float(other[:, column].min())
+    mine, its = reached(curve, column, best), reached(other, column, best)
+    return None if mine is None or its is None else its / mine
+
+
+def reached(curve: NDArray[np.float64], column: int, value: float) -> float | None:
+    """Return the time in s after which a curve is at or below a value, or None."""
+    below = np.flatnonzero(curve[:, column] <= value)
+    return float(curve[: below[0] + 1, TIME].sum()) if len(below) else None
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Return the mean with the standard deviation of several values."""
+    if not values:
+        return "-"
+    mean = f"{np.mean(values):{form}}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):{form}}"
+
+
+def draw(name: str, curves: Curves, folder: Path) -> None:
+    """Draw the errors of a set over epochs and over time, a panel for each model, and a line for each seed."""
+    of_set = {run: curve for run, curve in curves.items() if run.data.name == name}
+    models = [model for model in MODELS if any(run.model == model for run in of_set)]
+    for over, label in (("epochs", "epoch"), ("time", "processor time, min")):
+        size = (3.2 * len(models) + 1.2, 6.0)
+        figure, axes = plt.subplots(2, len(models), figsize=size, sharey="row", squeeze=False, layout="constrained")
+        for run, curve in of_set.items():
+            x = curve[:, EPOCH] if over == "epochs" else curve[:, TIME].cumsum() / 60
+            for axis, (column, _, factor, _) in zip(axes[:, models.index(run.model)], ERRORS, strict=True):
+                axis.loglog(x, factor * curve[:, column], color=COLORS[run.optimizer], alpha=0.7, linewidth=1.0)
+        for column, model in enumerate(models):
+            axes[0, column].set_title(model)
+            axes[1, column].set_xlabel(label)
+        for row, (_, quantity, _, _) in enumerate(ERRORS):
+            axes[row, 0].set_ylabel(quantity)
+        for axis in axes.flat:
+            axis.grid(which="both", alpha=0.3)
+        shown = [optimizer for optimizer in OPTIMIZERS if any(run.optimizer == optimizer for run in of_set)]
+        handles = [plt.Line2D([], [], color=COLORS[optimizer]) for optimizer in shown]
+        figure.legend(handles, shown, loc="outside right upper")
+        figure.suptitle(f"{name}: errors on unseen frames")
+        figure.savefig(folder / f"{name}-{over}.png", dpi=120)
+        plt.close(figure)
+
+
+def _seeds(curves: Curves, data: str, model: str, optimizer: str) -> dict[int, NDArray[np.float64]]:
+    """Return the curves of a cell by their seeds."""
+    key = (data, model, optimizer)
+    return {run.seed: curve for run, curve in curves.items() if (run.data.name, run.model, run.optimizer) == key}
