@@ -68,6 +68,7 @@ _NAMES_OF_TEST_DATA = ("test_data", *(old for old, new in RENAMED_KEYS.items() i
 _OF_FEATURES = "it is a setting of the NN and LINEAR models"
 _OF_KALMAN = "it is a setting of the Kalman filters LKF and GKF"
 _OF_GRADIENT = "it is a setting of the gradient optimizers"
+_OF_SNES = "it is a setting of SNES"
 
 # dropped where the chosen model or optimizer has no such key
 IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
@@ -86,6 +87,8 @@ IGNORED_SECTION_KEYS: dict[tuple[str, ...], dict[str, str]] = {
             for end in ("start", "end")
             for label in ("force", "etot", "ei", "egroup", "virial")
         },
+        **dict.fromkeys(("population", "sigma0", "sigma_max", "output_interval", "nep_restart"), _OF_SNES),
+        **dict.fromkeys((f"lambda_{label}" for label in ("e", "f", "v", "ei", "egroup")), _OF_SNES),
         **dict.fromkeys(("learning_rate", "stop_lr", "stop_step", "decay_step", "lambda_2"), _OF_GRADIENT),
         **dict.fromkeys(("max_norm", "norm_type", "clip_value", "t_0", "t_mult"), _OF_GRADIENT),
         "weight_decay": "it is a setting of SGD; the weight decay of ADAM and ADAMW is `lambda_2`",

@@ -47,6 +47,8 @@ OWN_FILES = (
     "run.lock",
     "tensorboard",
     "saved_models",
+    "loss.out",
+    "nep.restart",
 )
 _LARGEST_WEIGHT = 1000.0
 _LONGEST_NAME = 200  # bytes of a file name; file systems allow 255, and names of best and older checkpoints are longer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,12 @@ class Batch:
         """Number of frames F."""
         return self.frame_start.shape[0] - 1
 
-    @property
+    @cached_property
     def n_atoms(self) -> Tensor:
         """[F] int64, atoms of each frame."""
         return self.frame_start[1:] - self.frame_start[:-1]
 
-    @property
+    @cached_property
     def atom_frame(self) -> Tensor:
         """[N] int64, the frame of each atom."""
         return torch.repeat_interleave(torch.arange(self.n_frames, device=self.frame_start.device), self.n_atoms)

@@ -23,7 +23,7 @@ from pwmlff.models.tables import Order, TableSummary
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
-    from pwmlff.ops import StoredModel
+    from pwmlff.ops import StoredEvaluator, StoredModel
 
 _LONGEST_VALUE = 80  # characters of a setting in a message
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -118,6 +118,13 @@ class Network(nn.Module):
 
         return evaluate_by_autograd(recorded, trained_weights(self), pairs, part_start)
 
+    def native_evaluator(self, device: torch.device) -> StoredEvaluator | None:
+        """Return what evaluates the present weights by native kernels on a device, to be kept while these change.
+
+        None where there are no such kernels.
+        """
+        return None
+
     def freeze(self) -> None:
         """Be told that the weights stay as they are, so that what is prepared from them can be kept."""
 
@@ -147,6 +154,22 @@ class Network(nn.Module):
         the nets that give energies, `output` for the last layer of these.
         """
         return {}
+
+    def types_of_weights(self) -> dict[nn.Parameter, Tensor]:
+        """Return the type of atoms that each weight is for; weights that are for several types are not named, or -1.
+
+        Returns:
+            int64 by parameter, of its shape or of one that expands to it.
+        """
+        return {}
+
+    def file_order(self) -> dict[nn.Parameter, Tensor] | None:
+        """Return the place, from 0, of each weight among the numbers of a text file that other programs have for it.
+
+        Returns:
+            int64 by parameter, of its shape; None where there is no such file.
+        """
+        return None
 
     def start_from(self, other: Network, types: Sequence[int]) -> None:
         """Take weights and constants of a trained network, to go on from there.
@@ -268,6 +291,11 @@ def differentiate(
         else:  # no atom has a neighbour, or the model is constant
             gradients = torch.zeros_like(vectors)
     return (energies, gradients) if differentiable else (energies.detach(), gradients)
+
+
+def types_by_module(modules: Iterable[nn.Module]) -> dict[nn.Parameter, Tensor]:
+    """Return `Network.types_of_weights` of a family that has a module for each type, in their order."""
+    return {weight: torch.tensor(place) for place, module in enumerate(modules) for weight in module.parameters()}
 
 
 def network_dtype(network: Network) -> torch.dtype:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pwmlff.models.group_energies import group_energies
+from pwmlff.ops import pair_forces, pair_virials
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -83,14 +84,9 @@ def predict_from(
 
 def forces_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:
     """Sum pair gradients [E, 3] to forces [N, 3]."""
-    forces = torch.zeros(len(batch.atom_types), 3, dtype=gradients.dtype, device=gradients.device)
-    return forces.index_add(0, batch.pair_centers, gradients).index_add(0, batch.pair_neighbors, gradients, alpha=-1)
+    return pair_forces(gradients, batch.pair_start, batch.pair_neighbors, batch.frame_start)
 
 
 def virial_from_gradients(gradients: Tensor, batch: Batch) -> Tensor:
     """Sum pair gradients [E, 3] to virials [F, 3, 3]."""
-    pairs_per_frame = batch.pair_start[batch.frame_start[1:]] - batch.pair_start[batch.frame_start[:-1]]
-    frames = torch.repeat_interleave(torch.arange(batch.n_frames, device=gradients.device), pairs_per_frame)
-    outer = batch.pair_vectors.unsqueeze(2) * gradients.unsqueeze(1)  # [E, 3, 3]
-    virial = torch.zeros(batch.n_frames, 3, 3, dtype=gradients.dtype, device=gradients.device)
-    return virial.index_add(0, frames, outer, alpha=-1)
+    return pair_virials(gradients, batch.pair_vectors, batch.pair_start, batch.frame_start)

@@ -37,6 +37,12 @@ class KernelNetwork(Network):
         """See the base; never None here."""
         raise NotImplementedError
 
+    def native_evaluator(self, device: torch.device) -> StoredEvaluator | None:
+        """See the base."""
+        evaluator = make_evaluator(self.stored())
+        has_kernels = evaluator.native is not None and torch.ops.pwmlff.has_kernels(torch.empty(0, device=device))
+        return evaluator if has_kernels else None
+
     def freeze(self) -> None:
         """Keep what is prepared from the weights."""
         self._is_frozen = True

@@ -152,23 +152,31 @@ class Potential(nn.Module):
     def energies_and_gradients(self, *pairs: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
         """Return atomic energies [N] in eV and pair gradients [E, 3] in eV/Å, see `Network.energies_and_gradients`."""
         energies, gradients = self.network.energies_and_gradients(*pairs, differentiable=differentiable)
-        energies = energies.to(torch.float64) + self.energy_shift.index_select(0, pairs[3])
         if not differentiable and not self.network.holds_potential:
             self._n_nearer += int(count_nearer(self.shortest, *pairs))
-        for repulsion in self.repulsion:  # has no weights to differentiate by
-            more_energies, more_gradients = differentiate(repulsion, *pairs)
-            energies, gradients = energies + more_energies, gradients + more_gradients
+        own_energies, own_gradients = self.without_weights(*pairs)
+        energies = energies.to(torch.float64) + own_energies
+        return energies, gradients if own_gradients is None else gradients + own_gradients
+
+    def without_weights(self, *pairs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what is added to the network, energy shift and repulsion: energies [N] and pair gradients [E, 3].
+
+        The gradients are None where there are none.
+        """
+        energies, gradients = self.energy_shift.index_select(0, pairs[3]), None
+        for repulsion in self.repulsion:
+            more_energies, gradients = differentiate(repulsion, *pairs)
+            energies = energies + more_energies
         return energies, gradients
 
     def evaluate_parts(self, *pairs: Tensor, part_start: Tensor, gradients: bool = True) -> Evaluation:
         """Evaluate for sums that will be differentiated by the weights, see `Network.evaluate_parts`."""
         network = self.network.evaluate_parts(*pairs, part_start=part_start, gradients=gradients)
-        energies, by_vectors = network.energies + self.energy_shift.index_select(0, pairs[3]), network.gradients
-        for repulsion in self.repulsion:  # has no weights to differentiate by
-            more_energies, more_gradients = differentiate(repulsion, *pairs)
-            energies = energies + more_energies
-            by_vectors = None if by_vectors is None else by_vectors + more_gradients
-        return Evaluation(energies, by_vectors, network.weight_gradients)
+        energies, own_gradients = self.without_weights(*pairs)
+        by_vectors = network.gradients
+        if by_vectors is not None and own_gradients is not None:
+            by_vectors = by_vectors + own_gradients
+        return Evaluation(network.energies + energies, by_vectors, network.weight_gradients)
 
     def descriptors(self, *pairs: Tensor) -> Tensor:
         """Return what the nets of a model with kernels see of each atom, [N, D] float64.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pwmlff.ops import library, reference
 from pwmlff.ops.pairs import pair_centers
-from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, make_evaluator
+from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, evaluate_candidates, make_evaluator
 
 if library.load():
 
@@ -27,17 +27,40 @@ if library.load():
             return torch.ops.pwmlff.kalman_sweep(tiles, bounds, downdate, directions)
         return reference.kalman_sweep(tiles, bounds, downdate, directions)
 
+    def pair_forces(gradients: Tensor, start: Tensor, neighbors: Tensor, frame_start: Tensor) -> Tensor:
+        """Sum pair gradients to forces; see `reference.pair_forces`."""
+        if _is_plain(gradients):
+            return torch.ops.pwmlff.pair_forces(gradients, start, neighbors, frame_start)
+        return reference.pair_forces(gradients, start, neighbors, frame_start)
+
+    def pair_virials(gradients: Tensor, vectors: Tensor, start: Tensor, frame_start: Tensor) -> Tensor:
+        """Sum pair gradients to virials; see `reference.pair_virials`."""
+        if _is_plain(gradients):
+            return torch.ops.pwmlff.pair_virials(gradients, vectors, start, frame_start)
+        return reference.pair_virials(gradients, vectors, start, frame_start)
+
 else:
     embedding_contraction = reference.embedding_contraction
     kalman_sweep = reference.kalman_sweep
+    pair_forces = reference.pair_forces
+    pair_virials = reference.pair_virials
+
+
+def _is_plain(gradients: Tensor) -> bool:
+    """Whether a sum of these is one of numbers on the processor, that nothing will be differentiated through."""
+    return gradients.device.type == "cpu" and not (torch.is_grad_enabled() and gradients.requires_grad)
+
 
 __all__ = [
     "StoredEvaluator",
     "StoredModel",
     "embedding_contraction",
+    "evaluate_candidates",
     "kalman_sweep",
     "library",
     "make_evaluator",
     "pair_centers",
+    "pair_forces",
+    "pair_virials",
     "reference",
 ]

@@ -125,3 +125,29 @@ class StoredEvaluator:
 def make_evaluator(stored: StoredModel) -> StoredEvaluator:
     """Make what evaluates a stored model; see `StoredEvaluator`."""
     return StoredEvaluator(stored)
+
+
+def evaluate_candidates(
+    candidates: Sequence[StoredEvaluator],
+    pairs: Sequence[Tensor],
+    neighbors: Tensor,
+    frame_start: Tensor,
+    *,
+    virials: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Evaluate several models on the same frames, all threads busy with models and frames.
+
+    Only where all are native, on the processor.
+
+    Args:
+        candidates: P models of one family.
+        pairs: The four arguments of a call.
+        neighbors: [E] int64, atom j of each pair in the batch.
+        frame_start: [F + 1] int64.
+        virials: Whether virials are wanted.
+
+    Returns:
+        Atomic energies [P, N] in eV, forces [P, N, 3] in eV/Å and virials [P, F, 3, 3] in eV, or [P, 0, 3, 3].
+    """
+    natives = [candidate.native for candidate in candidates]
+    return torch.ops.pwmlff.evaluate_candidates(natives, *pairs, neighbors, frame_start, virials)

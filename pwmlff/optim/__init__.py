@@ -8,6 +8,7 @@ from pwmlff.optim.extra import ScheduleFreeUpdate, SoapUpdate
 from pwmlff.optim.kalman import GlobalKalmanUpdate, KalmanUpdate
 from pwmlff.optim.loss import ErrorSums, LossWeights
 from pwmlff.optim.muon import MuonUpdate
+from pwmlff.optim.snes import SnesUpdate
 
 OPTIMIZERS: dict[str, type[UpdateStrategy]] = {
     "ADAM": AdamUpdate,
@@ -17,6 +18,7 @@ OPTIMIZERS: dict[str, type[UpdateStrategy]] = {
     "SCHEDULE_FREE": ScheduleFreeUpdate,
     "LKF": KalmanUpdate,
     "GKF": GlobalKalmanUpdate,
+    "SNES": SnesUpdate,
 }
 
 __all__ = ["OPTIMIZERS", "ErrorSums", "LossWeights", "OptimizerConfig", "UpdateStrategy"]

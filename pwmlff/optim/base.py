@@ -7,8 +7,9 @@ a population of candidates. The trainer knows nothing else about it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -74,6 +75,11 @@ class OptimizerConfig(BaseModel):
         return []
 
     @property
+    def least_steps(self) -> int:
+        """Steps of an epoch at least; it goes through the frames as often as that takes."""
+        return 1
+
+    @property
     def trained(self) -> list[str]:
         """Quantities that are trained."""
         return [name for name, flag in FLAG_OF.items() if getattr(self, flag)]
@@ -82,6 +88,28 @@ class OptimizerConfig(BaseModel):
     def ranked_by(self) -> list[str]:
         """Quantities by which epochs are ranked: those that count to the end of the run."""
         return self.trained
+
+
+class OptimizerRecords(ABC):
+    """Files that only one optimizer has to write, in the first process.
+
+    Attributes:
+        names: Of the files, for messages.
+    """
+
+    names: str
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Training starts, or goes on from the present state."""
+
+    @abstractmethod
+    def write(self, valid: Mapping[str, float]) -> None:
+        """An epoch is done.
+
+        Args:
+            valid: Root mean square errors of the validation frames as in `ErrorSums.rmse`; none without such frames.
+        """
 
 
 class UpdateStrategy(ABC):
@@ -168,6 +196,10 @@ class UpdateStrategy(ABC):
         Here they are those under training. `load_state` finds the potential with the weights that were kept.
         """
         yield
+
+    def records(self, folder: Path) -> OptimizerRecords | None:
+        """Return what this optimizer writes into the folder of a run, besides what every run does; here nothing."""
+        return None
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that a later `step` depends on besides the potential: tensors, and values that JSON can hold.

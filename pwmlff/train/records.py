@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pwmlff import keys
 from pwmlff.errors import TrainingError
 from pwmlff.models.files.checkpoint import discard_partial
+from pwmlff.optim.base import OptimizerRecords, UpdateStrategy
 from pwmlff.train.curve import CurveFile
 from pwmlff.train.metrics import EpochResult, Metrics
 from pwmlff.train.observers import StepReport, TrainingObserver
@@ -193,6 +194,29 @@ class TensorBoardLog(TrainingObserver):
         self._writer.add_scalar(f"loss/{group}", metrics.loss, step)
         for name, value in metrics.rmse.items():
             self._writer.add_scalar(f"rmse_{name}/{group}", value, step)
+
+
+class OwnRecords(TrainingObserver):
+    """Lets an optimizer write files of its own."""
+
+    def __init__(self, records: OptimizerRecords) -> None:
+        """Take what writes them."""
+        self._records = records
+        self.record = records.names
+
+    def begin(self, history: Sequence[EpochResult]) -> None:
+        """Start or continue them."""
+        self._records.begin()
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Tell the errors of the epoch."""
+        self._records.write({} if result.valid is None else result.valid.rmse)
+
+
+def own_records(files: RunFiles, update: UpdateStrategy) -> list[TrainingObserver]:
+    """Return the records that only this optimizer has."""
+    records = update.records(files.folder)
+    return [] if records is None else [OwnRecords(records)]
 
 
 def optional_records(files: RunFiles, quantities: Sequence[str]) -> tuple[list[TrainingObserver], list[str]]:

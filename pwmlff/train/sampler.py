@@ -1,5 +1,7 @@
 """Which frames make up which batch: a pure function of seed, epoch and number, so a position is two integers.
 
+An epoch is one pass over the frames, or several where batches are few.
+
 Batches do not depend on the number of processes; only afterwards is each one dealt to them.
 """
 
@@ -14,7 +16,7 @@ from pwmlff import distributed
 
 
 class BatchSampler:
-    """Deals the frames of each epoch into batches; the last one may be smaller, no frame is dropped."""
+    """Deals the frames of each pass into batches; the last one may be smaller, no frame is dropped."""
 
     def __init__(
         self,
@@ -25,16 +27,18 @@ class BatchSampler:
         seed: int,
         work: NDArray[np.int64] | None = None,
         weights: NDArray[np.float64] | None = None,
+        least_batches: int = 1,
     ) -> None:
         """Describe the batches.
 
         Args:
             n_frames: Frames of the data set.
             batch_size: Frames per batch, over all processes together.
-            shuffle: Draw a new order in each epoch; else the order of the data.
+            shuffle: Draw a new order in each pass; else the order of the data.
             seed: Of the orders.
             work: [n_frames] what each frame costs, for instance its number of atoms; None where all cost the same.
-            weights: [n_frames] how often each frame is drawn in an epoch, on average; None where all are drawn once.
+            weights: [n_frames] how often each frame is drawn in a pass, on average; None where all are drawn once.
+            least_batches: Batches of an epoch at least.
         """
         self.n_frames = n_frames
         self.weights = weights
@@ -44,13 +48,19 @@ class BatchSampler:
         self.seed = seed
         self.work = np.ones(n_frames, dtype=np.int64) if work is None else work
 
+        self._n_in_pass = -(-self.n_drawn // batch_size)
+        self._n_passes = -(-least_batches // self._n_in_pass)
+
     def __len__(self) -> int:
         """Batches per epoch."""
-        return -(-self.n_drawn // self.batch_size)
+        return self._n_passes * self._n_in_pass
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the [n_drawn] frames of an epoch in their order."""
+        """Return the frames of an epoch in their order, [n_drawn] for each pass."""
         rng = np.random.default_rng([self.seed, epoch])
+        return np.concatenate([self._pass(rng) for _ in range(self._n_passes)])
+
+    def _pass(self, rng: np.random.Generator) -> NDArray[np.int64]:
         order = rng.permutation(self.n_frames) if self.shuffle else np.arange(self.n_frames)
         if self.weights is None:
             return order
@@ -64,9 +74,10 @@ class BatchSampler:
             epoch: Number of the epoch.
             start: Batches to leave out, because they are done.
         """
-        order = self.order(epoch)
-        for first in range(start * self.batch_size, self.n_drawn, self.batch_size):
-            yield order[first : first + self.batch_size]
+        passes = self.order(epoch).reshape(self._n_passes, self.n_drawn)
+        for number in range(start, len(self)):
+            first = number % self._n_in_pass * self.batch_size
+            yield passes[number // self._n_in_pass, first : first + self.batch_size]
 
     def shares(self, epoch: int, start: int = 0) -> Iterator[NDArray[np.int64]]:
         """Yield this process's part of each batch; see `batches`. It may be empty."""

@@ -26,7 +26,7 @@ from pwmlff.train.data import FrameCounts
 from pwmlff.train.metrics import EpochResult
 from pwmlff.train.observers import Observers, TrainingObserver
 from pwmlff.train.progress import ProgressDisplay, say
-from pwmlff.train.records import EpochTables, RunFiles, optional_records
+from pwmlff.train.records import EpochTables, RunFiles, optional_records, own_records
 from pwmlff.train.sampler import BatchSampler
 from pwmlff.train.trainer import StagePlace, Trainer, TrainerSettings, nothing_to_check, place_of
 
@@ -132,6 +132,7 @@ class StagedRun:
             seed=self.config.seed,
             work=self.counts.sizes,
             weights=self.weights,
+            least_batches=optimizer.least_steps,
         )
         update = OPTIMIZERS[optimizer.optimizer](self.potential, optimizer, steps_per_epoch=len(sampler))
         update.say = lambda line: say(self.console, line)
@@ -151,6 +152,7 @@ class StagedRun:
         if distributed.is_first():
             trained = [name for name in update.weights.quantities if self.counts.n_labelled[name]]
             records, missing = optional_records(self.files, trained)
+            records += own_records(self.files, update)
             say(self.console, *missing)
             display = ProgressDisplay(
                 self.console,

@@ -151,7 +151,8 @@ def _choose_epochs(
 ) -> None:
     """Choose the number of epochs, by what they take on this machine."""
     optimizer = config.stages[0]
-    n_steps = -(-n_train // optimizer.batch_size)
+    n_in_pass = -(-n_train // optimizer.batch_size)
+    n_steps = n_in_pass * -(-optimizer.least_steps // n_in_pass)
     epochs = optimizer.usual_epochs(n_steps)
     seconds = measure_pace(config, frames).epoch(n_steps, n_valid)
     reason = f"about {duration(seconds)} each on this machine, "

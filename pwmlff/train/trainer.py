@@ -275,7 +275,7 @@ class Trainer:
         self.final_weights.load_state(_below("trained/", tensors), state.get("average", {}))
         device = self.settings.device
         self.running = RunningErrors(
-            ErrorSums(tensors["running/sums"].to(device)), tensors["running/losses"].to(device)
+            ErrorSums.restored(tensors["running/sums"].to(device)), tensors["running/losses"].to(device)
         )
         self.history = history_of(checkpoint)
         self.epoch, self.batch = state["epoch"], state["batch"]

@@ -21,7 +21,10 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.writers import write_extxyz
 from pwmlff.models.files import ModelFile
 from pwmlff.models.files.checkpoint import load_checkpoint
+from pwmlff.ops import library
 from pwmlff.train import EXIT_STOPPED, train_from_config
+
+_SNES = {"optimizer": "SNES", "population": 6, "output_interval": 3, "train_virial": True}
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 
@@ -125,7 +128,7 @@ def _program(folder: Path, deed: str = "pass") -> str:
     return "program.py"
 
 
-def _assert_same(one: ModelFile, other: ModelFile) -> None:
+def _assert_same(one: ModelFile, other: ModelFile, tolerance: float = RELATIVE) -> None:
     assert (one.state["epoch"], one.state["batch"]) == (other.state["epoch"], other.state["batch"])
     first, second = (
         {**c.potential.state_dict(), **{k: v for k, v in c.tensors.items() if k.startswith(("optimizer/", "trained/"))}}
@@ -134,7 +137,7 @@ def _assert_same(one: ModelFile, other: ModelFile) -> None:
     assert first.keys() == second.keys()
     for name, value in first.items():
         scale = float(value.nan_to_num(posinf=0.0).abs().max())
-        torch.testing.assert_close(second[name], value, rtol=0, atol=RELATIVE * scale, msg=name)
+        torch.testing.assert_close(second[name], value, rtol=0, atol=tolerance * scale, msg=name)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +147,16 @@ def _assert_same(one: ModelFile, other: ModelFile) -> None:
         *(pytest.param({"optimizer": "LKF", "block_size": 60}, name, id=f"kalman, {name}") for name in FAMILIES),
         pytest.param({"optimizer": "LKF", "block_size": 60, "parts": 2, "nselect": 6}, "DP", id="kalman in parts"),
         pytest.param({"optimizer": "LKF", "block_size": 60, "joint": False}, "DP", id="kalman in sequence"),
+        *(pytest.param(_SNES, name, id=f"population, {name}") for name in FAMILIES),
     ],
 )
 def test_two_processes_train_as_one(write_run: Callable[..., Path], optimizer: dict[str, Any], model_type: str) -> None:
     run = write_run("two", model_type=model_type, **optimizer)
     result = _torchrun(run, *([_program(run.parent)] if optimizer else ["-m", "pwmlff"]))
     assert result.returncode == 0, result.stdout
-    _assert_same(_one(write_run("one", model_type=model_type, **optimizer)), _last(run))
+    # which adds up frames in one order; those of native kernels do not depend on each other
+    tolerance = 0.0 if optimizer == _SNES and library.load() else RELATIVE
+    _assert_same(_one(write_run("one", model_type=model_type, **optimizer)), _last(run), tolerance)
     assert "2 processes, 1 CPU threads each" in result.stdout
     for once in ("labels used:", "energy shift", "root mean square errors", "next: pwmlff test"):
         assert result.stdout.count(once) == 1, once

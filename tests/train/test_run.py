@@ -122,12 +122,14 @@ def test_any_optimizer_trains_any_model(make_run: RunFactory) -> None:
 
 
 @pytest.mark.parametrize("killed_at", [4, 6, 8])
-@pytest.mark.parametrize(("strategy", "ema_decay"), [("ADAM", None), ("ADAM", 0.9), ("RANDOM", None), ("LKF", None)])
+@pytest.mark.parametrize(
+    ("strategy", "ema_decay"), [("ADAM", None), ("ADAM", 0.9), ("RANDOM", None), ("LKF", None), ("SNES", None)]
+)
 def test_killed_and_resumed_is_uninterrupted(
     make_run: RunFactory, strategy: str, ema_decay: float | None, killed_at: int
 ) -> None:
     # four steps per epoch: the kills fall on an epoch's end, on a saved step and on one that was not saved
-    keys = {"optimizer": {"optimizer": strategy, "save_step": 3}, "ema_decay": ema_decay}
+    keys = {"optimizer": {"optimizer": strategy, "save_step": 3, "output_interval": 4}, "ema_decay": ema_decay}
     whole, parts = make_run("whole", **keys), make_run("parts", **keys)
     _train(whole)
     with pytest.MonkeyPatch.context() as patch:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "families.hpp"
+#include "torch/candidates.hpp"
 
 #ifdef PWMLFF_WITH_CUDA
 #include "cuda/families.hpp"
@@ -155,12 +156,17 @@ TORCH_LIBRARY_FRAGMENT(pwmlff, library) {
   library.def(
       "weight_gradients(__torch__.torch.classes.pwmlff.Model model, Tensor vectors, Tensor start, Tensor pair_types, "
       "Tensor atom_types, Tensor kept, Tensor part_start, Tensor by_energies, Tensor by_gradients) -> Tensor");
+  library.def(
+      "evaluate_candidates(__torch__.torch.classes.pwmlff.Model[] models, Tensor vectors, Tensor start, "
+      "Tensor pair_types, Tensor atom_types, Tensor neighbors, Tensor frame_start, bool with_virials) -> "
+      "(Tensor, Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(pwmlff, CPU, library) {
   library.impl("evaluate", evaluate);
   library.impl("evaluate_keeping", evaluate_keeping);
   library.impl("weight_gradients", weight_gradients);
+  library.impl("evaluate_candidates", evaluate_candidates);
 }
 
 #ifdef PWMLFF_WITH_CUDA

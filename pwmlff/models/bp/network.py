@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.base import Network
+from pwmlff.models.base import Network, types_by_module
 from pwmlff.models.bp.config import BPConfig
 from pwmlff.models.bp.functions import SymmetryFunction, functions_of
 from pwmlff.models.bp.resolve import resolved_functions
@@ -127,6 +127,10 @@ class BehlerParrinello(KernelNetwork):
         """See `Network.parts`; its descriptor has no weights."""
         hidden = [weight for net in self.nets for layer in net.layers[:-1] for weight in layer.parameters()]
         return {"hidden": hidden, "output": [weight for net in self.nets for weight in net.layers[-1].parameters()]}
+
+    def types_of_weights(self) -> dict[nn.Parameter, Tensor]:
+        """See `Network.types_of_weights`."""
+        return types_by_module(self.nets)
 
     def arrays(self) -> dict[str, Tensor]:
         """Return the arrays of `models/bp/stored.py`, functions of the weights."""

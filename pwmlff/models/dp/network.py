@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from pwmlff.descriptors.properties import normalized_properties
 from pwmlff.errors import ModelFileError
-from pwmlff.models.base import Network
+from pwmlff.models.base import Network, types_by_module
 from pwmlff.models.dp.base import DeepPotentialBase, sort_by_kind, split_by_kind
 from pwmlff.models.dp.config import DPConfig
 from pwmlff.models.dp.run_file import DeepPotentialRunFile, TypeEmbeddingRunFile
@@ -72,6 +72,11 @@ class NetDeepPotential(DeepPotentialBase):
         output = [weight for net in self.fitting for weight in (net.output, net.output_bias)]
         hidden = [weight for net in self.fitting for weight in net.layers.parameters()]
         return {"descriptor": list(self.embedding.parameters()), "hidden": hidden, "output": output}
+
+    def types_of_weights(self) -> dict[nn.Parameter, Tensor]:
+        """See `Network.types_of_weights`; an embedding net for one pair of types is for the central one."""
+        own = types_by_module(self.embedding) if self.has_net_per_pair else {}
+        return {**own, **types_by_module(self.fitting)}
 
     def start_from(self, other: Network, types: Sequence[int]) -> None:
         """See the base; some of many types, their order, and one for several can be chosen."""

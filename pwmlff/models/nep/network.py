@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pwmlff.errors import ModelFileError
-from pwmlff.models.base import Network
+from pwmlff.models.base import Network, types_by_module
 from pwmlff.models.evaluation import trained_weights
 from pwmlff.models.nep.base import NEPBase
 from pwmlff.models.nep.config import NEPConfig
@@ -140,6 +140,36 @@ class NEP(NEPBase):
             "hidden": [weight for net in nets for weight in (net.w0, net.b0)],
             "output": [*(net.w1 for net in nets), *dict.fromkeys(self.b1)],
         }
+
+    def types_of_weights(self) -> dict[nn.Parameter, Tensor]:
+        """See `Network.types_of_weights`; coefficients are for the central atom, as in GPUMD."""
+        return types_by_module(self.central)
+
+    def file_order(self) -> dict[nn.Parameter, Tensor]:
+        """See `Network.file_order`: that of nep.txt, in whose version 5 a common bias follows those of the types."""
+        places: dict[nn.Parameter, Tensor] = {}
+        first = 0
+
+        def take(weight: nn.Parameter) -> None:
+            nonlocal first
+            places[weight] = torch.arange(first, first + weight.numel()).view(weight.shape)
+            first += weight.numel()
+
+        for net in dict.fromkeys(self.nets):
+            for weight in (net.w0, net.b0, net.w1, *([] if net.b1 is None else [net.b1])):
+                take(weight)
+        if self.shared_b1 is None:
+            first += 1
+        else:
+            take(self.shared_b1)
+        n_types = len(self.central)
+        for name in ("radial", "angular"):
+            own = [getattr(central.coefficients, name) for central in self.central]  # each [T, n, k], by neighbour
+            n, k = own[0].shape[1:]
+            block = torch.arange(first, first + n * k * n_types**2).view(n, k, n_types, n_types)
+            places |= dict(zip(own, block.permute(2, 3, 0, 1).contiguous().unbind(), strict=True))
+            first += block.numel()
+        return places
 
     def weights(self) -> dict[str, Tensor]:
         """See the base."""

@@ -9,6 +9,7 @@ from pwmlff.ops.reference.dp import (
 from pwmlff.ops.reference.families import DESCRIPTORS, FAMILIES, describe, evaluate
 from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
 from pwmlff.ops.reference.nets import fitting_net, plain_net, residual_net
+from pwmlff.ops.reference.pair_sums import pair_forces, pair_virials
 from pwmlff.ops.reference.shortest import count_nearer
 from pwmlff.ops.reference.tables import table_features
 from pwmlff.ops.reference.zbl import UNIVERSAL_SCREENING, repulsion_energies, stored_repulsion_energies
@@ -26,6 +27,8 @@ __all__ = [
     "evaluate",
     "fitting_net",
     "kalman_sweep",
+    "pair_forces",
+    "pair_virials",
     "plain_net",
     "quintic_switch",
     "repulsion_energies",
