@@ -13,10 +13,9 @@ from pwmlff import keys
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import neighbor_list
 from pwmlff.data.outliers import energy_outliers, force_outliers, formula
-from pwmlff.data.readers.common import is_plausible_pressure
+from pwmlff.data.pressure import implausible_pressure, pressure_of
 from pwmlff.data.suspects import SuspectFrames
 from pwmlff.elements import symbol_of
-from pwmlff.units import EV_PER_A3_IN_GPA
 
 _DUPLICATE_DIGITS = 5  # of fractional coordinates
 
@@ -108,8 +107,7 @@ class _Collector:
     def _add_scalars(self, frame: Frame) -> None:
         volume = frame.volume if frame.pbc.all() else np.nan
         self.scalars["volume (Å³/atom)"].append(volume / len(frame))
-        pressure = np.nan if frame.virial is None else np.trace(frame.virial) / (3 * volume) * EV_PER_A3_IN_GPA
-        self.scalars["pressure (GPa)"].append(pressure)
+        self.scalars["pressure (GPa)"].append(pressure_of(frame))
         if frame.forces is not None:
             self.squared_force += float(np.sum(frame.forces**2))
             self.n_components += frame.forces.size
@@ -137,8 +135,8 @@ class _Collector:
         }
         ranges = {name: _range(values) for name, values in scalars.items() if np.isfinite(values).any()}
         warnings = []
-        pressures = np.array(self.scalars["pressure (GPa)"])
-        if np.isfinite(pressures).any() and not is_plausible_pressure(median := float(np.nanmedian(pressures))):
+        median = implausible_pressure(self.scalars["pressure (GPa)"])
+        if median is not None:
             warnings.append(f"the median pressure is {median:+.0f} GPa, which is implausible; check the virials")
         warnings += self.suspects.warnings()
         if self.n_components:

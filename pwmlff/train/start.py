@@ -19,6 +19,7 @@ from pwmlff.config.template import USUAL_OPTIMIZER
 from pwmlff.data.dataset import FrameDataset, iterate_batches
 from pwmlff.data.divided import divided
 from pwmlff.data.frame import Frame
+from pwmlff.data.pressure import implausible_pressure, pressure_of
 from pwmlff.data.radial import radial_density
 from pwmlff.data.readers import ReadReport, read_frames
 from pwmlff.models import MODELS, ZBLConfig
@@ -99,7 +100,7 @@ def starting_run(
         n_train = counts.n_frames - n_valid
     _choose_repulsion(start, frames, elements)
     usual = OPTIMIZERS[method].Config.model_validate({"optimizer": method})
-    _choose_optimizer(start, usual, counts, n_train)
+    _choose_optimizer(start, usual, counts, n_train, implausible_pressure(map(pressure_of, frames)))
     choice = {**chosen_by(key), "atom_type": list(elements), "train_data": [str(path) for path in data]}
     config = RunConfig.model_validate(
         {**choice, **start.values, "optimizer": {"optimizer": method, **start.values["optimizer"]}}
@@ -133,17 +134,20 @@ def _choose_repulsion(start: Start, frames: Sequence[Frame], elements: Sequence[
     start.choose("zbl", zbl.model_dump(mode="json", include={"flexible"}), why)
 
 
-def _choose_optimizer(start: Start, usual: OptimizerConfig, counts: FrameCounts, n_train: int) -> None:
+def _choose_optimizer(
+    start: Start, usual: OptimizerConfig, counts: FrameCounts, n_train: int, implausible: float | None
+) -> None:
     size = usual.for_frames(n_train).batch_size
     few = "" if size == usual.batch_size else f", fewer than the usual {usual.batch_size} as there are few"
     start.choose("optimizer.batch_size", size, f"frames per step{few}")
     n_virials = counts.n_labelled[keys.VIRIAL]
     has_virials = 2 * n_virials >= counts.n_frames
-    start.choose(
-        "optimizer.train_virial",
-        has_virials,
-        f"{n_virials} of {counts.n_frames} frames have virials" + (", without them pressures are wrong" * has_virials),
-    )
+    why = f"{n_virials} of {counts.n_frames} frames have virials"
+    if implausible is not None:
+        why += f", but they mean a pressure of {implausible:+.0f} GPa: true if the samples really are under it"
+    elif has_virials:
+        why += ", without them pressures are wrong"
+    start.choose("optimizer.train_virial", has_virials and implausible is None, why)
 
 
 def _choose_epochs(

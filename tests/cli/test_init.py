@@ -110,6 +110,19 @@ def _labelled(path: Path, *, n_frames: int, spacing: float, with_stress: bool) -
     ase.io.write(path, frames)
 
 
+def test_virials_of_no_material_are_not_trained(tmp_path: Path) -> None:
+    data = tmp_path / "train.xyz"
+    _labelled(data, n_frames=4, spacing=2.6, with_stress=True)
+    frames = ase.io.read(data, ":")
+    for atoms in frames:
+        atoms.calc.results["stress"] = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])  # eV/Å^3, under tension
+    ase.io.write(data, frames)
+    result = runner.invoke(app, ["init", "-o", str(tmp_path / "run.json"), "--data", str(data)])
+    assert result.exit_code == 0, result.output
+    assert "they mean a pressure of -160 GPa" in result.output
+    assert not load_config(tmp_path / "run.json").optimizer.train_virial
+
+
 def test_data_that_are_divided_stay_so(tmp_path: Path) -> None:
     for part, n_frames in ("train", 20), ("valid", 5):
         (tmp_path / "data" / part).mkdir(parents=True)

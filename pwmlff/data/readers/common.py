@@ -16,9 +16,6 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import nearest_pair
 from pwmlff.errors import DataFormatError
 
-# GPa, positive under compression; below the strength of nearly every solid, above what is calculated without intent
-_PLAUSIBLE_PRESSURE = (-30.0, 100.0)
-
 
 @dataclass
 class ReadReport:
@@ -158,12 +155,6 @@ def label_like(names: Iterable[str]) -> set[str]:
 
 # A reader turns one file or folder into frames.
 Reader = Callable[[Path, Faults], Iterator[Frame]]
-
-
-def is_plausible_pressure(pressure_gpa: float) -> bool:
-    """Whether a material may be under this pressure (GPa, positive under compression)."""
-    low, high = _PLAUSIBLE_PRESSURE
-    return low < pressure_gpa < high
 
 
 def place(path: Path, index: int, line: int | None = None) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
-from pwmlff.data.readers.common import is_plausible_pressure
+from pwmlff.data.pressure import implausible_pressure
 from pwmlff.units import BOHR, EV_PER_A3_IN_GPA, HARTREE
 
 _MIN_PAIRS = 4  # neighbouring frames needed before a correlation counts
@@ -102,11 +102,9 @@ def note_pressure(frames: Sequence[MovementFrame], sign: int) -> str:
         frames: Frames of one file.
         sign: Of `virial = sign * stress block`.
     """
-    traces = [np.trace(f.stress) / 3 / f.frame.volume for f in frames if f.stress is not None]
-    if not traces or sign == 0:
-        return ""
-    pressure = float(np.median(traces)) * sign * EV_PER_A3_IN_GPA
-    if is_plausible_pressure(pressure):
+    traces = [float(np.trace(f.stress)) / 3 / f.frame.volume for f in frames if f.stress is not None]
+    pressure = implausible_pressure(sign * trace * EV_PER_A3_IN_GPA for trace in traces)
+    if pressure is None:
         return ""
     return (
         f"WARNING: the virials mean a pressure of {pressure:+.0f} GPa, which is implausible; "
