@@ -176,6 +176,13 @@ def _judge(section: Section, crystal: Crystal) -> None:
             f"{crystal.name}: stable; bulk modulus {elastic.bulk:.3g} GPa by stresses, {eos.bulk_modulus:.3g} GPa by "
             f"energies; shear modulus {elastic.shear:.3g} GPa.",
         )
+    if len(eos.fitted) < len(eos.volumes):
+        low, high = eos.fitted.min(), eos.fitted.max()
+        section.find(
+            Grade.GREY,
+            f"{crystal.name}: becomes another structure when it is squeezed or stretched beyond {low:.4g} to "
+            f"{high:.4g} Å³ per atom; only these volumes count.",
+        )
     nearest = float(np.abs(eos.volume / crystal.volumes - 1).min())
     section.find(
         limits.VOLUME.grade(nearest),

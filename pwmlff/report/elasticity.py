@@ -20,6 +20,7 @@ from pwmlff.units import EV_PER_A3_IN_GPA
 
 STRAIN = 0.005
 _VOLUMES = np.linspace(0.92, 1.08, 9)  # of the relaxed one
+_LEAST_POINTS = 5  # of a fit
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _WIDEST_CHANGE = 2.0  # of the volume in a relaxation; beyond it the structure is gone
 _MOST_BFGS = 64  # atoms; beyond it a Hessian costs more than it saves
@@ -39,8 +40,9 @@ class EquationOfStateFit:
         volume: Of the minimum, Å³ per atom.
         energy: There, eV per atom.
         bulk_modulus: GPa.
-        residual: Largest deviation of the energies from the fit, meV per atom.
-        has_minimum: Whether the lowest energy is not at an end of the range.
+        residual: Largest deviation of the fitted energies from the fit, meV per atom.
+        has_minimum: Whether there is a minimum, not at an end of the range.
+        fitted: The volumes of the branch around the minimum, [m]; beyond it the structure becomes another one.
     """
 
     volumes: NDArray[np.float64]
@@ -50,6 +52,7 @@ class EquationOfStateFit:
     bulk_modulus: float
     residual: float
     has_minimum: bool
+    fitted: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -140,18 +143,40 @@ def equation_of_state(atoms: Atoms, on_step: Callable[[], None] = lambda: None) 
         volumes.append(scaled.get_volume() / n_atoms)
         energies.append(scaled.get_potential_energy() / n_atoms)
         on_step()
-    curve = EquationOfState(volumes, energies, eos="birchmurnaghan")
-    inside = 0 < int(np.argmin(energies)) < len(energies) - 1
     v, e = np.array(volumes), np.array(energies)
+    branch = convex_branch(e)
+    inside = 0 < int(e[branch].argmin()) < len(e[branch]) - 1
+    curve = EquationOfState(v[branch], e[branch], eos="birchmurnaghan")
     try:
         volume, energy, modulus = curve.fit(warn=False)
     except (RuntimeError, ValueError):
-        return EquationOfStateFit(v, e, np.nan, np.nan, np.nan, np.inf, False)
-    fitted = birchmurnaghan(v, *curve.eos_parameters)
-    residual = 1000 * float(np.abs(fitted - e).max())
-    return EquationOfStateFit(
-        v, e, float(volume), float(energy), float(modulus) * EV_PER_A3_IN_GPA, residual, bool(inside)
-    )
+        return EquationOfStateFit(v, e, np.nan, np.nan, np.nan, np.inf, False, v[branch])
+    fitted = birchmurnaghan(v[branch], *curve.eos_parameters)
+    residual = 1000 * float(np.abs(fitted - e[branch]).max())
+    modulus *= EV_PER_A3_IN_GPA
+    return EquationOfStateFit(v, e, float(volume), float(energy), float(modulus), residual, bool(inside), v[branch])
+
+
+def convex_branch(energies: NDArray[np.float64]) -> slice:
+    """Return the part of a curve around the minimum nearest to its middle in which it is convex.
+
+    Within some percent of its minimum the energy of a crystal is convex in the volume; where it is not, atoms have
+    moved into another structure. All of the curve where that leaves less than five points, too few for a fit.
+
+    Args:
+        energies: [n] at volumes of equal distance.
+    """
+    slopes, low = np.diff(energies), len(energies) // 2
+    while low > 0 and slopes[low - 1] > 0:
+        low -= 1
+    while low < len(slopes) and slopes[low] < 0:
+        low += 1
+    first = last = low
+    while first > 0 and slopes[first - 1] < min(0.0, slopes[first] if first < low else 0.0):
+        first -= 1
+    while last < len(slopes) and slopes[last] > max(0.0, slopes[last - 1] if last > low else 0.0):
+        last += 1
+    return slice(first, last + 1) if last - first + 1 >= _LEAST_POINTS else slice(None)
 
 
 def elastic_constants(

@@ -11,7 +11,14 @@ from ase.eos import calculate_eos
 from morse import DEPTH, DISTANCE, STIFFNESS, crystal, morse
 
 from pwmlff.interfaces.calculator import PwmlffCalculator
-from pwmlff.report.elasticity import ElasticConstants, RelaxationError, elastic_constants, equation_of_state, relax
+from pwmlff.report.elasticity import (
+    ElasticConstants,
+    RelaxationError,
+    convex_branch,
+    elastic_constants,
+    equation_of_state,
+    relax,
+)
 from pwmlff.units import EV_PER_A3_IN_GPA
 
 # of fcc with nearest-neighbour springs: C11 = 2 C12 = 2 C44 = sqrt(2) k / r0; Born and Huang, 1954
@@ -32,6 +39,19 @@ def test_constants_of_nearest_neighbour_springs(fcc: Atoms) -> None:
     np.testing.assert_allclose(found.matrix, expected, atol=2e-3 * C11)  # the differences' error, third order
     assert found.asymmetry < 1e-3
     assert found.bulk == pytest.approx(2 / 3 * C11, rel=2e-3)
+
+
+def test_branch_of_an_equation_of_state() -> None:
+    parts = np.linspace(0.92, 1.08, 9)
+    curve = (parts - 1) ** 2
+    assert convex_branch(curve) == slice(0, 9)
+    other = np.where(parts > 1.05, 0.002, curve)  # another structure
+    assert convex_branch(other) == slice(0, 7)
+    assert convex_branch(other[::-1]) == slice(2, 9)
+    assert convex_branch((parts - 0.96) ** 2) == slice(0, 9)  # the minimum is not in the middle
+    assert convex_branch(parts) == slice(None)  # no minimum
+    noise = np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
+    assert convex_branch(noise) == slice(None)
 
 
 def test_equation_of_state(fcc: Atoms) -> None:

@@ -21,7 +21,7 @@ NAMESPACES = ("http://www.w3.org/", "http://creativecommons.org/", "http://purl.
 
 def picture() -> str:
     volumes = np.linspace(10.0, 12.0, 9)
-    fit = EquationOfStateFit(volumes, (volumes - 11.0) ** 2, 11.0, 0.0, 50.0, 0.1, True)
+    fit = EquationOfStateFit(volumes, (volumes - 11.0) ** 2, 11.0, 0.0, 50.0, 0.1, True, volumes)
     return figures.equations_of_state([("Cu", fit)], [volumes[2:5]])
 
 

@@ -16,7 +16,7 @@ from pwmlff.report.verdict import Grade
 def test_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     atoms = crystal(1)
-    fit = EquationOfStateFit(np.ones(1), np.ones(1), 1.0, 1.0, 1.0, 0.0, True)
+    fit = EquationOfStateFit(np.ones(1), np.ones(1), 1.0, 1.0, 1.0, 0.0, True, np.ones(1))
     crystals = [Crystal("Cu", frame_of(atoms), np.ones(1), atoms, fit)]
     section = module.phonons_section(crystals, lambda part: None)
     assert section.grade is Grade.GREY
