@@ -156,7 +156,8 @@ def test_pickles_are_not_loaded(tmp_path: Path) -> None:
 
 
 def test_unknown_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(MODELS, "DP")
+    others = {name: row for name, row in MODELS.items() if name != "DP"}
+    monkeypatch.setattr(pwmlff.models, "MODELS", others)
     with pytest.raises(ModelFileError, match=r"holds a DP model \(written by pwmlff .*; this pwmlff has"):
         load_checkpoint(saved)
 
