@@ -94,6 +94,7 @@ def assert_close(actual: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor,
         assert (a.cpu() - b).abs().max() <= tolerance * b.abs().max()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("nvcc") and shutil.which("make")), reason="needs nvcc and make")
 def test_kernels_compile() -> None:
     done = subprocess.run(["make", "-s", "cuda-check"], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -111,6 +111,7 @@ def test_optimizers_that_cannot_be_used_are_left_out(study: Path) -> None:
     assert not (study / "study" / "li-NEP-GKF-1").exists()
 
 
+@pytest.mark.slow
 def test_time_decides_the_number_of_epochs(tmp_path: Path, modules: dict[str, Any]) -> None:
     folder = _with_data(tmp_path)
     (folder / "short.py").write_text(
