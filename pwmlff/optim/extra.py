@@ -57,7 +57,10 @@ class SoapUpdate(GradientUpdate):
 
 
 class ScheduleFreeUpdate(GradientUpdate):
-    """AdamW with an average of the weights in place of a schedule (Defazio et al., NeurIPS 2024)."""
+    """Schedule-free AdamW: an average of the weights is what counts (Defazio et al., NeurIPS 2024).
+
+    Its rate falls all the same, because the loss weights follow it.
+    """
 
     default_ema_decay: ClassVar[float | None] = None  # it has its own
 
