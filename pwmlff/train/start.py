@@ -29,6 +29,7 @@ from pwmlff.plots.radial_curves import plot_radial_curves
 from pwmlff.train.data import FrameCounts, count_frames, without_isolated
 from pwmlff.train.ending import duration
 from pwmlff.train.estimate import measure_pace
+from pwmlff.train.sampler import BatchSampler
 
 _N_SHELLS = 200  # of the picture
 _NEAREST = 4.0  # Å, up to which distances are looked at for the repulsion
@@ -155,8 +156,9 @@ def _choose_epochs(
 ) -> None:
     """Choose the number of epochs, by what they take on this machine."""
     optimizer = config.stages[0]
-    n_in_pass = -(-n_train // optimizer.batch_size)
-    n_steps = n_in_pass * -(-optimizer.least_steps // n_in_pass)
+    n_steps = len(
+        BatchSampler(n_train, optimizer.batch_size, shuffle=False, seed=0, least_batches=optimizer.least_steps)
+    )
     epochs = optimizer.usual_epochs(n_steps)
     seconds = measure_pace(config, frames).epoch(n_steps, n_valid)
     reason = f"about {duration(seconds)} each on this machine, "

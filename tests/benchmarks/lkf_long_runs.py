@@ -102,10 +102,9 @@ def _read(data: Path, name: str) -> list[Atoms]:
     return ase.io.read(path, ":")
 
 
-def run_config(data_set: DataSet, variant: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the run file, for frames that lie beside it."""
-    config = {
-        "model_type": "DP",
+def run_file(data_set: DataSet, seed: int, **others: Any) -> dict[str, Any]:
+    """Return a run file on one thread, for frames that lie beside it, with other keys."""
+    return {
         "atom_type": list(data_set.elements),
         "train_data": ["train.xyz"],
         "valid_data": ["test.xyz"],
@@ -113,8 +112,13 @@ def run_config(data_set: DataSet, variant: str, seed: int, options: argparse.Nam
         "seed": seed,
         "threads": 1,
         "device": "cpu",
-        "optimizer": {"optimizer": "LKF"},
+        **others,
     }
+
+
+def run_config(data_set: DataSet, variant: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the run file of a variant."""
+    config = run_file(data_set, seed, model_type="DP", optimizer={"optimizer": "LKF"})
     config = with_keys(merged(config, VARIANTS[variant]), options.set)
     epochs = ADAMS * options.epochs if variant == "Adam" else options.epochs
     return merged(config, {"optimizer": {"epochs": epochs}})

@@ -23,7 +23,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from bench_tools import describe_machine, print_table, say, thread_environment
-from lkf_long_runs import COMMAND, SETS
+from lkf_long_runs import COMMAND, SETS, run_file
 
 PACE_EPOCHS = (1, 5)  # of two runs whose difference tells how long an epoch takes
 MODELS: dict[str, dict[str, Any]] = {
@@ -75,18 +75,7 @@ def train(config: dict[str, Any], name: str, data: Path | None, seed: int) -> tu
 
 def run_config(model: str, name: str, seed: int, stages: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the run file, for frames that lie beside it; weights of Adam's stages are averaged too."""
-    return {
-        **MODELS[model],
-        "atom_type": list(SETS[name].elements),
-        "train_data": ["train.xyz"],
-        "valid_data": ["test.xyz"],
-        "format": "extxyz",
-        "seed": seed,
-        "threads": 1,
-        "device": "cpu",
-        "ema_decay": 0.99,
-        "optimizer": stages,
-    }
+    return run_file(SETS[name], seed, **MODELS[model], ema_decay=0.99, optimizer=stages)
 
 
 def measure(variant: str, model: str, name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
