@@ -2,7 +2,7 @@
 
 One step is one generation: candidates are drawn about the present weights, evaluated on the batch and ranked, see
 `search_distribution.py` and `member_losses.py`. The potential has the mean of the distribution and the energy per atom
-that suits it, not the best candidate as in GPUMD, whose errors are larger (`docs/training.md`).
+that suits it, not the best candidate as in GPUMD.
 
 Further deviations: the means begin with the weights of the untrained or loaded model, uniform in (-1, 1) only for a NEP
 with `start` gpumd; types that no frame of the batch holds are left as they are; NEP 3 has the step sizes and penalties
