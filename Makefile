@@ -17,7 +17,7 @@ example: $(VENV)/.installed
 	PATH="$(BIN):$$PATH" bash examples/li27/run.sh
 
 test: $(VENV)/.installed $(VENV)/.cpp-tests
-	$(BIN)/pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 slow: $(VENV)/.installed $(VENV)/.cpp-tests
 	$(BIN)/pytest -m slow

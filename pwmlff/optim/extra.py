@@ -59,7 +59,7 @@ class SoapUpdate(GradientUpdate):
 class ScheduleFreeUpdate(GradientUpdate):
     """Schedule-free AdamW: an average of the weights is what counts (Defazio et al., NeurIPS 2024).
 
-    Its rate falls all the same, because the loss weights follow it.
+    Its rate stays; the loss weights follow the schedule of the others.
     """
 
     default_ema_decay: ClassVar[float | None] = None  # it has its own
@@ -67,6 +67,11 @@ class ScheduleFreeUpdate(GradientUpdate):
     def make_optimizers(self, weights: list[nn.Parameter], rate: float) -> list[Optimizer]:
         """See the base."""
         return [_make("ScheduleFreeAdamW", weights, lr=rate, weight_decay=self.config.lambda_2 or 0.0)]
+
+    @property
+    def learning_rate(self) -> float:
+        """See the base: the first."""
+        return self.start_rate
 
     @contextmanager
     def settled(self) -> Iterator[None]:

@@ -80,12 +80,12 @@ class GradientConfig(OptimizerConfig):
             raise ValueError(f"`stop_lr` is {self.stop_lr}, expected at most `learning_rate` ({self.learning_rate})")
         return self
 
-    def weights_at(self, rate: float) -> LossWeights:
-        """Return the loss weights where the learning rate is this part of that of the start."""
+    def weights_at(self, part: float) -> LossWeights:
+        """Return the loss weights where the schedule has come down to this part of the rate of the start."""
 
         def weight(trained: bool, name: str) -> float:
             start, end = getattr(self, f"start_pre_fac_{name}"), getattr(self, f"end_pre_fac_{name}")
-            return interpolate_weight(start, end, rate, 1.0) if trained else 0.0
+            return interpolate_weight(start, end, part, 1.0) if trained else 0.0
 
         return LossWeights(
             energy=weight(self.train_energy, "etot"),
@@ -191,6 +191,11 @@ class GradientUpdate(UpdateStrategy):
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
+        return self.scheduled_rate
+
+    @property
+    def scheduled_rate(self) -> float:
+        """Rate of the schedule at the next step, which the loss weights follow."""
         if self.config.t_0 is not None:
             first = self.config.t_0 * self.steps_per_epoch
             return cosine_restarts(self.n_steps, self.start_rate, self.stop_rate, first, self.config.t_mult)
@@ -200,8 +205,8 @@ class GradientUpdate(UpdateStrategy):
 
     @property
     def weights(self) -> LossWeights:
-        """Loss weights of the next step; they move from start to end as the learning rate falls."""
-        return self.config.weights_at(self.learning_rate / self.start_rate)
+        """Loss weights of the next step; they move from start to end as the rate of the schedule falls."""
+        return self.config.weights_at(self.scheduled_rate / self.start_rate)
 
     @property
     def wants_snapshot(self) -> bool:

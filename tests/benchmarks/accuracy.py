@@ -31,12 +31,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
+from bench_tools import STOPPED, describe_machine, pin_to_cores, print_table, run_child, say, thread_environment
 from deepmd_peer import peer_python, training_input
 
 HERE = Path(__file__).resolve().parent
 TRAIN_FRACTION = 0.8  # of pwmlff_Cu
-STOPPED = 75  # exit code of a training that was stopped and saved
 PEER_TRIALS = (50, 250)  # steps of two runs that tell how long a step takes
 COMMAND = [sys.executable, "-m", "pwmlff"]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 _BUSY = 1.3  # load average per core above which a reader should distrust the figures
+STOPPED = 75  # exit code of a training that was told to end
+_LOOKS = 1.0  # s between looks at a run's time
 _OUTPUT_TAIL = 3000  # characters shown of a child that failed
 
 
@@ -74,6 +79,39 @@ def run_child(
         said = (finished.stdout + finished.stderr)[-_OUTPUT_TAIL:]
         raise SystemExit(f"{' '.join(words)}\nfailed with exit code {finished.returncode}:\n{said}")
     return finished.stdout + finished.stderr if with_errors else finished.stdout
+
+
+def train_in(folder: Path, seconds: float = float("inf")) -> tuple[int, float]:
+    """Run `pwmlff train config.json` on one thread, its output in `log`; return its exit code and its time, s.
+
+    Args:
+        folder: Holds the run file.
+        seconds: Of the processor, after which the run is told to save its state and end: STOPPED.
+    """
+    command = [sys.executable, "-m", "pwmlff", "train", "config.json"]
+    before = _time_of_children()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=thread_environment(1), stdout=log, stderr=log)
+    try:
+        while process.poll() is None and _time_of(process.pid) < seconds:
+            time.sleep(_LOOKS)
+        process.send_signal(signal.SIGTERM)  # nothing, if it has ended
+        return process.wait(), _time_of_children() - before
+    except BaseException:
+        process.kill()
+        raise
+
+
+def _time_of(pid: int) -> float:
+    """Return what a process has spent so far, s: user and system in /proc/PID/stat, see proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(float(ticks) for ticks in fields[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+def _time_of_children() -> float:
+    """Return what the children that have ended spent, s."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def merged(config: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

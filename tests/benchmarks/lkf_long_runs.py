@@ -15,12 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +23,13 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from bench_tools import describe_machine, merged, print_table, say, thread_environment, with_keys
+from bench_tools import STOPPED, describe_machine, merged, print_table, say, train_in, with_keys
 from numpy.typing import NDArray
 
-COMMAND = [sys.executable, "-m", "pwmlff", "train", "config.json"]
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "data"
 SETTINGS = Path(__file__).resolve().parent / "mlearn_cu.json"
 ADAMS = 5  # epochs of Adam for each of LKF: its schedule has to end in the time allowed
 EARLY = 40  # epochs of the table's first errors
-LOOKS = 2.0  # s between looks at a run's time
 
 
 @dataclass(frozen=True)
@@ -131,41 +124,22 @@ def train(name: str, variant: str, seed: int, options: argparse.Namespace) -> di
         for frames, file in zip(SETS[name].frames(options.data, seed), ("train.xyz", "test.xyz"), strict=True):
             ase.io.write(folder / file, frames)
         (folder / "config.json").write_text(json.dumps(run_config(SETS[name], variant, seed, options)))
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(COMMAND, cwd=folder, env=thread_environment(1), stdout=log, stderr=log)
-            try:
-                stopped = _wait(process, 60 * options.minutes)
-            except BaseException:
-                process.kill()
-                raise
+        code, _ = train_in(folder, 60 * options.minutes)
         said = (folder / "log").read_text(encoding="utf-8", errors="replace")
         record = folder / "model_record"
-        if not stopped and process.returncode != 0 and not (record / "epoch_valid.dat").exists():
+        if not (record / "epoch_valid.dat").exists():
             raise SystemExit(f"{name}, {variant}:\n{said[-2000:]}")
         return {
             "set": name,
             "variant": variant,
             "set_keys": options.set,
             "seed": seed,
-            "stopped": stopped,
-            "exit": process.returncode,
+            "exit": code,
             "went_back": said.count("back to the last good weights"),
             "train": _curve(record / "epoch_train.dat").tolist(),
             "test": _curve(record / "epoch_valid.dat").tolist(),
             "seconds": _columns(record / "epoch_train.dat", "time").sum(axis=1).tolist(),
         }
-
-
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for the end, or stop a run whose time of the processor is over; return whether it was stopped."""
-    while process.poll() is None:
-        spent = sum(float(n) for n in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13])
-        if spent / os.sysconf("SC_CLK_TCK") > seconds:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-            return True
-        time.sleep(LOOKS)
-    return False
 
 
 def _curve(path: Path) -> NDArray[np.float64]:
@@ -207,7 +181,7 @@ def table_row(run: dict[str, Any]) -> list[str]:
         errors(trained, len(trained)),
         f"{tested[best, 1]:.4f}, {seconds:.0f} s",
         str(run["went_back"]),
-        "yes" if lost or run["exit"] not in (0, 75) else "no",
+        "yes" if lost or run["exit"] not in (0, STOPPED) else "no",
     ]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_tools import describe_machine, print_table, say, thread_environment
+from bench_tools import describe_machine, merged, print_table, say, thread_environment
 from numpy.typing import NDArray
 
 COMMAND = [sys.executable, "-m", "pwmlff", "train", "config.json"]
@@ -105,13 +105,7 @@ def run_config(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "model": {"descriptor": {}} if options.default_model else small,
         "optimizer": {"optimizer": "LKF", "epochs": PLENTY},
     }
-    return _changed(base, VARIANTS[name])
-
-
-def _changed(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return a run file with some keys changed, in its sections as well."""
-    both = {key: _changed(config[key], value) for key, value in changes.items() if isinstance(value, dict)}
-    return {**config, **changes, **both}
+    return merged(base, VARIANTS[name])
 
 
 def train(name: str, options: argparse.Namespace) -> NDArray[np.float64]:

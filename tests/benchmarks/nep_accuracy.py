@@ -32,14 +32,22 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from bench_tools import describe_machine, pin_to_cores, print_table, run_child, say, thread_environment, with_keys
+from bench_tools import (
+    STOPPED,
+    describe_machine,
+    pin_to_cores,
+    print_table,
+    run_child,
+    say,
+    thread_environment,
+    with_keys,
+)
 from numpy.typing import NDArray
 
 from pwmlff.config.jsonc import read_json
 
 COMMAND = [sys.executable, "-m", "pwmlff"]
 ENDLESS = 1_000_000  # epochs
-STOPPED = 75  # exit code of a training that was stopped and saved
 TRIALS = (4, 12)  # epochs of the two runs that tell how long one of TorchNEP's takes
 HELD_OUT_SEED = 0
 PEER_RUN = """

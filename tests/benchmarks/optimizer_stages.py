@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -22,8 +20,8 @@ from typing import Any
 
 import ase.io
 import numpy as np
-from bench_tools import describe_machine, print_table, say, thread_environment
-from lkf_long_runs import COMMAND, SETS, run_file
+from bench_tools import describe_machine, print_table, say, train_in
+from lkf_long_runs import SETS, run_file
 
 PACE_EPOCHS = (1, 5)  # of two runs whose difference tells how long an epoch takes
 MODELS: dict[str, dict[str, Any]] = {
@@ -60,17 +58,11 @@ def train(config: dict[str, Any], name: str, data: Path | None, seed: int) -> tu
         for frames, file in zip(SETS[name].frames(data or Path(), seed), ("train.xyz", "test.xyz"), strict=True):
             ase.io.write(folder / file, frames)
         (folder / "config.json").write_text(json.dumps(config))
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(COMMAND, cwd=folder, env=thread_environment(1), stdout=log, stderr=log)
-            try:
-                _, status, usage = os.wait4(process.pid, 0)
-            except BaseException:
-                process.kill()
-                raise
-        if status != 0:
+        code, spent = train_in(folder)
+        if code != 0:
             raise SystemExit(f"{name}:\n{(folder / 'log').read_text()[-2000:]}")
         rows = np.loadtxt(folder / "model_record" / "epoch_valid.dat", skiprows=1, ndmin=2)
-    return [[1e3 * float(row[2]), float(row[3])] for row in rows], usage.ru_utime
+    return [[1e3 * float(row[2]), float(row[3])] for row in rows], spent
 
 
 def run_config(model: str, name: str, seed: int, stages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -186,6 +186,16 @@ def test_average_of_the_schedule_free_optimizer_is_what_is_kept(potential: Poten
         torch.testing.assert_close(new, old, rtol=0, atol=1e-14)
 
 
+def test_rate_of_the_schedule_free_optimizer_stays_and_loss_weights_move(potential: Potential, batch: Batch) -> None:
+    update = _update(potential, "SCHEDULE_FREE", stop_step=4, decay_step=1)
+    at_the_start = update.weights
+    for _ in range(4):
+        update.step(batch)
+    assert update.learning_rate == update.start_rate
+    assert update.weights.energy > at_the_start.energy
+    assert update.weights.forces < at_the_start.forces
+
+
 def test_missing_package_is_named(potential: Potential, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pwmlff.optim.extra.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'pwmlff\[optimizers\]'"):

@@ -79,6 +79,7 @@ def test_tables_hold_what_the_runs_wrote(study: Path) -> None:
         assert (study / "study" / name).stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(study: Path) -> None:
     checkpoints = list((study / "study").glob("*/model_record/nep_model.ckpt"))
     before = {path: path.stat().st_mtime_ns for path in checkpoints}
@@ -88,6 +89,7 @@ def test_what_is_done_is_not_done_again(study: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in checkpoints} == before
 
 
+@pytest.mark.slow
 def test_a_run_that_another_call_makes_is_left_to_it(study: Path) -> None:
     with (study / "study" / "li-NEP-LKF-1" / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -104,6 +106,7 @@ def test_runs_with_other_settings_are_not_mixed(study: Path) -> None:
     assert "--work" in said
 
 
+@pytest.mark.slow
 def test_optimizers_that_cannot_be_used_are_left_out(study: Path) -> None:
     text = _run(study, *FEW[:2], "--optimizers", "Adam", "GKF", *FEW[5:])
     assert "left out: li, NEP, GKF: " in text

@@ -75,6 +75,7 @@ def test_errors_are_those_of_the_predictions(study: Path) -> None:
     assert len(differences) == 4
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(study: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in study.glob("*/*/result.json")}
     assert len(before) == 6
@@ -85,6 +86,7 @@ def test_what_is_done_is_not_done_again(study: Path) -> None:
     assert {path for path in before if before[path] != after[path]} == {study / NAMES[1] / "seed2" / "result.json"}
 
 
+@pytest.mark.slow
 def test_runs_with_other_settings_are_not_mixed(study: Path) -> None:
     path = study / NAMES[0] / "seed1" / "result.json"
     before = path.read_text()
