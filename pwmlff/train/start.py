@@ -26,7 +26,7 @@ from pwmlff.models import MODELS, ZBLConfig
 from pwmlff.models.distances import watch_shortest
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
 from pwmlff.plots.radial_curves import plot_radial_curves
-from pwmlff.train.data import FrameCounts, count_frames, without_isolated
+from pwmlff.train.data import FrameCounts, count_frames, describe_spacing, without_isolated
 from pwmlff.train.ending import duration
 from pwmlff.train.estimate import measure_pace
 from pwmlff.train.sampler import BatchSampler
@@ -98,6 +98,7 @@ def starting_run(
         start.reasons["valid_ratio"] = f"not used: the data are divided, {n_valid} frames choose the best epoch"
     else:
         n_valid = _hold_out(start, counts)
+        start.remarks += describe_spacing(frames)
         n_train = counts.n_frames - n_valid
     _choose_repulsion(start, frames, elements)
     usual = OPTIMIZERS[method].Config.model_validate({"optimizer": method})

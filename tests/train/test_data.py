@@ -128,6 +128,19 @@ def test_conversion_holds_out_the_same_frames(
         assert [(f.source, f.energy) for f in read_frames([path])] == [(f.source, f.energy) for f in frames]
 
 
+@pytest.mark.parametrize(("step", "by", "n_notes"), [(0.004, "random", 1), (0.004, "time", 0), (1.0, "random", 0)])
+def test_near_copies_among_validation_frames_are_pointed_out(
+    make_run: Callable[..., RunConfig], tmp_path: Path, cu_frames: list[Frame], step: float, by: str, n_notes: int
+) -> None:
+    swing = np.random.default_rng(0).normal(0, 0.1, cu_frames[0].positions.shape)
+    path = tmp_path / "run.xyz"
+    write_extxyz(
+        path, [replace(cu_frames[0], positions=cu_frames[0].positions + np.sin(step * k) * swing) for k in range(30)]
+    )
+    read_run_frames(make_run(train_data=[str(path)], valid_split=by), report := ReadReport())
+    assert len([note for note in report.notes if "follow each other closely" in note]) == n_notes
+
+
 def npy_folder(path: Path, frames: list[Frame]) -> Path:
     """Write frames of one composition as PWMLFF's pwdata does."""
     path.mkdir(parents=True)
