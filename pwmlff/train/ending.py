@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pwmlff.train.metrics import EpochResult
 from pwmlff.train.progress import SHOWN
 from pwmlff.train.records import RunFiles
@@ -24,10 +26,11 @@ def describe_end(trainer: Trainer, files: RunFiles, advice: str | None) -> list[
     reason = ""
     if history[-1].epoch < trainer.settings.n_epochs:
         reason = f", ended early after {trainer.settings.early_stop} epochs that were no better than epoch {best.epoch}"
+    trained = trainer.settings.ranked_by
     rows = [("last", history[-1], files.last), ("best", best, files.best)]
     frames = "validation" if is_validated else "training"
     lines = [f"{len(history)} epochs in {duration(seconds)}{reason}; errors of {frames} frames:"]
-    lines += [f"  {name}, epoch {result.epoch}: {_errors(result)}, {path}" for name, result, path in rows]
+    lines += [f"  {name}, epoch {result.epoch}: {_errors(result, trained)}, {path}" for name, result, path in rows]
     if advice:
         lines.append(advice)
     lines.append(f"curves and tables of the errors: {files.folder}")
@@ -54,8 +57,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _errors(result: EpochResult) -> str:
+def _errors(result: EpochResult, trained: Collection[str]) -> str:
     rmse = (result.train if result.valid is None else result.valid).rmse
-    return ", ".join(
-        f"{name} {factor * rmse[key]:.4g} {unit}" for key, (name, unit, factor) in SHOWN.items() if key in rmse
-    )
+    shown = {key: rmse[key] for key in SHOWN if key in rmse and key in trained}
+    return ", ".join(f"{SHOWN[key][0]} {SHOWN[key][2] * value:.4g} {SHOWN[key][1]}" for key, value in shown.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -285,6 +286,7 @@ def test_end_names_errors_files_and_the_next_command(make_run: RunFactory) -> No
     text = _train(config)
     assert "3 epochs in " in text
     assert "errors of validation frames" in text
+    assert re.search(r"last, epoch 3: energy \S+ meV/atom, forces \S+ eV/Å, \S+model.ckpt", text)  # no virials
     assert f"next: pwmlff test {config.model_store_dir / 'toy_model_best.ckpt'}" in text
     assert "ADAM will do" in text  # a run that short
 
