@@ -1,20 +1,21 @@
 """LKF left alone to its end: errors on training and unseen frames by epoch, and whether a run was ever lost.
 
     python tests/benchmarks/lkf_long_runs.py --data DIR --results FILE [--sets Si Cu ...] [--only NAME ...]
-        [--epochs 100] [--minutes 10] [--seeds 1 2] [--set KEY=VALUE ...]
+        [--epochs 100] [--minutes 10] [--seeds 1 2] [--set KEY=VALUE ...] [--keep FOLDER]
 
 Each run is `pwmlff train` on one thread until its epochs or its time of the processor are over, whatever comes first.
 The frames it is tested on are its validation frames, which here choose nothing: what is told is the state at the end.
 Results are kept in FILE, a line of JSON per run; runs found there are not repeated. The table gives the errors after 40
 epochs and at the end, the lowest force error on the tested frames and when it was reached, the number of times the
 guard went back, and whether an error trebled from one epoch to the next and did not fall again within five. "Adam", for
-comparison, does five times the epochs.
+comparison, does five times the epochs. --keep is for the models of the end, such as for `md_holds.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,9 @@ def train(name: str, variant: str, seed: int, options: argparse.Namespace) -> di
         record = folder / "model_record"
         if not (record / "epoch_valid.dat").exists():
             raise SystemExit(f"{name}, {variant}:\n{said[-2000:]}")
+        if options.keep:
+            (model,) = set(record.glob("*_model.ckpt"))
+            shutil.copy(model, options.keep / f"{name} {variant} {seed}.ckpt".replace(" ", "-"))
         return {
             "set": name,
             "variant": variant,
@@ -195,6 +199,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of the processor, for each run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="further keys, such as ema_decay=0")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="an existing folder for the models")
     options = parser.parse_args()
     lines = options.results.read_text(encoding="utf-8").splitlines() if options.results.exists() else []
     runs = [json.loads(line) for line in lines]
