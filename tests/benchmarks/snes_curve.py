@@ -63,7 +63,7 @@ def main() -> None:
         (folder / "config.json").write_text(json.dumps(run_config(options)))
         train_in(folder, 60 * options.minutes)
         record = folder / "model_record"
-        if not (record / "best.ckpt").exists():
+        if not any(record.glob("*_best.ckpt")):  # no epoch was finished
             raise SystemExit((folder / "log").read_text()[-2000:])
         ours = errors_of(record / "loss.out")
         if options.keep:
