@@ -20,7 +20,7 @@ class Spacing:
 
     Attributes:
         next: Of a frame and the next.
-        further: Of frames ten steps apart.
+        further: Of a frame and the tenth after it.
     """
 
     next: float

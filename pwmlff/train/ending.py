@@ -26,11 +26,11 @@ def describe_end(trainer: Trainer, files: RunFiles, advice: str | None) -> list[
     reason = ""
     if history[-1].epoch < trainer.settings.n_epochs:
         reason = f", ended early after {trainer.settings.early_stop} epochs that were no better than epoch {best.epoch}"
-    trained = trainer.settings.ranked_by
+    shown = trainer.settings.ranked_by  # not what else happens to be labelled
     rows = [("last", history[-1], files.last), ("best", best, files.best)]
     frames = "validation" if is_validated else "training"
     lines = [f"{len(history)} epochs in {duration(seconds)}{reason}; errors of {frames} frames:"]
-    lines += [f"  {name}, epoch {result.epoch}: {_errors(result, trained)}, {path}" for name, result, path in rows]
+    lines += [f"  {name}, epoch {result.epoch}: {_errors(result, shown)}, {path}" for name, result, path in rows]
     if advice:
         lines.append(advice)
     lines.append(f"curves and tables of the errors: {files.folder}")
@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _errors(result: EpochResult, trained: Collection[str]) -> str:
+def _errors(result: EpochResult, quantities: Collection[str]) -> str:
     rmse = (result.train if result.valid is None else result.valid).rmse
-    shown = {key: rmse[key] for key in SHOWN if key in rmse and key in trained}
-    return ", ".join(f"{SHOWN[key][0]} {SHOWN[key][2] * value:.4g} {SHOWN[key][1]}" for key, value in shown.items())
+    shown = [(rmse[key], *SHOWN[key]) for key in SHOWN if key in rmse and key in quantities]
+    return ", ".join(f"{name} {factor * value:.4g} {unit}" for value, name, unit, factor in shown)

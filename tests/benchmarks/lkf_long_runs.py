@@ -131,7 +131,7 @@ def train(name: str, variant: str, seed: int, options: argparse.Namespace) -> di
         if not (record / "epoch_valid.dat").exists():
             raise SystemExit(f"{name}, {variant}:\n{said[-2000:]}")
         if options.keep:
-            (model,) = set(record.glob("*_model.ckpt"))
+            (model,) = record.glob("*_model.ckpt")
             shutil.copy(model, options.keep / f"{name} {variant} {seed}.ckpt".replace(" ", "-"))
         return {
             "set": name,
