@@ -150,16 +150,20 @@ def why_not(run: Run, options: argparse.Namespace) -> str | None:
 def _model_section(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     row = MODELS[run.model]
     if "model" not in row:
-        return _suggested(row["model_type"], run.data)
+        optimizer = OPTIMIZERS[run.optimizer].section["optimizer"]
+        return _suggested(row["model_type"], run.data, pwmlff.optim.OPTIMIZERS[optimizer].searches)
     cutoffs = {"Rmax": options.Rmax, "Rmin": options.Rmin}
     return {**row["model"], "descriptor": {**cutoffs, **row["model"]["descriptor"]}}
 
 
 @cache
-def _suggested(family: str, data: DataSet) -> dict[str, Any]:
-    """Return the section `model` that `pwmlff init` would write."""
+def _suggested(family: str, data: DataSet, searches: bool) -> dict[str, Any]:
+    """Return the section `model` that `pwmlff init` would write, for a search or for gradients."""
     frames = without_isolated(read_frames([data.train]), ReadReport())[0]
-    suggestion = FAMILIES[family].RunFile.suggested(FAMILIES[family].Config(), _elements(data), frames)
+    hooks = FAMILIES[family].RunFile
+    suggestion = hooks.suggested(FAMILIES[family].Config(), _elements(data), frames)
+    if searches:
+        suggestion = hooks.for_search(suggestion)
     return suggestion.config.model_dump(mode="json")
 
 

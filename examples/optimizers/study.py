@@ -12,6 +12,7 @@ called again, the study goes on where it was stopped, and several calls at a tim
     for core in 0 1 2 3; do taskset -c $core python study.py & done
 
 After every run the tables are written anew to tables.txt, the learning curves to <set>-epochs.png and <set>-time.png.
+With --record FILE runs that are in the file are not made again, and those that come to their end are added to it.
 Times are work of the processor: training and the test after every epoch, without start-up.
 """
 
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from cells import LENGTHS, MODELS, OPTIMIZERS, Run, find_sets, why_not
 from numpy.typing import NDArray
+from record import Record
 from rich.console import Console
 from runs import ENERGY, FORCE, TIME, locked, make, read_curve
 from tables import Curves, all_tables, draw
@@ -52,9 +54,11 @@ def describe(run: Run, curve: NDArray[np.float64]) -> str:
     return f"{run.label}: {errors} after {len(curve)} epochs, {curve[:, TIME].sum() / 60:.1f} min"
 
 
-def report(runs: list[Run], folder: Path) -> Curves:
+def report(runs: list[Run], folder: Path, record: Record) -> Curves:
     """Write tables and pictures of the runs that there are, and return their curves."""
-    curves = {run: curve for run in runs if len(curve := read_curve(run.folder))}
+    curves = record.curves(runs)
+    curves |= {run: curve for run in runs if run not in curves and len(curve := read_curve(run.folder))}
+    curves = {run: curves[run] for run in runs if run in curves}
     if not curves:
         raise SystemExit(f"{folder}: no run has finished an epoch")
     partial = folder / f"tables.{os.getpid()}.partial"  # another call may write too
@@ -84,6 +88,9 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, help="of the processor for each run, instead of epochs")
     parser.add_argument("--work", type=Path, default=Path("study"), help="folder of the runs, tables and pictures")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="learning curves of finished runs, made or added to"
+    )
     parser.add_argument("--Rmax", type=float, default=6.0, help="cutoff of Deep Potentials, Å")
     parser.add_argument("--Rmin", type=float, default=0.5, help="where their switch to zero begins, Å")
     parser.add_argument("--precision", choices=("float64", "float32"), default="float32")
@@ -92,14 +99,22 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     runs = plan(options, console)
+    record = Record(options.record, options.minutes)
+    if not options.report:
+        record.require_same_settings(runs, options)
     for run in [] if options.report else runs:
+        if (curve := record.curves([run]).get(run)) is not None:
+            console.print(describe(run, curve), soft_wrap=True)
+            continue
         with locked(run.folder) as is_ours:
             if is_ours:
-                console.print(describe(run, make(run, options)), soft_wrap=True)
-                report(runs, options.work)
+                curve = make(run, options)
+                record.add(run, curve, options)
+                console.print(describe(run, curve), soft_wrap=True)
+                report(runs, options.work, record)
             else:
                 console.print(f"{run.label}: another call is at it", soft_wrap=True)
-    for table in all_tables(report(runs, options.work)):
+    for table in all_tables(report(runs, options.work, record)):
         console.print(table)
 
 

@@ -171,6 +171,11 @@ class RunFileHooks:
         return Suggestion(config, lines=lines)
 
     @classmethod
+    def for_search(cls, suggestion: Suggestion) -> Suggestion:
+        """Return what `pwmlff init` writes where the optimizer draws candidates instead of following a gradient."""
+        return suggestion
+
+    @classmethod
     def radial_curves(
         cls, config: Any, elements: Sequence[str], distances: NDArray[np.float64]
     ) -> dict[str, list[RadialCurve]]:

@@ -118,6 +118,7 @@ class UpdateStrategy(ABC):
     Attributes:
         Config: Class of the `optimizer` section.
         default_ema_decay: Decay of the average of the weights when the run file says nothing; None for no average.
+        searches: Whether it draws candidates around the weights instead of following a gradient.
         state_keys: Further keys by which the memory of its state can be made smaller, for messages.
         n_steps: Optimizer steps done.
         went_back: Whether the last step took the weights back to earlier ones, so that averages have to begin anew.
@@ -126,6 +127,7 @@ class UpdateStrategy(ABC):
 
     Config: ClassVar[type[OptimizerConfig]]
     default_ema_decay: ClassVar[float | None] = None
+    searches: ClassVar[bool] = False
     state_keys: ClassVar[str] = ""
 
     def __init__(self, potential: Potential, config: Any, *, steps_per_epoch: int) -> None:

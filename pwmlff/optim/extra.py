@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from pwmlff.errors import ConfigError
 from pwmlff.optim.base import MAX_COUNT
-from pwmlff.optim.gradient import GradientConfig, GradientUpdate
+from pwmlff.optim.gradient import GradientConfig, GradientUpdate, rate_of_end, rate_of_start
 
 _PACKAGE = "pytorch_optimizer"
 
@@ -28,6 +28,8 @@ def _make(name: str, *arguments: Any, **options: Any) -> Any:
 class SoapConfig(GradientConfig):
     """The `optimizer` section for SOAP."""
 
+    learning_rate: float = rate_of_start(1e-2)
+    stop_lr: float = rate_of_end(1e-5)
     precondition_frequency: int = Field(
         10, ge=1, le=MAX_COUNT, description="Steps from one renewal of the eigenvectors to the next"
     )

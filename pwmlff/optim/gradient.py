@@ -33,13 +33,22 @@ def _prefactor(default: float, *names: str, text: str) -> Any:
     return Field(default, ge=0, validation_alias=AliasChoices(*names), description=text)
 
 
+def rate_of_start(default: float) -> Any:
+    """Field of the learning rate, for optimizers whose best differs."""
+    names = AliasChoices("learning_rate", "start_lr")
+    return Field(default, gt=0, validation_alias=names, description="Rate at the first step")
+
+
+def rate_of_end(default: float) -> Any:
+    """Likewise, of the rate that the schedule ends with."""
+    return Field(default, gt=0, description="Rate at `stop_step` and afterwards")
+
+
 class GradientConfig(OptimizerConfig):
     """The `optimizer` section of optimizers that follow a gradient."""
 
-    learning_rate: float = Field(
-        1e-3, gt=0, validation_alias=AliasChoices("learning_rate", "start_lr"), description="Rate at the first step"
-    )
-    stop_lr: float = Field(3.51e-8, gt=0, description="Rate at `stop_step` and afterwards")
+    learning_rate: float = rate_of_start(1e-3)
+    stop_lr: float = rate_of_end(3.51e-8)
     stop_step: int | None = Field(
         None,
         ge=1,

@@ -6,15 +6,30 @@ that one learning rate and one weight decay serve both.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pwmlff.optim.gradient import GradientUpdate
+from pwmlff.optim.gradient import GradientConfig, GradientUpdate, rate_of_end, rate_of_start
+
+_ITERATION = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: singular values end near 1 after five times
+_TIMES = 5
+_LIKE_ADAMW = 0.2  # root mean square of AdamW's steps, in units of the rate
+
+
+class MuonConfig(GradientConfig):
+    """The `optimizer` section for Muon."""
+
+    learning_rate: float = rate_of_start(1e-2)
+    stop_lr: float = rate_of_end(1e-5)
 
 
 class MuonUpdate(GradientUpdate):
     """Muon for matrices, AdamW for biases and other vectors."""
+
+    Config = MuonConfig
 
     def make_optimizers(self, weights: list[nn.Parameter], rate: float) -> list[Optimizer]:
         """See the base."""
@@ -23,11 +38,70 @@ class MuonUpdate(GradientUpdate):
         others = [weight for weight in weights if not _is_matrix(weight)]
         optimizers: list[Optimizer] = []
         if matrices:
-            optimizers.append(torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+            optimizers.append(Muon(matrices, rate=rate, weight_decay=decay))
         if others:
             optimizers.append(torch.optim.AdamW(others, lr=rate, weight_decay=decay, fused=True))
         return optimizers
 
 
+class Muon(Optimizer):
+    """Muon for many small matrices: those of one shape are made orthogonal together, in the precision of the weights.
+
+    `torch.optim.Muon` takes one after another, and in bfloat16, which costs more than the gradient of a small network.
+
+    Args:
+        weights: Matrices, or stacks of them, [..., rows, columns].
+        rate: Learning rate.
+        weight_decay: Decoupled.
+        momentum: Of Nesterov's kind.
+    """
+
+    def __init__(
+        self, weights: Iterable[nn.Parameter], *, rate: float, weight_decay: float, momentum: float = 0.95
+    ) -> None:
+        super().__init__(weights, {"lr": rate, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Change the weights that have a gradient."""
+        for group in self.param_groups:
+            of_shape: dict[torch.Size, list[nn.Parameter]] = {}
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    of_shape.setdefault(weight.shape[-2:], []).append(weight)
+            for weights in of_shape.values():
+                self._step(weights, group["lr"], group["weight_decay"], group["momentum"])
+
+    def _step(self, weights: list[nn.Parameter], rate: float, decay: float, momentum: float) -> None:
+        rows, columns = weights[0].shape[-2:]
+        stacked = torch.cat([weight.grad.reshape(-1, rows, columns) for weight in weights if weight.grad is not None])
+        means = [self.state[w].setdefault("momentum_buffer", torch.zeros_like(w)) for w in weights]
+        mean = torch.cat([m.view(-1, rows, columns) for m in means]).lerp_(stacked, 1 - momentum)
+        change = orthogonal(stacked.lerp_(mean, momentum))
+        length = -rate * _LIKE_ADAMW * max(rows, columns) ** 0.5
+        sizes = [weight.numel() // (rows * columns) for weight in weights]
+        for weight, own, new, piece in zip(weights, means, mean.split(sizes), change.split(sizes), strict=True):
+            own.copy_(new.view_as(own))
+            weight.mul_(1 - rate * decay).add_(piece.view_as(weight), alpha=length)
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Return U V^T of each matrix U S V^T, roughly: singular values end between about 0.7 and 1.2.
+
+    Newton and Schulz's iteration with the polynomial of Jordan et al.
+
+    Args:
+        matrices: [..., rows, columns].
+    """
+    a, b, c = _ITERATION
+    is_tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if is_tall else matrices
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny ** 0.5)
+    for _ in range(_TIMES):
+        square = x @ x.mT
+        x = a * x + (b * square + c * (square @ square)) @ x
+    return x.mT if is_tall else x
+
+
 def _is_matrix(weight: nn.Parameter) -> bool:
-    return weight.dim() == 2 and min(weight.shape) > 1
+    return weight.dim() > 1 and min(weight.shape[-2:]) > 1

@@ -137,6 +137,7 @@ class SnesUpdate(UpdateStrategy):
     """
 
     Config: ClassVar[type[OptimizerConfig]] = SnesConfig
+    searches = True
     state_keys = ", `population`"
 
     @classmethod

@@ -88,7 +88,10 @@ def starting_run(
         return start
     to_train, to_validate = divided(data)
     frames = without_isolated(read_frames(to_train), ReadReport())[0]
-    suggestion = MODELS[key].RunFile.suggested(MODELS[key].Config(), elements, frames)
+    family = MODELS[key].RunFile
+    suggestion = family.suggested(MODELS[key].Config(), elements, frames)
+    if OPTIMIZERS[method].searches:
+        suggestion = family.for_search(suggestion)
     start.values["model"] = suggestion.config.model_dump(mode="json")
     start.reasons |= {f"model.{path}": reason for path, reason in suggestion.reasons.items()}
     start.remarks += suggestion.lines

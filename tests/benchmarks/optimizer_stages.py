@@ -6,7 +6,7 @@
 A run is `pwmlff train` on one thread. Two short ones tell how long an epoch of each optimizer takes; each stage then
 has as many epochs as its share of the time allows, so that schedules end with it. The frames of the test are validation
 frames, which here choose nothing. Results are kept in FILE, a line of JSON per run; runs found there are not repeated.
-Names may be optimizers with learning rates, too: --only "MUON 0.001" "MUON 0.003".
+Names may be optimizers with their first and last learning rate, too: --only "MUON 0.01 1e-05" "ADAM 0.001 3.51e-08".
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import json
 import tempfile
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,12 @@ VARIANTS: dict[str, list[tuple[dict[str, Any], float]]] = {
     "ADAM, LKF gentle": [(ADAM, 0.75), (GENTLE, 0.25)],
     "ADAM half, LKF": [(ADAM, 0.5), (LKF, 0.5)],
 }
-RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2)
+ENDS = (3.51e-8, 1e-6, 1e-5)
 for name in ("ADAM", "MUON", "SOAP", "SCHEDULE_FREE"):
-    VARIANTS |= {f"{name} {rate:g}": [({**ADAM, "optimizer": name, "learning_rate": rate}, 1.0)] for rate in RATES}
+    for rate, end in product(RATES, ENDS):
+        settings = {**ADAM, "optimizer": name, "learning_rate": rate, "stop_lr": end}
+        VARIANTS[f"{name} {rate:g} {end:g}"] = [(settings, 1.0)]
 
 
 def train(config: dict[str, Any], name: str, data: Path | None, seed: int) -> tuple[list[list[float]], float]:

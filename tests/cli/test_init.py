@@ -201,3 +201,12 @@ def test_optimizer_is_chosen(tmp_path: Path) -> None:
     assert optimizer.optimizer == "ADAM"
     assert optimizer.epochs * 16 // optimizer.batch_size >= 20_000  # steps
     assert runner.invoke(app, ["init", "dp", "-o", "a.json", "--optimizer", "adma"]).exit_code == 1
+
+
+@pytest.mark.parametrize(("optimizer", "start"), [("LKF", "scaled"), ("SNES", "gpumd")])
+def test_a_search_starts_a_nep_as_gpumd_does(tmp_path: Path, optimizer: str, start: str) -> None:
+    path, data = tmp_path / "run.json", tmp_path / "train.xyz"
+    _labelled(data, n_frames=8, spacing=2.6, with_stress=False)
+    result = runner.invoke(app, ["init", "nep", "-o", str(path), "--data", str(data), "--optimizer", optimizer])
+    assert result.exit_code == 0, result.output
+    assert load_config(path).model.start == start

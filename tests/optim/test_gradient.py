@@ -20,6 +20,7 @@ from pwmlff.optim import OPTIMIZERS
 from pwmlff.optim.base import NonFiniteError
 from pwmlff.optim.gradient import GradientConfig, GradientUpdate
 from pwmlff.optim.loss import sum_errors
+from pwmlff.optim.muon import Muon, orthogonal
 
 NAMES = ["ADAM", "ADAMW", "MUON", "SOAP", "SCHEDULE_FREE"]
 MODEL = {
@@ -172,6 +173,43 @@ def test_muon_makes_steps_of_matrices_more_orthogonal_than_gradients(potential: 
     assert len(ranks) > 1
     assert all(of_step > of_gradient for of_step, of_gradient in ranks)
     assert any(of_step > 1.5 * of_gradient for of_step, of_gradient in ranks)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (7, 3), (5, 5), (4, 2, 6)])
+def test_orthogonal_keeps_singular_vectors_and_levels_values(shape: tuple[int, ...]) -> None:
+    matrices = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    levelled = left.mT @ orthogonal(matrices) @ right.mT
+    diagonal = torch.diagonal(levelled, dim1=-2, dim2=-1)
+    torch.testing.assert_close(levelled, torch.diag_embed(diagonal), rtol=0, atol=1e-12)
+    large = values > 0.05 * values.norm(dim=-1, keepdim=True)
+    assert (diagonal[large] > 0.6).all()
+    assert (diagonal[large] < 1.3).all()
+    assert (orthogonal(torch.zeros(2, 3, 4)) == 0).all()
+
+
+def test_steps_of_muon_are_those_of_torch_in_bfloat16() -> None:
+    generator = torch.Generator().manual_seed(5)
+    shapes = [(6, 9), (9, 6), (6, 9), (4, 4)]
+    ours = [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+    theirs = [torch.nn.Parameter(weight.detach().clone()) for weight in ours]
+    stack = torch.nn.Parameter(torch.stack([ours[0].detach(), ours[2].detach()]))
+    begin = [weight.detach().clone() for weight in ours]
+    one, other, stacked = (
+        Muon(ours, rate=0.1, weight_decay=0.01),
+        torch.optim.Muon(theirs, lr=0.1, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        Muon([stack], rate=0.1, weight_decay=0.01),
+    )
+    for _ in range(3):
+        for mine, its in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            its.grad = mine.grad.clone()
+        stack.grad = torch.stack([weight.grad for weight in (ours[0], ours[2]) if weight.grad is not None])
+        for optimizer in (one, other, stacked):
+            optimizer.step()
+    for mine, its, start in zip(ours, theirs, begin, strict=True):
+        assert (mine - its).norm() < 0.03 * (its - start).norm()
+    torch.testing.assert_close(stack.detach(), torch.stack([ours[0].detach(), ours[2].detach()]))
 
 
 def test_average_of_the_schedule_free_optimizer_is_what_is_kept(potential: Potential, batch: Batch) -> None:

@@ -16,6 +16,7 @@ import pytest
 from ase.io import read, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+RECORD = ("--record", "record.jsonl")
 FEW = ("--models", "NEP", "--optimizers", "Adam", "LKF", "--seeds", "1", "2", "--epochs", "3", "2", "1")
 
 
@@ -23,14 +24,14 @@ FEW = ("--models", "NEP", "--optimizers", "Adam", "LKF", "--seeds", "1", "2", "-
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished study on three frames of lithium: a NEP, two optimizers, two seeds."""
     folder = _with_data(tmp_path_factory.mktemp("study"))
-    _run(folder, *FEW)
+    _run(folder, *FEW, *RECORD)
     return folder
 
 
 @pytest.fixture(scope="module")
 def modules() -> Iterator[dict[str, Any]]:
     """The modules that lie beside the script; they are gone afterwards."""
-    names = ("cells", "runs", "tables")
+    names = ("cells", "record", "runs", "tables")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(EXAMPLES / "optimizers"))
         yield {name: __import__(name) for name in names}
@@ -87,6 +88,18 @@ def test_what_is_done_is_not_done_again(study: Path) -> None:
     text = _run(study, *FEW)
     assert "li, NEP, LKF, seed 2: " in text
     assert {path: path.stat().st_mtime_ns for path in checkpoints} == before
+
+
+def test_a_record_is_as_good_as_the_runs(study: Path) -> None:
+    assert len((study / "record.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+    text = _run(study, *FEW, *RECORD, "--work", "elsewhere")
+    assert "li, NEP, LKF, seed 2: " in text
+    assert not list((study / "elsewhere").glob("li-NEP-*-?"))
+    there, here = ((study / folder / "tables.txt").read_text(encoding="utf-8") for folder in ("study", "elsewhere"))
+    assert here.split("Work of")[0] == there.split("Work of")[0]
+    said = _run(study, *FEW, *RECORD, "--precision", "float64", "--work", "elsewhere", fails=True)
+    assert "li, NEP, Adam, seed 1 was run with another precision" in said
+    assert "--record" in said
 
 
 @pytest.mark.slow

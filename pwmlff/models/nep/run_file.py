@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,13 @@ class NEPRunFile(RunFileHooks):
         return Suggestion(
             config.model_copy(update={"version": version, "descriptor": descriptor}), reasons, lines=[told]
         )
+
+    @classmethod
+    def for_search(cls, suggestion: Suggestion) -> Suggestion:
+        """See the base; weights and scaling begin as in GPUMD."""
+        config = suggestion.config.model_copy(update={"start": "gpumd"})
+        reason = "weights as GPUMD draws them: forces are learned earlier by a search"
+        return replace(suggestion, config=config, reasons={**suggestion.reasons, "start": reason})
 
     @classmethod
     def element_problems(cls, config: NEPConfig, elements: Sequence[str]) -> list[str]:
