@@ -18,7 +18,7 @@ from pwmlff.config import RunConfig
 
 _COLUMNS = {"energy": ENERGY, "force": FORCE, "seconds": TIME}
 _KEY = ("set", "model", "optimizer", "seed", "minutes")
-_DIGITS = 7
+_DIGITS = 9
 
 
 class Record:
