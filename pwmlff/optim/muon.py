@@ -65,24 +65,24 @@ class Muon(Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Change the weights that have a gradient."""
         for group in self.param_groups:
-            of_shape: dict[torch.Size, list[nn.Parameter]] = {}
+            of_shape: dict[torch.Size, list[Tensor]] = {}
             for weight in group["params"]:
                 if weight.grad is not None:
                     of_shape.setdefault(weight.shape[-2:], []).append(weight)
             for weights in of_shape.values():
                 self._step(weights, group["lr"], group["weight_decay"], group["momentum"])
 
-    def _step(self, weights: list[nn.Parameter], rate: float, decay: float, momentum: float) -> None:
+    def _step(self, weights: list[Tensor], rate: float, decay: float, momentum: float) -> None:
         rows, columns = weights[0].shape[-2:]
-        stacked = torch.cat([weight.grad.reshape(-1, rows, columns) for weight in weights if weight.grad is not None])
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         means = [self.state[w].setdefault("momentum_buffer", torch.zeros_like(w)) for w in weights]
-        mean = torch.cat([m.view(-1, rows, columns) for m in means]).lerp_(stacked, 1 - momentum)
-        change = orthogonal(stacked.lerp_(mean, momentum))
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, means, momentum)
+        changes = orthogonal(torch.cat([change.view(-1, rows, columns) for change in ahead]))
+        pieces = changes.split([weight.numel() // (rows * columns) for weight in weights])
+        torch._foreach_mul_(weights, 1 - rate * decay)
         length = -rate * _LIKE_ADAMW * max(rows, columns) ** 0.5
-        sizes = [weight.numel() // (rows * columns) for weight in weights]
-        for weight, own, new, piece in zip(weights, means, mean.split(sizes), change.split(sizes), strict=True):
-            own.copy_(new.view_as(own))
-            weight.mul_(1 - rate * decay).add_(piece.view_as(weight), alpha=length)
+        torch._foreach_add_(weights, [p.view_as(w) for p, w in zip(pieces, weights, strict=True)], alpha=length)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
     Newton and Schulz's iteration with the polynomial of Jordan et al.
 
     Args:
-        matrices: [..., rows, columns].
+        matrices: [n, rows, columns].
     """
     a, b, c = _ITERATION
     is_tall = matrices.shape[-2] > matrices.shape[-1]
@@ -99,7 +99,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny ** 0.5)
     for _ in range(_TIMES):
         square = x @ x.mT
-        x = a * x + (b * square + c * (square @ square)) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return x.mT if is_tall else x
 
 

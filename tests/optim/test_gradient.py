@@ -175,8 +175,8 @@ def test_muon_makes_steps_of_matrices_more_orthogonal_than_gradients(potential: 
     assert any(of_step > 1.5 * of_gradient for of_step, of_gradient in ranks)
 
 
-@pytest.mark.parametrize("shape", [(3, 7), (7, 3), (5, 5), (4, 2, 6)])
-def test_orthogonal_keeps_singular_vectors_and_levels_values(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("shape", [(1, 3, 7), (1, 7, 3), (2, 5, 5), (4, 2, 6)])
+def test_orthogonal_keeps_singular_vectors_and_levels_values(shape: tuple[int, int, int]) -> None:
     matrices = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
     levelled = left.mT @ orthogonal(matrices) @ right.mT
