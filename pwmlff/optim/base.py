@@ -70,6 +70,10 @@ class OptimizerConfig(BaseModel):
         """Return the epochs after which a run has mostly done what it can."""
         return max(1, -(-USUAL_STEPS // steps_per_epoch))
 
+    def for_virials(self) -> dict[str, float]:
+        """Return what `pwmlff init` sets where virials are trained, which often do not fit the energies."""
+        return {}
+
     def cautions(self, n_steps: int) -> list[str]:
         """Return lines on what will hardly go well in a run of so many steps."""
         return []

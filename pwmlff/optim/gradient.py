@@ -104,6 +104,10 @@ class GradientConfig(OptimizerConfig):
             group_energies=weight(self.train_egroup, "egroup"),
         )
 
+    def for_virials(self) -> dict[str, float]:
+        """See the base: a thousandth of the weight they have otherwise."""
+        return {"start_pre_fac_virial": 0.05, "end_pre_fac_virial": 0.001}
+
     @property
     def ranked_by(self) -> list[str]:
         """See the base."""

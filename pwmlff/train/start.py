@@ -152,7 +152,10 @@ def _choose_optimizer(
         why += f", but they mean a pressure of {implausible:+.0f} GPa: true if the samples really are under it"
     elif has_virials:
         why += ", without them pressures are wrong"
-    start.choose("optimizer.train_virial", has_virials and implausible is None, why)
+    train_virial = has_virials and implausible is None
+    start.choose("optimizer.train_virial", train_virial, why)
+    for key, value in usual.for_virials().items() if train_virial else ():
+        start.choose(f"optimizer.{key}", value, "little: virials of many calculations do not fit their energies")
 
 
 def _choose_epochs(

@@ -1,12 +1,12 @@
 """What a new user gets: `pwmlff init`, `pwmlff train`, `pwmlff test` as they are, on data sets with test frames.
 
     python tests/benchmarks/first_hour.py --data DIR [--sets NAME ...] [--models nep dp nn] [--minutes 15]
-        [--results FILE] [--set KEY=VALUE ...] [--keep FOLDER]
+        [--optimizer NAME] [--results FILE] [--set KEY=VALUE ...] [--keep FOLDER]
 
-DIR holds a folder for each set with train.xyz and test.xyz. No option but --data and --minutes is given to `pwmlff
-init`; --set changes keys of what it has written, as in --set seed=2 optimizer.pre_fac_virial=60. The table has the
-errors of the best model on the test frames, and the time of the training on the clock. Results are kept in FILE, a
-line of JSON per run; runs found there are not repeated.
+DIR holds a folder for each set with train.xyz and test.xyz. No option but --data and --minutes (and --optimizer, if it
+is given here) is given to `pwmlff init`; --set changes keys of what it has written, as in --set seed=2
+optimizer.pre_fac_virial=60. The table has the errors of the best model on the test frames, and the time of the training
+on the clock. Results are kept in FILE, a line of JSON per run; runs found there are not repeated.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ ERRORS = ("energy_rmse_per_atom", "force_rmse", "virial_rmse_per_atom")
 PWMLFF = [sys.executable, "-m", "pwmlff"]
 
 
-def run(data: Path, model: str, minutes: float, keys: list[str], folder: Path) -> dict[str, Any]:
+def run(data: Path, model: str, optimizer: str | None, minutes: float, keys: list[str], folder: Path) -> dict[str, Any]:
     """Do as a new user would, and return what came of it."""
     environment = dict(os.environ)
 
     def call(*arguments: str | Path) -> str:
         return run_child([*PWMLFF, *arguments], environment, folder)
 
-    call("init", model, "--data", data / "train.xyz", "--minutes", f"{minutes:g}", "-o", "run.json")
+    choice = () if optimizer is None else ("--optimizer", optimizer)
+    call("init", model, *choice, "--data", data / "train.xyz", "--minutes", f"{minutes:g}", "-o", "run.json")
     config = with_keys(read_json(folder / "run.json"), keys)
     (folder / "run.json").write_text(json.dumps(config), encoding="utf-8")
     started = time.perf_counter()
@@ -46,7 +47,14 @@ def run(data: Path, model: str, minutes: float, keys: list[str], folder: Path) -
     call("test", best, data / "test.xyz", "--no-plots")
     summary = json.loads((folder / "test_result" / "summary.json").read_text(encoding="utf-8"))
     n_epochs = len((folder / "model_record" / "epoch_train.dat").read_text(encoding="utf-8").splitlines()) - 1
-    result = {"set": data.name, "family": model, "minutes": minutes, "seconds": seconds, "epochs": n_epochs}
+    result = {
+        "set": data.name,
+        "family": model,
+        "optimizer": optimizer,
+        "minutes": minutes,
+        "seconds": seconds,
+        "epochs": n_epochs,
+    }
     return result | {"keys": keys} | {name: summary.get(name) for name in ERRORS}
 
 
@@ -56,6 +64,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--models", nargs="+", default=["nep"])
+    parser.add_argument("--optimizer", help="instead of what `pwmlff init` takes")
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of the run file")
     parser.add_argument("--keep", type=Path, help="new folder for models and logs; otherwise they are deleted")
@@ -69,7 +78,8 @@ def main() -> None:
                 with tempfile.TemporaryDirectory() as temporary:
                     folder = Path(temporary) if options.keep is None else options.keep.absolute() / f"{name}_{model}"
                     folder.mkdir(parents=True, exist_ok=options.keep is None)
-                    result = run((options.data / name).absolute(), model, options.minutes, options.set, folder)
+                    data = (options.data / name).absolute()
+                    result = run(data, model, options.optimizer, options.minutes, options.set, folder)
                 with options.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(result) + "\n")
             energy, force, virial = (result[error] for error in ERRORS)
@@ -77,15 +87,17 @@ def main() -> None:
             rows.append([name, model, str(result["epochs"]), f"{result['seconds'] / 60:.1f}", *cells])
             say("  ".join(rows[-1]))
     columns = ["set", "model", "epochs", "minutes", "meV/atom", "eV/Å", "virials meV/atom"]
-    print_table("The first hour", columns, rows, [" ".join(options.set), describe_machine()])
+    print_table(
+        "The first hour", columns, rows, [" ".join([options.optimizer or "", *options.set]), describe_machine()]
+    )
 
 
 def _known(options: argparse.Namespace, name: str, model: str) -> dict[str, Any] | None:
     if options.results.exists():
         for line in options.results.read_text(encoding="utf-8").splitlines():
             result = json.loads(line)
-            found = result["set"], result["family"], result["minutes"], result["keys"]
-            if found == (name, model, options.minutes, options.set):
+            found = [result.get(key) for key in ("set", "family", "optimizer", "minutes", "keys")]
+            if found == [name, model, options.optimizer, options.minutes, options.set]:
                 return dict(result)
     return None
 

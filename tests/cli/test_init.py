@@ -203,6 +203,16 @@ def test_optimizer_is_chosen(tmp_path: Path) -> None:
     assert runner.invoke(app, ["init", "dp", "-o", "a.json", "--optimizer", "adma"]).exit_code == 1
 
 
+@pytest.mark.parametrize(("with_stress", "weights"), [(True, (0.05, 0.001)), (False, (50.0, 1.0))])
+def test_virials_count_little_with_gradients(tmp_path: Path, with_stress: bool, weights: tuple[float, float]) -> None:
+    path, data = tmp_path / "run.json", tmp_path / "train.xyz"
+    _labelled(data, n_frames=20, spacing=2.6, with_stress=with_stress)
+    result = runner.invoke(app, ["init", "dp", "-o", str(path), "--data", str(data), "--optimizer", "muon"])
+    assert result.exit_code == 0, result.output
+    optimizer = load_config(path).optimizer
+    assert (optimizer.start_pre_fac_virial, optimizer.end_pre_fac_virial) == weights
+
+
 @pytest.mark.parametrize(("optimizer", "start"), [("LKF", "scaled"), ("SNES", "gpumd")])
 def test_a_search_starts_a_nep_as_gpumd_does(tmp_path: Path, optimizer: str, start: str) -> None:
     path, data = tmp_path / "run.json", tmp_path / "train.xyz"
