@@ -35,7 +35,7 @@ class Record:
 
     def curves(self, runs: Sequence[Run]) -> dict[Run, NDArray[np.float64]]:
         """Return those of the runs that are in the file, as `read_curve` does."""
-        lines = {self._key(line): line for line in self._lines()}
+        lines = {_key(line): line for line in self._lines()}
         return {run: _curve(lines[key]) for run in runs if (key := self._key_of(run)) in lines}
 
     def require_same_settings(self, runs: Sequence[Run], options: argparse.Namespace) -> None:
@@ -44,7 +44,7 @@ class Record:
         Raises:
             SystemExit: The file, the run, and what differs.
         """
-        lines = {self._key(line): line for line in self._lines()}
+        lines = {_key(line): line for line in self._lines()}
         for run in runs:
             if line := lines.get(self._key_of(run)):
                 epochs = len(line["energy"]) if options.minutes is not None else count_epochs(run, options)
@@ -73,11 +73,12 @@ class Record:
             return []
         return [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
 
-    def _key(self, line: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(line[name] for name in _KEY)
-
     def _key_of(self, run: Run) -> tuple[Any, ...]:
         return (run.data.name, run.model, run.optimizer, run.seed, self._minutes)
+
+
+def _key(line: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(line[name] for name in _KEY)
 
 
 def _settings(run: Run, epochs: int, options: argparse.Namespace) -> dict[str, Any]:

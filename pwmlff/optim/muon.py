@@ -75,10 +75,13 @@ class Muon(Optimizer):
     def _step(self, weights: list[Tensor], rate: float, decay: float, momentum: float) -> None:
         rows, columns = weights[0].shape[-2:]
         gradients = [weight.grad for weight in weights if weight.grad is not None]
-        means = [self.state[w].setdefault("momentum_buffer", torch.zeros_like(w)) for w in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        means = [self.state[weight]["momentum_buffer"] for weight in weights]
         torch._foreach_lerp_(means, gradients, 1 - momentum)
         ahead = torch._foreach_lerp(gradients, means, momentum)
-        changes = orthogonal(torch.cat([change.view(-1, rows, columns) for change in ahead]))
+        changes = orthogonal(torch.cat([change.reshape(-1, rows, columns) for change in ahead]))
         pieces = changes.split([weight.numel() // (rows * columns) for weight in weights])
         torch._foreach_mul_(weights, 1 - rate * decay)
         length = -rate * _LIKE_ADAMW * max(rows, columns) ** 0.5
@@ -86,12 +89,16 @@ class Muon(Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Return U V^T of each matrix U S V^T, roughly: singular values end between about 0.7 and 1.2.
+    """Return U V^T of each matrix U S V^T, roughly.
 
-    Newton and Schulz's iteration with the polynomial of Jordan et al.
+    Singular values above a twentieth of the norm end near 1, smaller ones below. The iteration of Newton and Schulz,
+    with the polynomial a x + b x^3 + c x^5 of singular values of Jordan et al., 2024.
 
     Args:
-        matrices: [n, rows, columns].
+        matrices: [n, rows, columns], without unit.
+
+    Returns:
+        [n, rows, columns].
     """
     a, b, c = _ITERATION
     is_tall = matrices.shape[-2] > matrices.shape[-1]

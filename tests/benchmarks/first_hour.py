@@ -88,7 +88,10 @@ def main() -> None:
             say("  ".join(rows[-1]))
     columns = ["set", "model", "epochs", "minutes", "meV/atom", "eV/Å", "virials meV/atom"]
     print_table(
-        "The first hour", columns, rows, [" ".join([options.optimizer or "", *options.set]), describe_machine()]
+        "The first hour",
+        columns,
+        rows,
+        [" ".join([*filter(None, [options.optimizer]), *options.set]), describe_machine()],
     )
 
 

@@ -56,7 +56,7 @@ def main() -> None:
     medians = {name: statistics.median(values) for name, values in times.items()}
     peak = 2 * 1024**3 / medians["product"]  # per ms
     rows = [[name, f"{medians[name]:.2f}", f"{work() / medians[name] / peak:.2f}"] for name in optimizers]
-    print_table("A step of Muon", ["", "ms", "of the peak"], rows, [describe_machine()])
+    print_table("A step of Muon", ["", "ms", "of a large product"], rows, [describe_machine()])
 
 
 if __name__ == "__main__":
