@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pwmlff.data.frame import Frame
 
@@ -59,13 +60,21 @@ def spacing_of(frames: Sequence[Frame]) -> Spacing | None:
     return Spacing(float(following), float(further))
 
 
-def _distance(first: Frame, second: Frame) -> float | None:
-    """Return the root mean square displacement in Å, by nearest images and without drift; None for other atoms."""
-    if first.source != second.source or not np.array_equal(first.atomic_numbers, second.atomic_numbers):
+def displacements(first: Frame, second: Frame) -> NDArray[np.float64] | None:
+    """Return how far each atom has moved, [N, 3] Å, by nearest images; None where the atoms are others."""
+    if not np.array_equal(first.atomic_numbers, second.atomic_numbers):
         return None
     moved = second.positions - first.positions
     if first.pbc.any():
         fractions = moved @ np.linalg.pinv(first.cell)
         moved = moved - np.where(first.pbc, np.round(fractions), 0.0) @ first.cell
+    return moved
+
+
+def _distance(first: Frame, second: Frame) -> float | None:
+    """Return the root mean square displacement in Å, without drift; None for other atoms."""
+    moved = displacements(first, second) if first.source == second.source else None
+    if moved is None:
+        return None
     moved = moved - moved.mean(0)
     return float(np.sqrt(np.square(moved).sum(1).mean()))

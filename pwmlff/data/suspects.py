@@ -1,4 +1,4 @@
-"""Frames that can be read and look wrong all the same: contacts nearer than any bond, huge forces, odd energies.
+"""Frames that can be read and look wrong all the same: near contacts, huge forces, energies that are odd or drift.
 
 All commands that take in data let its frames pass through a `SuspectFrames` and print its notes.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pwmlff.data.energy_drift import EnergyDrifts
 from pwmlff.data.frame import Frame
 from pwmlff.data.neighbors import nearest_pair
 from pwmlff.data.outliers import Composition, composition_of, energy_outliers
@@ -20,7 +21,7 @@ _HUGE_FORCE = 100.0  # eV/Å
 
 
 class SuspectFrames:
-    """Looks at frames one by one; holds scalars of each, never a frame.
+    """Looks at frames one by one, in the order of their files; holds scalars of each, and the last two frames.
 
     Attributes:
         places: File, frame and line of each frame.
@@ -35,6 +36,7 @@ class SuspectFrames:
         self.energies: list[float] = []
         self.largest_forces: list[float] = []
         self._contacts, self._strong = _Tally(), _Tally()
+        self._drifts = EnergyDrifts()
         self._same: dict[Composition, Composition] = {}  # each composition is kept once
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -53,6 +55,7 @@ class SuspectFrames:
         composition = composition_of(frame)
         self.compositions.append(self._same.setdefault(composition, composition))
         self.energies.append(np.nan if frame.energy is None else frame.energy / len(frame))
+        self._drifts.add(frame)
         largest = np.nan
         if frame.forces is not None:
             largest = float(np.sqrt(np.einsum("ac,ac->a", frame.forces, frame.forces).max()))
@@ -65,7 +68,7 @@ class SuspectFrames:
             self._contacts.count(f"{frame.where}: {a} and {b}, {nearest[2]:.3f} Å")
 
     def warnings(self) -> list[str]:
-        """Say how many frames have close contacts and huge forces, and which are the first."""
+        """Say what has close contacts, huge forces and drifting energies, how many of them, and which are the first."""
         lines = []
         if self._contacts.n:
             lines.append(
@@ -76,6 +79,15 @@ class SuspectFrames:
             lines.append(
                 f"{self._strong.frames} forces above {_HUGE_FORCE:g} eV/Å, first {self._strong.first}; "
                 "they outweigh all others in training"
+            )
+        if drifts := self._drifts.found():
+            worst = max(drifts, key=lambda drift: drift.spread)
+            runs = "trajectory" if len(drifts) == 1 else "trajectories"
+            lines.append(
+                f"energies of {len(drifts)} {runs} drift away from the work of the forces, most from {worst.where} on: "
+                f"{1e3 * worst.spread:.2g} meV/atom about the mean of {worst.n_frames} frames, "
+                f"{1e3 * worst.change:+.2g} from first to last; a model with these forces has at least this error in "
+                "its energies; was the electronic loop converged?"
             )
         return lines
 

@@ -22,6 +22,7 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.pressure import implausible_pressure, pressure_of
 from pwmlff.data.radial import radial_density
 from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.suspects import SuspectFrames
 from pwmlff.models import MODELS, ZBLConfig
 from pwmlff.models.distances import watch_shortest
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
@@ -95,7 +96,8 @@ def starting_run(
     start.values["model"] = suggestion.config.model_dump(mode="json")
     start.reasons |= {f"model.{path}": reason for path, reason in suggestion.reasons.items()}
     start.remarks += suggestion.lines
-    counts = count_frames(frames)
+    suspects = SuspectFrames()
+    counts = count_frames(suspects.watch(frames))
     if to_validate:
         n_valid, n_train = len(read_frames(to_validate)), counts.n_frames
         start.reasons["valid_ratio"] = f"not used: the data are divided, {n_valid} frames choose the best epoch"
@@ -103,6 +105,7 @@ def starting_run(
         n_valid = _hold_out(start, counts)
         start.remarks += describe_spacing(frames)
         n_train = counts.n_frames - n_valid
+    start.remarks += suspects.notes()
     _choose_repulsion(start, frames, elements)
     usual = OPTIMIZERS[method].Config.model_validate({"optimizer": method})
     _choose_optimizer(start, usual, counts, n_train, implausible_pressure(map(pressure_of, frames)))
