@@ -11,6 +11,7 @@ from pwmlff.data.detect import check_paths
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import LabelKeys, ReadReport, iterate_frames
 from pwmlff.data.replacing import sweep, temporary_name
+from pwmlff.data.spacing import describe_spacing
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.data.store import StoredFrames, write_store
 from pwmlff.data.suspects import SuspectFrames
@@ -74,12 +75,14 @@ def convert(
         write_frames(output, counter, append=append)
         written = {output: counter.n_frames}
     else:
-        written = _write_parts(frames, output, split, by, seed)
+        written = _write_parts(frames, output, split, by, seed, report)
     report.notes += suspects.notes()
     return written
 
 
-def _write_parts(frames: Iterable[Frame], output: Path, split: float, by: SplitBy, seed: int) -> dict[Path, int]:
+def _write_parts(
+    frames: Iterable[Frame], output: Path, split: float, by: SplitBy, seed: int, report: ReadReport
+) -> dict[Path, int]:
     """Write a training and a validation part; see `convert`."""
     sweep(output)
     folder = temporary_name(output)
@@ -89,6 +92,8 @@ def _write_parts(frames: Iterable[Frame], output: Path, split: float, by: SplitB
         store = folder / "all.h5"
         write_store(store, frames)
         stored = StoredFrames(store)
+        if by is SplitBy.RANDOM:
+            report.notes += describe_spacing(stored, "--by time")
         sources = stored.source_index
         valid_ratio = round(1.0 - split, _RATIO_DIGITS)
         train, valid = split_frames(len(stored), valid_ratio, by, seed=seed, source_of=lambda k: int(sources[k]))

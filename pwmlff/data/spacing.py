@@ -60,6 +60,22 @@ def spacing_of(frames: Sequence[Frame]) -> Spacing | None:
     return Spacing(float(following), float(further))
 
 
+def describe_spacing(frames: Sequence[Frame], instead: str = "`valid_split` time") -> list[str]:
+    """Say whether frames held out at random are near copies of training frames.
+
+    Args:
+        frames: In the order of their sources.
+        instead: The option that holds out the ends of trajectories.
+    """
+    spacing = spacing_of(frames)
+    if spacing is None or not spacing.is_dense:
+        return []
+    return [
+        f"the frames follow each other closely ({spacing}): errors of validation frames drawn among them flatter the "
+        f"model; {instead} holds out the ends of trajectories instead, and another run tells most"
+    ]
+
+
 def displacements(first: Frame, second: Frame) -> NDArray[np.float64] | None:
     """Return how far each atom has moved, [N, 3] Å, by nearest images; None where the atoms are others."""
     if not np.array_equal(first.atomic_numbers, second.atomic_numbers):

@@ -18,7 +18,7 @@ from pwmlff.data.divided import divided
 from pwmlff.data.frame import Frame
 from pwmlff.data.isolated import isolated_atoms, isolated_energies
 from pwmlff.data.readers import ReadReport, read_frames
-from pwmlff.data.spacing import spacing_of
+from pwmlff.data.spacing import describe_spacing
 from pwmlff.data.split import SplitBy, split_frames
 from pwmlff.elements import symbol_of
 from pwmlff.errors import ConfigError, DataFormatError
@@ -147,17 +147,6 @@ def _read_sources(
     frames = parts[0] if len(parts) == 1 else ChainedFrames(parts)
     valid = _read(held_out, config, report) if held_out else []
     return frames, valid, np.concatenate(weights) if config.train_weights else None
-
-
-def describe_spacing(frames: Sequence[Frame]) -> list[str]:
-    """Say whether frames held out at random are near copies of training frames."""
-    spacing = spacing_of(frames)
-    if spacing is None or not spacing.is_dense:
-        return []
-    return [
-        f"the frames follow each other closely ({spacing}): errors of validation frames drawn among them flatter the "
-        "model; `valid_split` time holds out the ends of trajectories instead, and another run tells most"
-    ]
 
 
 def without_isolated(

@@ -22,12 +22,13 @@ from pwmlff.data.frame import Frame
 from pwmlff.data.pressure import implausible_pressure, pressure_of
 from pwmlff.data.radial import radial_density
 from pwmlff.data.readers import ReadReport, read_frames
+from pwmlff.data.spacing import describe_spacing
 from pwmlff.data.suspects import SuspectFrames
 from pwmlff.models import MODELS, ZBLConfig
 from pwmlff.models.distances import watch_shortest
 from pwmlff.optim import OPTIMIZERS, OptimizerConfig
 from pwmlff.plots.radial_curves import plot_radial_curves
-from pwmlff.train.data import FrameCounts, count_frames, describe_spacing, without_isolated
+from pwmlff.train.data import FrameCounts, count_frames, without_isolated
 from pwmlff.train.ending import duration
 from pwmlff.train.estimate import measure_pace
 from pwmlff.train.sampler import BatchSampler

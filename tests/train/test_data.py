@@ -139,6 +139,10 @@ def test_near_copies_among_validation_frames_are_pointed_out(
     )
     read_run_frames(make_run(train_data=[str(path)], valid_split=by), report := ReadReport())
     assert len([note for note in report.notes if "follow each other closely" in note]) == n_notes
+    convert([path], tmp_path / "all.h5", split=0.9, by=SplitBy(by), report=(converted := ReadReport()))
+    notes = [note for note in converted.notes if "follow each other closely" in note]
+    assert len(notes) == n_notes
+    assert all("--by time holds out the ends" in note for note in notes)
 
 
 def npy_folder(path: Path, frames: list[Frame]) -> Path:
