@@ -84,7 +84,7 @@ def main() -> None:
         type=int,
         default=list(LENGTHS.values()),
         metavar=tuple(kind.upper() for kind in LENGTHS),
-        help="of optimizers that follow a gradient, of Kalman filters, of SNES (default: 300 30 100)",
+        help="of optimizers that follow a gradient, of Kalman filters, of SNES (default: 300 30 10)",
     )
     parser.add_argument("--minutes", type=float, help="of the processor for each run, instead of epochs")
     parser.add_argument("--work", type=Path, default=Path("study"), help="folder of the runs, tables and pictures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,24 @@ def test_descriptors_are_scaled_by_their_range(start: str, two_element_frames: l
     for central, net in enumerate(network.nets):
         shift = net.w0 @ scaled[batch.atom_types == central].mean(0) if start == "scaled" else 0.0
         torch.testing.assert_close(net.b0, before[central] + shift)
+
+
+@pytest.mark.parametrize("start", ["scaled", "gpumd"])
+@pytest.mark.parametrize(("force", "factor"), [(0.02, 0.1), (0.25, 0.25), (3.0, 1.0), (None, 1.0)])
+def test_outputs_start_with_the_scale_of_small_forces(
+    start: str, force: float | None, factor: float, two_element_frames: list[Frame]
+) -> None:
+    potential = make(start=start)
+    before = [net.w1.detach().clone() for net in network_of(potential).nets]
+    signs = np.random.default_rng(1).choice([-1.0, 1.0], (len(two_element_frames), 1000, 3))
+    unlabelled = replace(two_element_frames[0], forces=None)
+    frames = [
+        replace(frame, forces=None if force is None else force * sign[: len(frame)])
+        for frame, sign in zip(two_element_frames, signs, strict=True)
+    ]
+    potential.collect_statistics(iterate_batches(FrameDataset([*frames, unlabelled], ELEMENTS, CUTOFF), 2))
+    for net, w1 in zip(network_of(potential).nets, before, strict=True):
+        torch.testing.assert_close(net.w1, w1 * (factor if start == "scaled" else 1.0))
 
 
 def test_statistics_of_what_is_always_the_same() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
 _RADIAL_RANGE, _ANGULAR_RANGE = 5.0, 0.3  # of the scaled descriptor over the training data, at a start for gradients
+_SMALLEST_FORCE = 0.1  # eV/Å, that w1 is scaled to
 
 
 class Net(nn.Module):
@@ -246,8 +247,9 @@ class NEP(NEPBase):
         """Scale each number of the descriptor by its range over all atoms, at the start of training.
 
         GPUMD takes the range with all coefficients 1. Otherwise it is that with the coefficients as they are, radial
-        numbers are made larger than angular ones, so that what two-body terms explain is learned first, and the biases
-        b0 move so that the neurons see the descriptors of their element around zero.
+        numbers are made larger than angular ones, so that what two-body terms explain is learned first, the biases
+        b0 move so that the neurons see the descriptors of their element around zero, and w1 gets the scale of the
+        forces where they are small: what a net has at random beyond the data is as deep as w1 is large.
         """
         arrays, is_scaled = self.arrays(), self.config.start == "scaled"
         if not is_scaled:
@@ -257,6 +259,7 @@ class NEP(NEPBase):
         highest, sums = -lowest, torch.zeros(n_types, width, dtype=torch.float64)
         counts = torch.zeros(n_types, dtype=torch.int64)
         self.neighbors.zero_()
+        squares, n_components = 0.0, 0
         for batch in batches:
             descriptors = nep.descriptors(arrays, *batch.pairs)  # [N, D]
             if len(descriptors) > 0:
@@ -266,6 +269,8 @@ class NEP(NEPBase):
             neighbors = nep.neighbor_counts(self.cutoffs, *batch.pairs)
             self.neighbors.copy_(torch.cat([self.neighbors.unsqueeze(0), neighbors]).amax(0))
             counts += torch.bincount(batch.atom_types, minlength=n_types)
+            forces = batch.forces[batch.has_forces[batch.atom_frame]]
+            squares, n_components = squares + float(forces.square().sum()), n_components + forces.numel()
         ranges = highest - lowest
         self.scaler.copy_(torch.where(ranges > 0, 1 / ranges, 1.0))
         if is_scaled:
@@ -273,6 +278,13 @@ class NEP(NEPBase):
             self.scaler[:n_radial] *= _RADIAL_RANGE
             self.scaler[n_radial:] *= _ANGULAR_RANGE
             self._center(sums, counts)
+            if n_components:
+                self._scale_output((squares / n_components) ** 0.5)
+
+    def _scale_output(self, force: float) -> None:
+        """Scale w1 to the root mean square of the forces, eV/Å, down to a tenth."""
+        for net in dict.fromkeys(self.nets):
+            net.w1.mul_(min(max(force, _SMALLEST_FORCE), 1.0))
 
     def _center(self, sums: Tensor, counts: Tensor) -> None:
         """Move b0 by what the mean descriptor gives; sums [T, D] over the atoms of each type, which are so many [T]."""
