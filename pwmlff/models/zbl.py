@@ -28,8 +28,8 @@ from pwmlff.errors import ConfigError
 from pwmlff.ops.reference import UNIVERSAL_SCREENING, repulsion_energies
 
 _NEAR = 0.6  # of covalent radii, where nuclei repel each other
-_CLEAR = 0.9  # of the shortest distance of the data, where a repulsion that is added ends
-_FARTHEST = 2.0  # Å, of pairs that do not meet
+_FULL, _CLEAR = 0.7, 0.95  # of the shortest distance of the data, where a repulsion that is added is full, and ends
+_FARTHEST = 2.5  # Å, where it ends at the latest, such as between elements that do not meet
 _ROW = 2 + len(UNIVERSAL_SCREENING)  # numbers of a pair of elements in `ZBLConfig.flexible`
 
 
@@ -90,7 +90,7 @@ class ZBLConfig(BaseModel):
             if distance < _NEAR * (size_of(elements[i]) + size_of(elements[j])):
                 return None
             outer = round(min(_CLEAR * distance, _FARTHEST), 2)
-            rows.append((round(0.5 * outer, 3), outer, *UNIVERSAL_SCREENING))
+            rows.append((round(_FULL / _CLEAR * outer, 3), outer, *UNIVERSAL_SCREENING))
         return cls(flexible=tuple(rows))
 
     def element_problems(self, elements: Sequence[str]) -> list[str]:
