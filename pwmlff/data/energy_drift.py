@@ -73,7 +73,7 @@ class _Trajectory:
 
     where: str = ""
     last: list[Frame] = field(default_factory=list)  # two at most
-    steps: list[float] = field(default_factory=list)  # Å
+    path: float = 0.0  # Å, length of all steps
     energies: list[float] = field(default_factory=list)
     work: list[float] = field(default_factory=list)  # up to each frame
     coarse_work: list[float] = field(default_factory=list)  # up to every second frame
@@ -89,9 +89,10 @@ class _Trajectory:
             if not _follows(self.last[-1], frame):
                 return False
             length, work = _move(self.last[-1], frame)
-            if length > _LONGEST_STEP or (self.steps and length > _JUMP * np.mean(self.steps)):
+            n_steps = len(self.work) - 1
+            if length > _LONGEST_STEP or (n_steps > 0 and n_steps * length > _JUMP * self.path):
                 return False
-            self.steps.append(length)
+            self.path += length
             self.work.append(self.work[-1] + work)
             if len(self.work) % 2:
                 self.coarse_work.append(self.coarse_work[-1] + _move(self.last[-2], frame)[1])
