@@ -66,7 +66,7 @@ OPTIMIZERS: dict[str, Method] = {
     "SOAP": Method({"optimizer": "SOAP", "batch_size": 1}, "gradient", _AVERAGED, "pytorch_optimizer"),
     "SF-AdamW": Method({"optimizer": "SCHEDULE_FREE", "batch_size": 1}, "gradient", {}, "pytorch_optimizer"),
 }
-LENGTHS = {"gradient": 300, "Kalman": 30, "generations": 10}  # epochs, 100 generations each; else the paper's
+LENGTHS = {"gradient": 300, "Kalman": 30, "generations": 10}  # epochs; the first two are the paper's
 
 
 @dataclass(frozen=True)

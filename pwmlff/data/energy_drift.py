@@ -2,10 +2,12 @@
 
 Along a trajectory with a fixed cell the energy changes by minus the work of the forces, whatever the method: forces are
 its derivative. Calculations that stop their electronic loop early, or carry wave functions over from step to step,
-break this slowly. A model follows the forces, so it has the drift as an error of its energies.
+break this slowly. A model with exactly these forces has the drift as an error of its energies.
 
-The work is summed by the trapezoidal rule, and once more over every second frame: what the two differ by bounds the
-error of the first, which falls with the square of the step.
+The work is summed by the trapezoidal rule, and once more over every second frame: what the two differ by is
+some three times the error of the first, which falls with the square of the step:
+
+    E_n - E_0 = -W_n,    W_n = sum_k 1/2 sum_i (F_i,k + F_i,k+1) . (r_i,k+1 - r_i,k)
 """
 
 from __future__ import annotations
@@ -52,19 +54,13 @@ class EnergyDrifts:
     def add(self, frame: Frame) -> None:
         """Look at the next frame."""
         if not self._run.take(frame):
-            self._close()
+            self._found, self._run = self.found(), _Trajectory()
             self._run.take(frame)
 
     def found(self) -> list[EnergyDrift]:
         """Return the trajectories so far that drift."""
-        self._close()
-        return self._found
-
-    def _close(self) -> None:
         drift = self._run.drift()
-        if drift is not None:
-            self._found.append(drift)
-        self._run = _Trajectory()
+        return self._found if drift is None else [*self._found, drift]
 
 
 @dataclass

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
 
 _RADIAL_RANGE, _ANGULAR_RANGE = 5.0, 0.3  # of the scaled descriptor over the training data, at a start for gradients
-_SMALLEST_FORCE = 0.1  # eV/Å, that w1 is scaled to
+_SMALLEST_OUTPUT = 0.1  # of w1 as GPUMD draws it
 
 
 class Net(nn.Module):
@@ -282,9 +282,9 @@ class NEP(NEPBase):
                 self._scale_output((squares / n_components) ** 0.5)
 
     def _scale_output(self, force: float) -> None:
-        """Scale w1 to the root mean square of the forces, eV/Å, down to a tenth."""
+        """Multiply w1, in eV, by the root mean square of the forces in eV/Å, between a tenth and 1; a rule of ours."""
         for net in dict.fromkeys(self.nets):
-            net.w1.mul_(min(max(force, _SMALLEST_FORCE), 1.0))
+            net.w1.mul_(min(max(force, _SMALLEST_OUTPUT), 1.0))
 
     def _center(self, sums: Tensor, counts: Tensor) -> None:
         """Move b0 by what the mean descriptor gives; sums [T, D] over the atoms of each type, which are so many [T]."""
