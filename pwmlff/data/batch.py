@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -80,6 +81,17 @@ class Batch:
         """[E] int64, atom i of each pair."""
         n_neighbors = self.pair_start[1:] - self.pair_start[:-1]
         return torch.repeat_interleave(torch.arange(len(n_neighbors), device=n_neighbors.device), n_neighbors)
+
+    @cached_property
+    def codes(self) -> list[int]:
+        """A number for each frame, made of its labels alone: the same wherever its file lies."""
+        starts = self.frame_start.tolist()
+        per_atom = torch.cat([self.forces, self.atomic_energies.unsqueeze(1)], dim=1).cpu().numpy()  # [N, 4]
+        per_frame = torch.cat([self.energy.unsqueeze(1), self.virial.flatten(1)], dim=1).cpu().numpy()  # [F, 10]
+        return [
+            zlib.crc32(per_atom[first:last].tobytes(), zlib.crc32(row.tobytes()))
+            for row, first, last in zip(per_frame, starts[:-1], starts[1:], strict=True)
+        ]
 
     def to(self, device: torch.device | str) -> Batch:
         """Copy the tensors to a device."""

@@ -220,8 +220,7 @@ class KalmanUpdate(UpdateStrategy):
                 raise NonFiniteError(str(again)) from again
         self.n_steps += 1
         if self.config.guard:
-            total = ErrorSums(distributed.sum_(sums.values.clone()))
-            if self._guard.is_lost(total.rmse()):
+            if self._guard.is_lost(_over_processes(sums)):
                 self._roll_back("the errors have grown tenfold", anew=False)
             else:
                 self._guard.keep(self._vector.read())
@@ -233,8 +232,10 @@ class KalmanUpdate(UpdateStrategy):
         kinds = self._kinds()
         values = ErrorSums.zero(batch.energy.device).values
         for number, taken in enumerate([kinds] if self.config.joint else [[kind] for kind in kinds]):
-            directions, residuals, errors = self._measure(batch, parts, taken)
+            measure = self._measure if number else self._measure_first
+            directions, residuals, errors = measure(batch, parts, taken)
             if number == 0:
+                self._guard.previous = self._vector.read()
                 directions, residuals = self._with_prior(directions, residuals)
             is_new = values[:, -1:] == 0  # no labels of the quantity so far
             values = torch.where(is_new, errors.values, values)
@@ -259,6 +260,24 @@ class KalmanUpdate(UpdateStrategy):
         a = math.sqrt((1.0 / kept - 1.0) * self.filter.noise / self.filter.largest_variance)
         rows = torch.cat([directions.T, (a / length * weights).unsqueeze(0)])  # H lies in memory as rows
         return rows.T, torch.cat([residuals, (-a * length).unsqueeze(0)])
+
+    def _measure_first(self, batch: Batch, parts: Tensor, kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
+        """Measure, and take the last step back where it was wrong.
+
+        A step is right to first order. One that wakes a unit whose tanh was flat for all atoms may move every energy by
+        0.2 eV/atom. The next batch tells: its errors stand out, and do not with the weights before that step.
+        """
+        measured = self._measure(batch, parts, kinds)
+        if not self.config.guard or not self._guard.stands_out(_over_processes(measured[-1])):
+            return measured
+        weights = self._vector.read()
+        self._vector.write(self._guard.previous)
+        again = self._measure(batch, parts, kinds)
+        if not self._guard.stands_out(_over_processes(again[-1])):
+            self._guard.n_taken_back += 1
+            return again
+        self._vector.write(weights)
+        return measured
 
     def _measure(self, batch: Batch, parts: Tensor, kinds: list[Kind]) -> tuple[Tensor, Tensor, ErrorSums]:
         """Return H [n, k] and e [k] of the kinds on all parts, over all processes, and the errors of this one."""
@@ -363,6 +382,11 @@ class KalmanUpdate(UpdateStrategy):
             prefix = f"{name}/"
             held = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
             owner.load_state(held, state[name])
+
+
+def _over_processes(sums: ErrorSums) -> dict[str, float]:
+    """Return the errors of the whole batch by quantity."""
+    return ErrorSums(distributed.sum_(sums.values.clone())).rmse()
 
 
 class GlobalKalmanUpdate(KalmanUpdate):

@@ -2,7 +2,8 @@
 
 The error of each quantity is followed as a running average, to which a single odd frame contributes little. The weights
 are kept while the errors are good; when an error has grown far beyond its best, they come back. From there the filter
-goes on with a smaller covariance, and a smaller one still each time it is lost again before it has done as well.
+goes on with a smaller covariance, and a smaller one still each time it is lost again before it has done as well. The
+weights before the last step are kept as well, for it may be seen to have been wrong as soon as the next batch.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ _LEAST = 1e-5  # eV/atom, eV/Å: errors below are none, as those of the forces i
 
 
 class Guard:
-    """Level of the errors and the last good weights."""
+    """Level of the errors and the last good weights.
+
+    Attributes:
+        previous: [n], weights before the last step.
+        n_rollbacks: Returns to the last good weights.
+        n_taken_back: Single steps that were undone.
+    """
 
     def __init__(self, weights: Tensor) -> None:
         """Begin to watch.
@@ -33,13 +40,21 @@ class Guard:
         Args:
             weights: [n], good until better ones are known.
         """
-        self.n_rollbacks = 0
+        self.previous = weights.clone()
+        self.n_rollbacks = self.n_taken_back = 0
         self._n_fruitless = 0  # rollbacks since weights were kept last
         self._kept = weights.clone()
         self._levels = torch.full((len(QUANTITIES),), math.inf, dtype=torch.float64)  # inf: unknown
         self._kept_levels = self._levels.clone()
         self._best = self._levels.clone()
         self._n_seen = 0  # steps since the beginning or the last rollback
+
+    def stands_out(self, errors: dict[str, float]) -> bool:
+        """Return whether one of the errors of a batch is far above its level."""
+        if self._n_seen < _HORIZON:
+            return False
+        levels = dict(zip(QUANTITIES, self._levels.tolist(), strict=True))
+        return any(error > _LOST * levels[name] for name, error in errors.items())
 
     def is_lost(self, errors: dict[str, float]) -> bool:
         """Take in the errors of a step by quantity, and say whether one has exploded."""
@@ -70,6 +85,7 @@ class Guard:
         self.n_rollbacks += 1
         self._n_fruitless += 1
         self._levels, self._n_seen = self._kept_levels.clone(), 0
+        self.previous = self._kept
         return self._kept
 
     @property
@@ -85,17 +101,20 @@ class Guard:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that later decisions depend on."""
         tensors = {"kept": self._kept, "levels": self._levels, "kept_levels": self._kept_levels, "best": self._best}
-        counts = {"n_rollbacks": self.n_rollbacks, "n_fruitless": self._n_fruitless, "n_seen": self._n_seen}
+        tensors["previous"] = self.previous
+        counts = {"n_rollbacks": self.n_rollbacks, "n_taken_back": self.n_taken_back}
+        counts |= {"n_fruitless": self._n_fruitless, "n_seen": self._n_seen}
         return tensors, counts
 
     def load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
         self._kept = tensors["kept"].to(self._kept.device).clone()
+        self.previous = tensors.get("previous", self._kept).to(self._kept.device).clone()
         self._levels, self._kept_levels, self._best = (
             tensors[name].cpu().clone() for name in ("levels", "kept_levels", "best")
         )
         self.n_rollbacks, self._n_seen = int(state["n_rollbacks"]), int(state["n_seen"])
-        self._n_fruitless = int(state.get("n_fruitless", 0))
+        self._n_fruitless, self.n_taken_back = int(state.get("n_fruitless", 0)), int(state.get("n_taken_back", 0))
 
     def _above_best(self) -> float:
         """Return the worst error as a multiple of its best; 1 before anything is known."""

@@ -17,7 +17,6 @@ while h is their sum. For one frame this is the exact residual of h.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -139,7 +138,7 @@ class ForceDraw:
         nothing = np.zeros(0, dtype=np.int64)  # a process may have no frame
         groups: list[list[np.ndarray]] = [[nothing] for _ in range(self.n_groups)]
         starts = batch.frame_start.tolist()
-        for frame, code in enumerate(frame_codes(batch)):
+        for frame, code in enumerate(batch.codes):
             n = starts[frame + 1] - starts[frame]
             generator = np.random.default_rng([n_steps, code])
             drawn = (
@@ -151,12 +150,6 @@ class ForceDraw:
                 group.append(starts[frame] + members)
         device = batch.frame_start.device
         return [torch.from_numpy(np.concatenate(group)).to(device) for group in groups]
-
-
-def frame_codes(batch: Batch) -> list[int]:
-    """Return a number for each frame that depends on nothing but where the frame comes from."""
-    names = batch.where or tuple(str(number) for number in range(batch.n_frames))
-    return [zlib.crc32(name.encode()) for name in names]
 
 
 def _every_frame(batch: Batch) -> Tensor:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pwmlff import distributed
 from pwmlff.data.batch import Batch
-from pwmlff.optim.kalman_measurements import frame_codes
 
 
 def order_by_part(batch: Batch, n_parts: int) -> tuple[Batch, Tensor]:
@@ -22,7 +21,7 @@ def order_by_part(batch: Batch, n_parts: int) -> tuple[Batch, Tensor]:
     """
     if n_parts == 1:
         return batch, torch.tensor([0, batch.n_frames])
-    shares = distributed.gather(frame_codes(batch))
+    shares = distributed.gather(batch.codes)
     everyone = sorted((code, rank, frame) for rank, codes in enumerate(shares) for frame, code in enumerate(codes))
     n_parts = min(n_parts or len(everyone), len(everyone))
     members: list[list[int]] = [[] for _ in range(n_parts)]

@@ -51,14 +51,14 @@ class FrameErrors:
         if n_types:
             holds[batch.atom_types.cpu().numpy(), batch.atom_frame.cpu().numpy()] = True
         holds[-1] = True
-        shares = distributed.gather((batch.where, own, holds))
-        # frames of one name are told apart by what the first candidate makes of them
+        shares = distributed.gather((batch.codes, own, holds))
+        # frames of one code are told apart by what the first candidate makes of them
         places = [
-            (name, errors[0, frame].tobytes(), share, frame)
-            for share, (names, errors, _) in enumerate(shares)
-            for frame, name in enumerate(names)
+            (code, errors[0, frame].tobytes(), share, frame)
+            for share, (codes, errors, _) in enumerate(shares)
+            for frame, code in enumerate(codes)
         ]
-        starts = np.cumsum([0, *(len(names) for names, _, _ in shares)])
+        starts = np.cumsum([0, *(len(codes) for codes, _, _ in shares)])
         order = [starts[share] + frame for *_, share, frame in sorted(places)]
         return cls(
             np.concatenate([errors for _, errors, _ in shares], axis=1)[:, order],

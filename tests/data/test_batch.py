@@ -66,6 +66,15 @@ def test_no_frame_is_dropped(two_element_frames: list[Frame]) -> None:
     assert sum(len(batch.atom_types) for batch in batches) == dataset.n_atoms.sum()
 
 
+def test_codes_are_of_what_the_frames_hold_not_of_where_they_lie(two_element_frames: list[Frame]) -> None:
+    batch = collate([make_sample(frame, TYPE_OF, 4.0) for frame in two_element_frames])
+    moved = [make_sample(replace(frame, source="elsewhere", index=7), TYPE_OF, 4.0) for frame in two_element_frames]
+    assert collate(moved).codes == batch.codes
+    assert len(set(batch.codes)) == batch.n_frames
+    assert batch.select([3, 0, 5]).codes == [batch.codes[i] for i in (3, 0, 5)]
+    assert batch.select([]).codes == []
+
+
 def test_batch_of_no_frame_has_the_types_and_shapes_of_any_other(two_element_frames: list[Frame]) -> None:
     full = collate([make_sample(frame, TYPE_OF, 4.0) for frame in two_element_frames])
     for empty in (collate([]), full.select([])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -218,6 +219,12 @@ def test_the_prior_is_measured_once_in_ten_steps(
     assert counts[1] == counts[0] + 2
 
 
+def _lose(update: KalmanUpdate) -> None:
+    """Put the weights deep into the flat of tanh, as if by more than one step."""
+    update._vector.write(update._vector.read() + 20.0)
+    update._guard.previous = update._vector.read()
+
+
 def test_a_run_that_cannot_be_saved_ends(make_potential: PotentialFactory, cu_batch: Batch) -> None:
     update = make_update(make_potential())
     update.say = lambda line: None
@@ -226,7 +233,7 @@ def test_a_run_that_cannot_be_saved_ends(make_potential: PotentialFactory, cu_ba
 
     def lose_it_again_and_again() -> None:
         for _ in range(600):
-            update._vector.write(update._vector.read() + 20.0)  # deep in the flat of tanh
+            _lose(update)
             update.step(cu_batch)
 
     with pytest.raises(RunLostError, match="has not helped"):
@@ -240,12 +247,35 @@ def test_lost_weights_come_back(
     update = make_update(make_potential())
     for _ in range(160):
         good = update.step(cu_batch).rmse()
-    vector = update._vector
-    vector.write(vector.read() + 20.0)  # deep in the flat of tanh
+    _lose(update)
     for _ in range(60):
         errors = update.step(cu_batch).rmse()
     assert "back to the last good weights" in capsys.readouterr().out
     assert errors["forces"] < 3 * good["forces"]
+
+
+def test_a_single_wrong_step_is_taken_back(make_potential: PotentialFactory, cu_batch: Batch) -> None:
+    update = make_update(make_potential())
+    for _ in range(160):
+        good = update.step(cu_batch).rmse()
+    before = update._guard.previous
+    update._vector.write(before + 20.0)
+    errors = update.step(cu_batch).rmse()  # those of the weights before
+    assert update._guard.n_taken_back == 1
+    assert torch.equal(update._guard.previous, before)
+    assert errors == pytest.approx(good, rel=1e-9)
+    assert update.step(cu_batch).rmse()["forces"] < 2 * good["forces"]
+
+
+def test_a_batch_that_is_odd_takes_no_step_back(make_potential: PotentialFactory, cu_batch: Batch) -> None:
+    update = make_update(make_potential())
+    for _ in range(160):
+        update.step(cu_batch)
+    weights = update._vector.read()
+    odd = replace(cu_batch, energy=cu_batch.energy + 50.0 * cu_batch.n_atoms)
+    update.step(odd)
+    assert update._guard.n_taken_back == 0
+    assert torch.equal(update._guard.previous, weights)
 
 
 def test_weights_that_are_not_finite_come_back(

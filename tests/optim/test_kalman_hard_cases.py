@@ -61,9 +61,14 @@ def test_plain_form_is_lost(hot: FrameDataset, plain: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_guard_ends_well(hot: FrameDataset, plain: dict[str, Any]) -> None:
-    update, errors = train(hot, **{**plain, "guard": True})
-    assert update._guard.n_rollbacks > 0
-    assert np.median(errors[-15:]) < 1.0
+    """One start in eight or so ends several times above its best, which is not yet lost to the guard."""
+    ends, n_rollbacks = [], 0
+    for seed in (1, 2, 3, 4, 5):
+        update, errors = train(hot, seed, **{**plain, "guard": True})
+        n_rollbacks += update._guard.n_rollbacks
+        ends.append(np.median(errors[-15:]))
+    assert n_rollbacks > 0
+    assert np.median(ends) < 0.5
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -160,6 +160,19 @@ def test_families_resume(make_run: RunFactory, model_type: str, strategy: str) -
     _assert_same(whole, parts)
 
 
+@pytest.mark.parametrize("settings", [{"optimizer": "LKF", "nselect": 12, "parts": 2}, {"optimizer": "SNES"}])
+def test_nothing_depends_on_where_the_data_lie(
+    make_run: RunFactory, tmp_path: Path, frames_file: Path, settings: dict[str, Any]
+) -> None:
+    moved = tmp_path / "elsewhere" / "renamed.xyz"
+    moved.parent.mkdir()
+    moved.write_bytes(frames_file.read_bytes())
+    here, there = make_run("here", optimizer=settings), make_run("there", optimizer=settings, train_data=[str(moved)])
+    _train(here)
+    _train(there)
+    _assert_same(here, there)
+
+
 def test_slow_checkpoints_are_written_less_often(make_run: RunFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = make_run("whole"), make_run("parts")
     _train(whole)
