@@ -6,7 +6,7 @@
 DIR holds a folder for each set with train.xyz and test.xyz. No option but --data and --minutes (and --optimizer, if it
 is given here) is given to `pwmlff init`; --set changes keys of what it has written, as in --set seed=2
 optimizer.pre_fac_virial=60. --frames takes so many of train.xyz, drawn at random: models of few frames; `md_holds.py`
-tells whether dynamics with what --keep has kept hold. The table has the errors of the best model on the test frames, and
+tells whether dynamics with what --keep has kept hold. The table has the errors of the best model on the test frames and
 the time of the training on the clock. Results are kept in FILE, a line of JSON per run; runs found there are not
 repeated.
 """
