@@ -15,6 +15,8 @@ from runs import ENERGY, EPOCH, FORCE, TIME
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from pwmlff.plots.style import label_in_plain_numbers
+
 Curves = Mapping[Run, NDArray[np.float64]]
 REFERENCE = "Adam"  # whose best errors the others are to reach
 ERRORS = ((ENERGY, "energy, meV/atom", 1e3, ".3f"), (FORCE, "force, eV/Å", 1.0, ".4f"))
@@ -108,7 +110,7 @@ def draw(name: str, curves: Curves, folder: Path) -> None:
     of_set = {run: curve for run, curve in curves.items() if run.data.name == name}
     models = [model for model in MODELS if any(run.model == model for run in of_set)]
     for over, label in (("epochs", "epoch"), ("time", "processor time, min")):
-        size = (3.2 * len(models) + 1.2, 6.0)
+        size = (3.2 * len(models) + 2.0, 6.0)
         figure, axes = plt.subplots(2, len(models), figsize=size, sharey="row", squeeze=False, layout="constrained")
         for run, curve in of_set.items():
             x = curve[:, EPOCH] if over == "epochs" else curve[:, TIME].cumsum() / 60
@@ -120,11 +122,13 @@ def draw(name: str, curves: Curves, folder: Path) -> None:
         for row, (_, quantity, _, _) in enumerate(ERRORS):
             axes[row, 0].set_ylabel(quantity)
         for axis in axes.flat:
-            axis.grid(which="both", alpha=0.3)
+            axis.grid(alpha=0.3)
+            label_in_plain_numbers(axis.xaxis)
+            label_in_plain_numbers(axis.yaxis)
         shown = [optimizer for optimizer in OPTIMIZERS if any(run.optimizer == optimizer for run in of_set)]
         handles = [plt.Line2D([], [], color=COLORS[optimizer]) for optimizer in shown]
         figure.legend(handles, shown, loc="outside right upper")
-        figure.suptitle(f"{name}: errors on unseen frames")
+        figure.suptitle(f"{name}: errors on unseen frames", x=0.02, ha="left")
         figure.savefig(folder / f"{name}-{over}.png", dpi=120)
         plt.close(figure)
 
