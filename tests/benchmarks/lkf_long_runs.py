@@ -6,9 +6,10 @@
 Each run is `pwmlff train` on one thread until its epochs or its time of the processor are over, whatever comes first.
 The frames it is tested on are its validation frames, which here choose nothing: what is told is the state at the end.
 Results are kept in FILE, a line of JSON per run; runs found there are not repeated. The table gives the errors after 40
-epochs and at the end, the lowest force error on the tested frames and when it was reached, the number of times the
-guard went back, and whether an error trebled from one epoch to the next and did not fall again within five. "Adam", for
-comparison, does five times the epochs. --keep is for the models of the end, such as for `md_holds.py`.
+epochs and at the end, the lowest force error on the tested frames and when it was reached, how often the guard went
+back and how many single steps it took back, and whether an error trebled from one epoch to the next and did not fall
+again within five. "Adam", for comparison, does five times the epochs. --keep is for the models of the end, such as for
+`md_holds.py`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import numpy as np
 from ase import Atoms
 from bench_tools import STOPPED, describe_machine, merged, print_table, say, train_in, with_keys
 from numpy.typing import NDArray
+
+from pwmlff.models.files.checkpoint import load_checkpoint
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "data"
 SETTINGS = Path(__file__).resolve().parent / "mlearn_cu.json"
@@ -130,8 +133,9 @@ def train(name: str, variant: str, seed: int, options: argparse.Namespace) -> di
         record = folder / "model_record"
         if not (record / "epoch_valid.dat").exists():
             raise SystemExit(f"{name}, {variant}:\n{said[-2000:]}")
+        (model,) = record.glob("*_model.ckpt")
+        guard = load_checkpoint(model).state["optimizer"].get("guard", {})  # Adam has none
         if options.keep:
-            (model,) = record.glob("*_model.ckpt")
             shutil.copy(model, options.keep / f"{name} {variant} {seed}.ckpt".replace(" ", "-"))
         return {
             "set": name,
@@ -140,6 +144,7 @@ def train(name: str, variant: str, seed: int, options: argparse.Namespace) -> di
             "seed": seed,
             "exit": code,
             "went_back": said.count("back to the last good weights"),
+            "taken_back": guard.get("n_taken_back", 0),
             "train": _curve(record / "epoch_train.dat").tolist(),
             "test": _curve(record / "epoch_valid.dat").tolist(),
             "seconds": _columns(record / "epoch_train.dat", "time").sum(axis=1).tolist(),
@@ -184,7 +189,7 @@ def table_row(run: dict[str, Any]) -> list[str]:
         errors(tested, len(tested)),
         errors(trained, len(trained)),
         f"{tested[best, 1]:.4f}, {seconds:.0f} s",
-        str(run["went_back"]),
+        f"{run['went_back']}, {run.get('taken_back', '-')}",
         "yes" if lost or run["exit"] not in (0, STOPPED) else "no",
     ]
 
