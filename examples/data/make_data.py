@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python make_data.py li27
     OMP_NUM_THREADS=1 python make_data.py lih
     python make_data.py li27 --check
+    OMP_NUM_THREADS=1 python make_data.py li27 --label FRAMES    # frames of your own, into FRAMES_labelled.xyz
 
 Structures come from seeded Langevin dynamics on a small fitted pair potential, which only has to displace the atoms
 plausibly. Labels come from GPAW 22.8.0 with the 0.9.20000 PAW data sets (Li with frozen 1s): PBE, spin-paired,
@@ -256,6 +257,12 @@ def label(recipe: Recipe, name: str, work: Path, limit: int) -> list[Atoms]:
     return done
 
 
+def label_others(recipe: Recipe, path: Path) -> None:
+    """Label the frames of a file with the settings of a recipe and write them beside it."""
+    labelled = [run_gpaw(make_calculator(recipe), frame) for frame in read(path, ":")]
+    write(path.with_name(f"{path.stem}_labelled.xyz"), labelled)
+
+
 def write_split(frames: list[Atoms], name: str, out: Path) -> None:
     """Write the last fifth of each trajectory as the test set and the rest as the training set."""
     train, test = [], []
@@ -310,12 +317,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("work"), help="folder of snapshots, labels and log")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder of the finished files")
     parser.add_argument("--limit", type=int, default=10**6, help="stop after so many newly labelled frames")
+    parser.add_argument("--label", type=Path, metavar="FRAMES", help="label the frames of this file instead")
     parser.add_argument("--check", action="store_true", help="measure convergence and finite differences instead")
     args = parser.parse_args()
     recipe = RECIPES[args.name]
     if args.check:
         hot = max(range(len(recipe.runs)), key=lambda run: recipe.runs[run][0])
         check(recipe, next(f for f in reversed(sample(recipe)) if f.info["run"] == hot))
+    elif args.label is not None:
+        label_others(recipe, args.label)
     else:
         write_split(label(recipe, args.name, args.work, args.limit), args.name, args.out)
 

@@ -47,12 +47,14 @@ class Method:
         section: Its keys.
         length: Which of the numbers of --epochs is for it.
         top: Further keys at the top level.
+        timed: Further keys of the section with --minutes.
         package: What it needs besides pwmlff.
     """
 
     section: dict[str, Any]
     length: str
     top: dict[str, Any] = field(default_factory=dict)
+    timed: dict[str, Any] = field(default_factory=dict)
     package: str = ""
 
 
@@ -61,10 +63,10 @@ OPTIMIZERS: dict[str, Method] = {
     "Adam": Method({"optimizer": "ADAM", "batch_size": 1}, "gradient", _AVERAGED),
     "LKF": Method({"optimizer": "LKF", "batch_size": 4}, "Kalman"),
     "GKF": Method({"optimizer": "GKF", "batch_size": 4}, "Kalman"),
-    "SNES": Method({"optimizer": "SNES"}, "generations"),
+    "SNES": Method({"optimizer": "SNES"}, "generations", timed={"output_interval": 10}),
     "Muon": Method({"optimizer": "MUON", "batch_size": 1}, "gradient", _AVERAGED),
-    "SOAP": Method({"optimizer": "SOAP", "batch_size": 1}, "gradient", _AVERAGED, "pytorch_optimizer"),
-    "SF-AdamW": Method({"optimizer": "SCHEDULE_FREE", "batch_size": 1}, "gradient", {}, "pytorch_optimizer"),
+    "SOAP": Method({"optimizer": "SOAP", "batch_size": 1}, "gradient", _AVERAGED, package="pytorch_optimizer"),
+    "SF-AdamW": Method({"optimizer": "SCHEDULE_FREE", "batch_size": 1}, "gradient", package="pytorch_optimizer"),
 }
 LENGTHS = {"gradient": 300, "Kalman": 30, "generations": 10}  # epochs; the first two are the paper's
 
@@ -112,6 +114,7 @@ def find_sets(data: Path | None, names: list[str] | None) -> list[DataSet]:
 def run_file(run: Run, epochs: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the content of config.json."""
     method, elements = OPTIMIZERS[run.optimizer], _elements(run.data)
+    timed = {} if options.minutes is None else method.timed
     return {
         "atom_type": elements,
         "train_data": [str(run.data.train)],
@@ -124,7 +127,7 @@ def run_file(run: Run, epochs: int, options: argparse.Namespace) -> dict[str, An
         **method.top,
         **MODELS[run.model],
         "model": _model_section(run, options),
-        "optimizer": {**method.section, "epochs": epochs},
+        "optimizer": {**method.section, **timed, "epochs": epochs},
     }
 
 

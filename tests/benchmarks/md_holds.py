@@ -1,20 +1,24 @@
 """Whether molecular dynamics with a model holds: temperature, and the shortest distances against those of the data.
 
     python tests/benchmarks/md_holds.py MODEL.ckpt STRUCTURES --temperature K [--factors 1 1.2] [--time 20]
-        [--timestep 1] [--atoms 100]
+        [--timestep 1] [--atoms 100] [--nearest FILE]
 
 Starts LAMMPS from the structure with the largest forces of the file, repeated to at least so many atoms, at each factor
 times the temperature (Nose-Hoover, 0.1 ps), and compares the shortest distance of each pair of elements met at every
 20th step with that of the model's training data. A run holds when it comes to its end, no distance falls below 0.85 of
-the data's, and the mean temperature of its second half is within a tenth of the one asked for.
+the data's, and the mean temperature of its second half is within a tenth of the one asked for. --nearest adds the
+frames with the shortest distances, half a picosecond apart, to a file, so that they can be calculated: whether the
+potential or the limit is at fault.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import ase.io
@@ -27,6 +31,9 @@ from pwmlff.models import Potential
 from pwmlff.models.files import read_model
 
 NEAREST = 0.85  # of the shortest distance in the data
+REACH = 3.5  # Å
+EVERY = 20  # steps between frames
+N_KEPT = 6  # frames of --nearest
 INPUT = """
 units metal
 atom_style atomic
@@ -37,9 +44,9 @@ neighbor 1.0 bin
 timestep {timestep}
 velocity all create {temperature} 4928459 loop geom mom yes rot yes
 fix move all nvt temp {temperature} {temperature} 0.1
-dump positions all custom 20 positions id type x y z
+dump positions all custom {every} positions id type x y z
 thermo_style custom step temp etotal
-thermo 20
+thermo {every}
 run {steps}
 """
 
@@ -64,7 +71,11 @@ def run(atoms: Atoms, model: Path, elements: list[str], temperature: float, opti
         ase.io.write(folder / "structure", atoms, format="lammps-data", specorder=elements, masses=True)
         steps = round(1000 * options.time / options.timestep)
         text = INPUT.format(
-            elements=" ".join(elements), timestep=options.timestep / 1000, temperature=temperature, steps=steps
+            elements=" ".join(elements),
+            timestep=options.timestep / 1000,
+            temperature=temperature,
+            steps=steps,
+            every=EVERY,
         )
         (folder / "in.lammps").write_text(text)
         lmp = Path(sys.executable).parent / "lmp"
@@ -73,7 +84,10 @@ def run(atoms: Atoms, model: Path, elements: list[str], temperature: float, opti
         thermo = np.array([[float(n) for n in row] for row in rows if len(row) == 3 and row[0].isdigit()])
         if not (folder / "positions").exists() or len(thermo) < 2:
             raise SystemExit(ended.stdout[-2000:] + ended.stderr[-2000:])
-        nearest = shortest_distances(folder / "positions", elements, potential)
+        ratios = [shortest_distances(frame, elements, potential) for frame in dumped(folder / "positions", elements)]
+        if options.nearest is not None:
+            keep_nearest(ratios, dumped(folder / "positions", elements), options)
+    nearest = {pair: min(each.get(pair, np.inf) for each in ratios) for pair in ratios[0]}
     came_to_end = ended.returncode == 0
     mean = thermo[len(thermo) // 2 :, 1].mean()
     holds = came_to_end and abs(mean / temperature - 1) < 0.1 and min(nearest.values()) >= NEAREST
@@ -81,20 +95,37 @@ def run(atoms: Atoms, model: Path, elements: list[str], temperature: float, opti
     return [f"{temperature:.0f}", f"{mean:.0f}", distances, "yes" if came_to_end else "no", "yes" if holds else "NO"]
 
 
-def shortest_distances(path: Path, elements: list[str], potential: Potential) -> dict[str, float]:
-    """Return the shortest distance of each pair of elements in a dump, in units of that in the training data."""
+def dumped(path: Path, elements: list[str]) -> Iterator[Atoms]:
+    """Yield the frames of a dump."""
+    return ase.io.iread(path, ":", format="lammps-dump-text", specorder=elements)
+
+
+def shortest_distances(atoms: Atoms, elements: list[str], potential: Potential) -> dict[str, float]:
+    """Return the shortest distance of each pair of elements, in units of that in the training data."""
     known = {symbol: potential.elements.index(symbol) for symbol in elements}
-    result: dict[str, float] = {}
-    for atoms in ase.io.iread(path, ":", format="lammps-dump-text", specorder=elements):
-        first, second, distances = neighbor_list("ijd", atoms, 3.5)
-        symbols = np.array(atoms.get_chemical_symbols())
-        for a in elements:
-            for b in elements[elements.index(a) :]:
-                found = distances[(symbols[first] == a) & (symbols[second] == b)]
-                if len(found) > 0:
-                    ratio = float(found.min() / potential.shortest[known[a], known[b]])
-                    result[f"{a}-{b}"] = min(ratio, result.get(f"{a}-{b}", np.inf))
+    first, second, distances = neighbor_list("ijd", atoms, REACH)
+    symbols = np.array(atoms.get_chemical_symbols())
+    result = {}
+    for a, b in itertools.combinations_with_replacement(elements, 2):
+        found = distances[(symbols[first] == a) & (symbols[second] == b)]
+        shortest = found.min() if len(found) > 0 else REACH
+        result[f"{a}-{b}"] = float(shortest / potential.shortest[known[a], known[b]])
     return result
+
+
+def keep_nearest(ratios: list[dict[str, float]], frames: Iterator[Atoms], options: argparse.Namespace) -> None:
+    """Add the frames with the shortest distances to a file, from the nearest on, none close to another in time."""
+    apart = round(500 / options.timestep / EVERY)
+    chosen: list[int] = []
+    for k in np.argsort([min(each.values()) for each in ratios]):
+        if len(chosen) < N_KEPT and all(abs(k - other) >= apart for other in chosen):
+            chosen.append(int(k))
+    by_number = {k: atoms for k, atoms in enumerate(frames) if k in chosen}
+    for k in chosen:
+        frame = by_number[k]
+        info = {"nearest": min(ratios[k].values())}
+        frame = Atoms(frame.symbols, positions=frame.positions, cell=frame.cell, pbc=True, info=info)
+        ase.io.write(options.nearest, frame, format="extxyz", append=True)
 
 
 def main() -> None:
@@ -106,6 +137,7 @@ def main() -> None:
     parser.add_argument("--time", type=float, default=20.0, help="ps")
     parser.add_argument("--timestep", type=float, default=1.0, help="fs")
     parser.add_argument("--atoms", type=int, default=100, help="at least so many")
+    parser.add_argument("--nearest", type=Path, metavar="FILE", help="keep the frames with the shortest distances")
     options = parser.parse_args()
     atoms = starting_structure(options.structures, options.atoms)
     elements = list(dict.fromkeys(atoms.get_chemical_symbols()))

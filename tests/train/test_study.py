@@ -128,20 +128,21 @@ def test_optimizers_that_cannot_be_used_are_left_out(study: Path) -> None:
 
 
 @pytest.mark.slow
-def test_time_decides_the_number_of_epochs(tmp_path: Path, modules: dict[str, Any]) -> None:
+@pytest.mark.parametrize("optimizer", ["Adam", "SNES"])
+def test_time_decides_the_number_of_epochs(tmp_path: Path, modules: dict[str, Any], optimizer: str) -> None:
     folder = _with_data(tmp_path)
     (folder / "short.py").write_text(
         f"import sys; sys.path.insert(0, {str(EXAMPLES / 'optimizers')!r})\n"
         "import runs, study\nruns.TRIAL = 0.5\nstudy.main()\n",
         encoding="utf-8",
     )
-    options = ["--models", "NEP", "--optimizers", "Adam", "--minutes", "0.02", "--data", "data"]
+    options = ["--models", "NEP", "--optimizers", optimizer, "--minutes", "0.02", "--data", "data"]
     for _ in range(2):  # the second one finds all done, with the epochs it had
         finished = subprocess.run(
             [sys.executable, "short.py", *options], cwd=folder, capture_output=True, text=True, check=False
         )
         assert finished.returncode == 0, finished.stderr
-    run = folder / "study" / "li-NEP-Adam-1"
+    run = folder / "study" / f"li-NEP-{optimizer}-1"
     work = modules["runs"].read_curve(run / "trial")[1:, modules["runs"].TIME]
     wanted = max(1, round(60 * 0.02 / float(np.median(work))))
     assert json.loads((run / "config.json").read_text())["optimizer"]["epochs"] == wanted
