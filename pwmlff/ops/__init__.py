@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pwmlff.ops import library, reference
+from pwmlff.ops.pair_sums import PairForces, PairVirials
 from pwmlff.ops.pairs import pair_centers
 from pwmlff.ops.stored_model import StoredEvaluator, StoredModel, evaluate_candidates, make_evaluator
 
@@ -29,14 +30,14 @@ if library.load():
 
     def pair_forces(gradients: Tensor, start: Tensor, neighbors: Tensor, frame_start: Tensor) -> Tensor:
         """Sum pair gradients to forces; see `reference.pair_forces`."""
-        if _is_plain(gradients):
-            return torch.ops.pwmlff.pair_forces(gradients, start, neighbors, frame_start)
+        if gradients.device.type == "cpu":
+            return PairForces.apply(gradients, start, neighbors, frame_start)
         return reference.pair_forces(gradients, start, neighbors, frame_start)
 
     def pair_virials(gradients: Tensor, vectors: Tensor, start: Tensor, frame_start: Tensor) -> Tensor:
         """Sum pair gradients to virials; see `reference.pair_virials`."""
-        if _is_plain(gradients):
-            return torch.ops.pwmlff.pair_virials(gradients, vectors, start, frame_start)
+        if gradients.device.type == "cpu" and not vectors.requires_grad:
+            return PairVirials.apply(gradients, vectors, start, frame_start)
         return reference.pair_virials(gradients, vectors, start, frame_start)
 
 else:
@@ -44,11 +45,6 @@ else:
     kalman_sweep = reference.kalman_sweep
     pair_forces = reference.pair_forces
     pair_virials = reference.pair_virials
-
-
-def _is_plain(gradients: Tensor) -> bool:
-    """Whether a sum of these is one of numbers on the processor, that nothing will be differentiated through."""
-    return gradients.device.type == "cpu" and not (torch.is_grad_enabled() and gradients.requires_grad)
 
 
 __all__ = [

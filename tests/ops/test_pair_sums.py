@@ -59,6 +59,30 @@ def test_sums_can_be_differentiated(pairs: tuple[Tensor, ...]) -> None:
     assert torch.equal(by_virial, expected)
 
 
+def test_derivatives_are_those_of_differences_and_can_be_differentiated_again() -> None:
+    gradients, vectors = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64).unbind()
+    start, neighbors = torch.tensor([0, 2, 3, 3, 5, 6]), torch.tensor([1, 2, 0, 4, 4, 3])
+    frame_start = torch.tensor([0, 3, 3, 5])
+    gradients.requires_grad_()
+
+    def sums(gradients: Tensor) -> tuple[Tensor, Tensor]:
+        forces = pair_forces(gradients, start, neighbors, frame_start)
+        return forces, pair_virials(gradients, vectors, start, frame_start)
+
+    assert torch.autograd.gradcheck(sums, gradients)
+    assert torch.autograd.gradgradcheck(sums, gradients)
+
+
+def test_virials_can_be_differentiated_by_vectors() -> None:
+    gradients, vectors = torch.randn(2, 2, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64).unbind()
+    vectors.requires_grad_()
+    virials = pair_virials(gradients, vectors, torch.tensor([0, 1, 2]), torch.tensor([0, 2]))
+    (by_vectors,) = torch.autograd.grad(virials[0, 2, 1], vectors)
+    expected = torch.zeros_like(vectors)
+    expected[:, 2] = -gradients[:, 1]
+    assert torch.equal(by_vectors, expected)
+
+
 @needs_library
 def test_pairs_across_frames_and_wrong_offsets_are_errors(pairs: tuple[Tensor, ...]) -> None:
     gradients, vectors, start, neighbors, frame_start = pairs

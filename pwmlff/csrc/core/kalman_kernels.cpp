@@ -26,13 +26,22 @@ struct Place {
   }
 };
 
-// One tile with at most one column of W and one of H: everything passes through registers once.
+// Asks for memory that will be written to soon.
+template <typename Real>
+void prefetch(const Real *from, std::int64_t size) {
+  constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(Real));
+  for (std::int64_t l = 0; l < size; l += line) __builtin_prefetch(from + l, 1, 2);
+}
+
+// One tile with at most one column of W and one of H: everything passes through registers once, while the same rows of
+// the next tile are on their way.
 template <typename Real, bool Downdate, bool Diagonal>
-void scalar_tile(Real *tile, const Real *minus_w, const Real *w, const Real *row_direction,
+void scalar_tile(Real *tile, const Real *next, const Real *minus_w, const Real *w, const Real *row_direction,
                  const Real *column_direction, Real *row_product, Real *column_product) {
   using Vector = typename VectorOf<Real>::type;
   constexpr std::int64_t lanes = kLanes<Real>;
   for (std::int64_t i = 0; i < kSide; i += kRows) {
+    prefetch(next + i * kSide, kRows * kSide);
     Vector sum[kRows] = {};
     for (std::int64_t j = 0; j < kSide; j += lanes) {
       const Vector direction = load(column_direction + j);
@@ -60,21 +69,15 @@ void scalar_sweep(const KalmanSweep<Real> &sweep, std::int64_t first, std::int64
   Place place(first);
   for (std::int64_t index = first; index < last; ++index, place.advance()) {
     Real *tile = sweep.tiles + index * kSide * kSide;
+    const Real *next = index + 1 < last ? tile + kSide * kSide : tile;
     const std::int64_t i = place.row * kSide, j = place.column * kSide;
     const Real *h = sweep.directions, *minus_w = Downdate ? sweep.minus_w + i : nullptr,
                *w = Downdate ? sweep.w_transposed + j : nullptr;
     if (i == j)
-      scalar_tile<Real, Downdate, true>(tile, minus_w, w, h + i, h + j, products + i, products + j);
+      scalar_tile<Real, Downdate, true>(tile, next, minus_w, w, h + i, h + j, products + i, products + j);
     else
-      scalar_tile<Real, Downdate, false>(tile, minus_w, w, h + i, h + j, products + i, products + j);
+      scalar_tile<Real, Downdate, false>(tile, next, minus_w, w, h + i, h + j, products + i, products + j);
   }
-}
-
-// Asks for memory that will be written to soon.
-template <typename Real>
-void prefetch(const Real *from, std::int64_t size) {
-  constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(Real));
-  for (std::int64_t l = 0; l < size; l += line) __builtin_prefetch(from + l, 1, 2);
 }
 
 // Where some rows of a tile meet one vector of columns of H and Y: those of the tile's rows, and those of its columns.
