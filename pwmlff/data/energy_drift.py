@@ -84,14 +84,14 @@ class _Trajectory:
         else:
             if not _follows(self.last[-1], frame):
                 return False
-            length, work = _move(self.last[-1], frame)
+            length, work = move(self.last[-1], frame)
             n_steps = len(self.work) - 1
             if length > _LONGEST_STEP or (n_steps > 0 and n_steps * length > _JUMP * self.path):
                 return False
             self.path += length
             self.work.append(self.work[-1] + work)
             if len(self.work) % 2:
-                self.coarse_work.append(self.coarse_work[-1] + _move(self.last[-2], frame)[1])
+                self.coarse_work.append(self.coarse_work[-1] + move(self.last[-2], frame)[1])
         self.energies.append(frame.energy / len(frame))
         self.last = [*self.last[-1:], frame]
         return True
@@ -116,8 +116,8 @@ def _follows(first: Frame, second: Frame) -> bool:
     return near and all(same)
 
 
-def _move(first: Frame, second: Frame) -> tuple[float, float]:
-    """Return the root mean square displacement, Å, and the work of the mean of the forces, eV/atom."""
+def move(first: Frame, second: Frame) -> tuple[float, float]:
+    """Return the root mean square displacement, Å, and the work of the mean forces on the way, eV/atom."""
     moved = displacements(first, second)
     assert moved is not None
     assert first.forces is not None

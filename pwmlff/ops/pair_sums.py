@@ -1,8 +1,10 @@
 """The native sums of pair gradients as functions that PyTorch can differentiate.
 
-Both are linear, so what they hand back does not depend on the pair gradients:
+Both are linear in g_ij = dE/dr_ij (eV/Å), so what they hand back of a loss L does not depend on it:
 
-    dL/dg_ij = dL/dF_i - dL/dF_j        dL/dg_ij = -r_ij dL/dW
+    dL/dg_ij = dL/dF_i - dL/dF_j        (dL/dg_ij)_b = -sum_a (r_ij)_a dL/dW_ab
+
+Letters: `F` frames, `N` atoms, `E` pairs. Arguments are those of `reference.pair_forces` and `reference.pair_virials`.
 """
 
 from __future__ import annotations

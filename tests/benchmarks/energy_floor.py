@@ -17,21 +17,24 @@ import numpy as np
 from bench_tools import print_table
 from numpy.typing import NDArray
 
+from pwmlff.data.energy_drift import move
 from pwmlff.data.frame import Frame
 from pwmlff.data.readers import read_frames
-from pwmlff.data.spacing import displacements
 
 
 def unexplained(frames: list[Frame]) -> NDArray[np.float64]:
     """Return energy per atom plus the work per atom up to each frame, meV."""
+    if unlabelled := [frame.where for frame in frames if frame.energy is None or frame.forces is None]:
+        raise SystemExit(f"{unlabelled[0]}: energies and forces are wanted of every frame")
     work = [0.0]
     for first, second in zip(frames, frames[1:], strict=False):
-        moved = displacements(first, second)
-        if moved is None or first.forces is None or second.forces is None or (first.cell != second.cell).any():
-            raise SystemExit(f"{second.where}: no frame of the same trajectory, with forces and a fixed cell")
-        work.append(work[-1] + 0.5 * float(np.sum((first.forces + second.forces) * moved)))
-    energies = np.array([frame.energy for frame in frames], dtype=float)
-    return 1e3 * (energies + work) / len(frames[0])
+        if not np.array_equal(first.atomic_numbers, second.atomic_numbers) or not np.array_equal(
+            first.cell, second.cell
+        ):
+            raise SystemExit(f"{second.where}: other atoms or another cell than in the frame before")
+        work.append(work[-1] + move(first, second)[1])
+    energies = np.array([frame.energy for frame in frames], dtype=float) / len(frames[0])
+    return 1e3 * (energies + work)
 
 
 def main() -> None:

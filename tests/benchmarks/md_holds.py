@@ -87,7 +87,8 @@ def run(atoms: Atoms, model: Path, elements: list[str], temperature: float, opti
         ratios = [shortest_distances(frame, elements, potential) for frame in dumped(folder / "positions", elements)]
         if options.nearest is not None:
             keep_nearest(ratios, dumped(folder / "positions", elements), options)
-    nearest = {pair: min(each.get(pair, np.inf) for each in ratios) for pair in ratios[0]}
+    pairs = sorted({pair for each in ratios for pair in each})
+    nearest = {pair: min(each.get(pair, np.inf) for each in ratios) for pair in pairs}
     came_to_end = ended.returncode == 0
     mean = thermo[len(thermo) // 2 :, 1].mean()
     holds = came_to_end and abs(mean / temperature - 1) < 0.1 and min(nearest.values()) >= NEAREST
@@ -101,15 +102,15 @@ def dumped(path: Path, elements: list[str]) -> Iterator[Atoms]:
 
 
 def shortest_distances(atoms: Atoms, elements: list[str], potential: Potential) -> dict[str, float]:
-    """Return the shortest distance of each pair of elements, in units of that in the training data."""
+    """Return the shortest distance of each pair of elements met within REACH, in units of that in the training data."""
     known = {symbol: potential.elements.index(symbol) for symbol in elements}
     first, second, distances = neighbor_list("ijd", atoms, REACH)
     symbols = np.array(atoms.get_chemical_symbols())
     result = {}
     for a, b in itertools.combinations_with_replacement(elements, 2):
         found = distances[(symbols[first] == a) & (symbols[second] == b)]
-        shortest = found.min() if len(found) > 0 else REACH
-        result[f"{a}-{b}"] = float(shortest / potential.shortest[known[a], known[b]])
+        if len(found) > 0:
+            result[f"{a}-{b}"] = float(found.min() / potential.shortest[known[a], known[b]])
     return result
 
 
@@ -117,7 +118,7 @@ def keep_nearest(ratios: list[dict[str, float]], frames: Iterator[Atoms], option
     """Add the frames with the shortest distances to a file, from the nearest on, none close to another in time."""
     apart = round(500 / options.timestep / EVERY)
     chosen: list[int] = []
-    for k in np.argsort([min(each.values()) for each in ratios]):
+    for k in np.argsort([min(each.values(), default=np.inf) for each in ratios]):
         if len(chosen) < N_KEPT and all(abs(k - other) >= apart for other in chosen):
             chosen.append(int(k))
     by_number = {k: atoms for k, atoms in enumerate(frames) if k in chosen}
