@@ -61,9 +61,12 @@ class FrameDataset:
 
 
 def iterate_batches(
-    dataset: FrameDataset, batch_size: int, indices: Sequence[int] | NDArray[np.int64] | None = None
+    dataset: FrameDataset, batch_size: int = 4, indices: Sequence[int] | NDArray[np.int64] | None = None
 ) -> Iterator[Batch]:
-    """Yield batches in order; the last one may be smaller, none is dropped."""
+    """Yield batches in order; the last one may be smaller, none is dropped.
+
+    By default they are small: what only passes over the frames then takes little memory.
+    """
     chosen = np.arange(len(dataset)) if indices is None else np.asarray(indices)
     for first in range(0, len(chosen), batch_size):
         yield dataset.batch(chosen[first : first + batch_size])

@@ -23,7 +23,8 @@ from pwmlff.models.distances import watch_shortest
 from pwmlff.models.evaluation import Evaluation
 from pwmlff.models.zbl import ZBL, ZBLConfig
 from pwmlff.ops import StoredModel
-from pwmlff.ops.reference import DESCRIPTORS, count_nearer, describe
+from pwmlff.ops.descriptors import DESCRIPTORS, describe
+from pwmlff.ops.reference import count_nearer
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch

@@ -33,6 +33,9 @@ class SoapConfig(GradientConfig):
     precondition_frequency: int = Field(
         10, ge=1, le=MAX_COUNT, description="Steps from one renewal of the eigenvectors to the next"
     )
+    max_precondition_dim: int = Field(
+        1000, ge=1, le=MAX_COUNT, description="Sides of matrices longer than this are not turned into eigenvectors"
+    )
 
 
 class SoapUpdate(GradientUpdate):
@@ -54,6 +57,7 @@ class SoapUpdate(GradientUpdate):
                 lr=rate,
                 weight_decay=self.config.lambda_2 or 0.0,
                 precondition_frequency=self.config.precondition_frequency,
+                max_precondition_dim=self.config.max_precondition_dim,
             )
         ]
 

@@ -16,6 +16,7 @@ from pwmlff.optim.gradient import GradientConfig, GradientUpdate, rate_of_end, r
 
 _ITERATION = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: singular values end near 1 after five times
 _TIMES = 5
+WIDE = 3  # columns per row from which on it is the square of a matrix that is worked with, which costs less
 _LIKE_ADAMW = 0.2  # root mean square of AdamW's steps, in units of the rate
 
 
@@ -100,14 +101,35 @@ def orthogonal(matrices: Tensor) -> Tensor:
     Returns:
         [n, rows, columns].
     """
-    a, b, c = _ITERATION
     is_tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if is_tall else matrices
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny ** 0.5)
-    for _ in range(_TIMES):
-        square = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    rows, columns = x.shape[-2:]
+    if columns > WIDE * rows:
+        one = torch.eye(rows, dtype=x.dtype, device=x.device).expand(len(x), rows, rows)
+        x = _levelled(one, x @ x.mT) @ x
+    else:
+        x = _levelled(x)
     return x.mT if is_tall else x
+
+
+def _levelled(x: Tensor, gram: Tensor | None = None) -> Tensor:
+    """Return P(X G X^T) X, where the polynomial P makes singular values of X G^(1/2) equal; G is one without `gram`.
+
+    With one for X and G = Y Y^T it is the matrix that Y is to be multiplied with.
+
+    Args:
+        x: [n, rows, columns].
+        gram: [n, columns, columns].
+
+    Returns:
+        [n, rows, columns].
+    """
+    a, b, c = _ITERATION
+    for _ in range(_TIMES):
+        square = (x if gram is None else x @ gram) @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x
 
 
 def _is_matrix(weight: nn.Parameter) -> bool:

@@ -62,7 +62,7 @@ def measure_pace(config: RunConfig, frames: Sequence[Frame]) -> Pace:
         few = [frames[int(index)] for index in order[: max(_STATISTICS_FRAMES, n_batch)]]
         data = FrameDataset(few, config.elements, potential.cutoff)
         potential.set_energy_shift(fit_energy_shift(few, config.elements))
-        potential.collect_statistics(iterate_batches(data, n_batch))
+        potential.collect_statistics(iterate_batches(data))
         potential.to(device)
         n_steps = max(1, len(frames) // n_batch)
         update = OPTIMIZERS[optimizer.optimizer](potential, optimizer, steps_per_epoch=n_steps)

@@ -274,7 +274,7 @@ def _prepare(
         train_frames = _matched(potential, config, frames, start.potential.elements, console)
         train_data = FrameDataset(train_frames, config.elements, potential.cutoff)
         if distributed.is_first():
-            potential.extend_shortest(iterate_batches(train_data, config.stages[0].batch_size))
+            potential.extend_shortest(iterate_batches(train_data))
         distributed.broadcast_(potential.shortest)
         return potential, train_data
     train_frames = ChainedFrames([frames.train, frames.replay]) if len(frames.replay) else frames.train
@@ -284,7 +284,7 @@ def _prepare(
         return potential, train_data
     if distributed.is_first():
         potential.set_energy_shift(_energy_shift(config, frames, console))
-        potential.collect_statistics(iterate_batches(train_data, config.stages[0].batch_size))
+        potential.collect_statistics(iterate_batches(train_data))
     for tensor in potential.state_dict().values():
         distributed.broadcast_(tensor)
     shift = potential.energy_shift.tolist()

@@ -14,10 +14,12 @@ from torch import Tensor
 from pwmlff.elements import atomic_number_of
 from pwmlff.models.bp.functions import SymmetryFunction
 from pwmlff.models.bp.stored import function_arrays
-from pwmlff.ops import reference
+from pwmlff.ops import library, reference
+from pwmlff.ops.descriptors import describe
 from pwmlff.ops.reference import bp
 from pwmlff.ops.reference.cutoffs import CUTOFF_FUNCTIONS, WITHOUT_INNER_RADIUS, cutoff_function
 from pwmlff.ops.reference.nets import ACTIVATIONS
+from pwmlff.ops.symmetry_functions import symmetry_functions
 
 ELEMENTS = ("H", "O", "Cu")
 FUNCTIONS: list[dict[str, Any]] = [
@@ -333,3 +335,30 @@ def test_no_atoms_and_no_pairs() -> None:
         energies, gradients = reference.evaluate("bp", arrays, *pairs, torch.zeros(2, dtype=torch.int64))
         assert energies.shape == (n_atoms,)
         assert gradients.shape == (0, 3)
+
+
+# values by the kernels
+
+needs_library = pytest.mark.skipif(not library.load(), reason="the native library is not built")
+
+
+@needs_library
+@pytest.mark.parametrize("cutoff_name", CUTOFF_FUNCTIONS)
+def test_values_by_the_kernels_are_those_of_the_twin(cutoff_name: str) -> None:
+    arrays = make_arrays(FUNCTIONS, cutoff_name, 0.0 if cutoff_name in WITHOUT_INNER_RADIUS else 0.3)
+    pairs = make_pairs(longest=4.9)
+    pairs = (*pairs[:3], pairs[3].clamp(min=1))  # of the first type is no atom
+    for own, expected in zip(symmetry_functions(arrays, *pairs), bp.symmetry_functions(arrays, *pairs), strict=True):
+        assert own.atoms.equal(expected.atoms)
+        assert own.values.dtype == torch.float64
+        torch.testing.assert_close(own.values, expected.values, rtol=1e-12, atol=1e-12)
+
+
+@needs_library
+def test_descriptors_of_float32_models_by_the_kernels() -> None:
+    arrays, pairs = with_nets(make_arrays(FUNCTIONS)), make_pairs()
+    for name in ("radial_weights", "angular_weights", "scaling"):
+        arrays[name] = arrays[name].float()
+    torch.testing.assert_close(
+        describe("bp", arrays, *pairs), bp.descriptors(arrays, *pairs).double(), rtol=1e-6, atol=1e-6
+    )

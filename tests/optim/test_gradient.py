@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,21 +124,38 @@ def test_gradient_components_are_clipped(potential: Potential, batch: Batch) -> 
     assert max(float(p.grad.abs().max()) for p in potential.parameters() if p.grad is not None) <= 1e-4
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_state_restores_the_next_step_exactly(potential: Potential, batch: Batch, name: str) -> None:
-    update = _update(potential, name, learning_rate=1e-3)
+@pytest.mark.parametrize(("name", "keys"), [*((name, {}) for name in NAMES), ("SOAP", {"max_precondition_dim": 5})])
+def test_state_restores_the_next_step_exactly(
+    potential: Potential, batch: Batch, name: str, keys: dict[str, int]
+) -> None:
+    update = _update(potential, name, learning_rate=1e-3, **keys)
     for _ in range(3):
         update.step(batch)
     twin = build_potential("DP", MODELS["DP"].Config.model_validate(MODEL), ["Cu"])
     tensors, state = update.state()
     with update.settled():
         twin.load_state_dict(potential.state_dict())
-    restored = _update(twin, name, learning_rate=1e-3)
+    restored = _update(twin, name, learning_rate=1e-3, **keys)
     restored.load_state({key: value.clone() for key, value in tensors.items()}, json.loads(json.dumps(state)))
     for _ in range(12):  # SOAP renews its eigenvectors at the tenth step
         update.step(batch)
         restored.step(batch)
     assert all(torch.equal(a, b) for a, b in zip(_weights(potential), _weights(twin), strict=True))
+
+
+@pytest.mark.parametrize("longest", [5, 1000])
+def test_soap_leaves_the_long_sides_of_matrices(potential: Potential, batch: Batch, longest: int) -> None:
+    update = _update(potential, "SOAP", max_precondition_dim=longest)
+    for _ in range(2):
+        update.step(batch)
+    (optimizer,) = update._optimizers
+    sides = {
+        (place < len(weight.shape) and weight.shape[place] <= longest, len(eigenvectors) > 0)
+        for weight, state in optimizer.state.items()
+        if weight.dim() > 1
+        for place, eigenvectors in enumerate(state["Q"])
+    }
+    assert sides == ({(True, True)} if longest == 1000 else {(True, True), (False, False)})
 
 
 def test_nothing_changes_when_the_loss_is_not_finite(potential: Potential, batch: Batch) -> None:
@@ -175,7 +193,7 @@ def test_muon_makes_steps_of_matrices_more_orthogonal_than_gradients(potential: 
     assert any(of_step > 1.5 * of_gradient for of_step, of_gradient in ranks)
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 7), (1, 7, 3), (2, 5, 5), (4, 2, 6)])
+@pytest.mark.parametrize("shape", [(1, 3, 7), (1, 7, 3), (2, 5, 5), (4, 2, 6), (2, 3, 40), (1, 40, 3)])
 def test_orthogonal_keeps_singular_vectors_and_levels_values(shape: tuple[int, int, int]) -> None:
     matrices = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
@@ -186,6 +204,20 @@ def test_orthogonal_keeps_singular_vectors_and_levels_values(shape: tuple[int, i
     assert (diagonal[large] > 0.6).all()
     assert (diagonal[large] < 1.3).all()
     assert (orthogonal(torch.zeros(2, 3, 4)) == 0).all()
+
+
+@pytest.mark.parametrize("smallest", [1.0, 1e-3, 1e-6])
+def test_wide_matrices_are_levelled_as_others(smallest: float) -> None:
+    generator = torch.Generator().manual_seed(4)
+    left = torch.linalg.qr(torch.randn(20, 20, dtype=torch.float64, generator=generator))[0]
+    right = torch.linalg.qr(torch.randn(200, 20, dtype=torch.float64, generator=generator))[0]
+    matrix = (left * torch.logspace(0, math.log10(smallest), 20, dtype=torch.float64)) @ right.mT
+    expected = orthogonal(matrix[None])
+    rounding = 3.4445**5 * torch.finfo(torch.float32).eps  # grows like the smallest singular values
+    torch.testing.assert_close(orthogonal(matrix.float()[None]).double(), expected, rtol=0, atol=2 * rounding)
+    torch.testing.assert_close(orthogonal(matrix.mT[None]).mT, expected, rtol=0, atol=1e-12)
+    not_wide = torch.cat([matrix, torch.zeros(100, 200, dtype=torch.float64)])
+    torch.testing.assert_close(orthogonal(not_wide[None])[:, :20], expected, rtol=0, atol=1e-9)
 
 
 def test_steps_of_muon_are_those_of_torch_in_bfloat16() -> None:

@@ -29,6 +29,7 @@ from pwmlff.ops import StoredModel
 from pwmlff.ops.reference import bp
 from pwmlff.ops.reference.cutoffs import CUTOFF_FUNCTIONS, FLAT_AT_CUTOFF
 from pwmlff.ops.reference.nets import ACTIVATIONS
+from pwmlff.ops.symmetry_functions import symmetry_functions
 
 if TYPE_CHECKING:
     from pwmlff.data.batch import Batch
@@ -165,7 +166,7 @@ class BehlerParrinello(KernelNetwork):
         statistics = [FunctionStatistics(n_functions) for n_functions in self.widths]
         arrays = self.arrays()
         for batch in batches:
-            for own, (_, values) in zip(statistics, bp.symmetry_functions(arrays, *batch.pairs), strict=True):
+            for own, (_, values) in zip(statistics, symmetry_functions(arrays, *batch.pairs), strict=True):
                 own.add(values)
         normalization = self.config.descriptor.resolved_normalization
         self.scaling.copy_(torch.cat([own.scaling(normalization) for own in statistics]))

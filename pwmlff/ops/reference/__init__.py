@@ -6,7 +6,7 @@ from pwmlff.ops.reference.dp import (
     environment_rows,
     quintic_switch,
 )
-from pwmlff.ops.reference.families import DESCRIPTORS, FAMILIES, describe, evaluate
+from pwmlff.ops.reference.families import FAMILIES, evaluate
 from pwmlff.ops.reference.kalman import KALMAN_TILE, kalman_sweep
 from pwmlff.ops.reference.nets import fitting_net, plain_net, residual_net
 from pwmlff.ops.reference.pair_sums import pair_forces, pair_virials
@@ -15,12 +15,10 @@ from pwmlff.ops.reference.tables import table_features
 from pwmlff.ops.reference.zbl import UNIVERSAL_SCREENING, repulsion_energies, stored_repulsion_energies
 
 __all__ = [
-    "DESCRIPTORS",
     "FAMILIES",
     "KALMAN_TILE",
     "UNIVERSAL_SCREENING",
     "count_nearer",
-    "describe",
     "embedding_contraction",
     "environment_matrix",
     "environment_rows",

@@ -9,7 +9,7 @@ Letters: `N` atoms, `E` pairs, `M` triplets (pairs of neighbours of one atom), `
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -86,7 +86,8 @@ def atomic_energies(
     """
     activations = arrays["activations"].tolist()
     energies = torch.zeros(len(atom_types), dtype=torch.float64, device=atom_types.device)
-    for central, (atoms, values) in enumerate(_inputs(arrays, pair_vectors, pair_start, pair_types, atom_types)):
+    by_type = symmetry_functions(arrays, pair_vectors, pair_start, pair_types, atom_types)
+    for central, (atoms, values) in enumerate(_inputs(arrays, by_type)):
         inputs = values.to(arrays["scaling"].dtype)  # [n, F]
         layers = [
             (arrays[f"net.{central}.{layer}.weight"], arrays[f"net.{central}.{layer}.bias"])
@@ -100,19 +101,22 @@ def descriptors(
     arrays: Arrays, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
 ) -> Tensor:
     """Return what the nets see, [N, D], with zeros where an element has fewer functions; see `atomic_energies`."""
-    by_type = _inputs(arrays, pair_vectors, pair_start, pair_types, atom_types)
-    width = max(values.shape[1] for _, values in by_type)
-    result = torch.zeros(len(atom_types), width, dtype=torch.float64, device=atom_types.device)
-    for atoms, values in by_type:
+    by_type = symmetry_functions(arrays, pair_vectors, pair_start, pair_types, atom_types)
+    return scaled(arrays, by_type, len(atom_types))
+
+
+def scaled(arrays: Arrays, by_type: Sequence[TypeFunctions], n_atoms: int) -> Tensor:
+    """Return symmetry functions with shift and factor as the rows of all atoms, [N, D] float64; see `descriptors`."""
+    inputs = _inputs(arrays, by_type)
+    width = max(values.shape[1] for _, values in inputs)
+    result = torch.zeros(n_atoms, width, dtype=torch.float64, device=arrays["scaling"].device)
+    for atoms, values in inputs:
         result[atoms, : values.shape[1]] = values.to(torch.float64)
     return result
 
 
-def _inputs(
-    arrays: Arrays, pair_vectors: Tensor, pair_start: Tensor, pair_types: Tensor, atom_types: Tensor
-) -> list[TypeFunctions]:
+def _inputs(arrays: Arrays, by_type: Sequence[TypeFunctions]) -> list[TypeFunctions]:
     """Return the symmetry functions of the atoms of each type with shift and factor."""
-    by_type = symmetry_functions(arrays, pair_vectors, pair_start, pair_types, atom_types)
     parts = arrays["scaling"].split([values.shape[1] for _, values in by_type])
     return [
         TypeFunctions(atoms, (values - part[:, 0]) * part[:, 1])
