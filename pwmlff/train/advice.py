@@ -113,6 +113,8 @@ class Advice(TrainingObserver):
         )
 
     def _stands_still(self) -> str | None:
+        if self._has_schedule:  # what the rate makes restless settles when it has fallen
+            return None
         scores = self._scores()
         before = min(scores[: -self._window])
         if min(scores[-self._window :]) < _STANDS_STILL * before:

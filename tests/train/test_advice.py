@@ -58,7 +58,9 @@ def test_overfitting_is_told() -> None:
 
 
 def test_run_that_stands_still_is_told() -> None:
-    assert any("not fallen by 1 %" in line for line in _advice_on([1.0] * 5 + [0.1] * 20))
+    level = [1.0] * 5 + [0.1] * 20
+    assert any("not fallen by 1 %" in line for line in _advice_on(level))
+    assert not any("not fallen by 1 %" in line for line in _advice_on(level, has_schedule=True))  # the rate falls yet
 
 
 @pytest.mark.parametrize(("has_schedule", "words"), [(True, "--fresh"), (False, "to go on")])
