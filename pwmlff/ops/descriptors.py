@@ -20,27 +20,16 @@ DESCRIPTORS: dict[str, Descriptors] = {
 }
 
 
-def describe(
-    family: str,
-    arrays: Mapping[str, Tensor],
-    pair_vectors: Tensor,
-    pair_start: Tensor,
-    pair_types: Tensor,
-    atom_types: Tensor,
-) -> Tensor:
+def describe(family: str, arrays: Mapping[str, Tensor], *pairs: Tensor) -> Tensor:
     """Return the descriptors of a stored model, the inputs of its nets.
 
     Args:
         family: One of `DESCRIPTORS`.
         arrays: Those of the family.
-        pair_vectors: [E, 3] float64, Å.
-        pair_start: [N + 1] int64.
-        pair_types: [E] int64.
-        atom_types: [N] int64.
+        pairs: The four tensors of a call of `StoredEvaluator`.
 
     Returns:
         [N, D] float64.
     """
-    pairs = (pair_vectors, pair_start, pair_types, atom_types)
     with torch.no_grad():
         return DESCRIPTORS[family](arrays, *pairs).to(torch.float64)
