@@ -59,8 +59,10 @@ bp::CentralModel<Real> central_model(std::int64_t type, Way way) {
 
 template <typename Real>
 bp::Model<Real> make_model(bool has_double_geometry, Way way = Way::moments) {
-  return {
-      {bp::CutoffKind::poly2, 0.1}, {central_model<Real>(0, way), central_model<Real>(1, way)}, has_double_geometry};
+  return {{bp::CutoffKind::poly2, 0.1},
+          {central_model<Real>(0, way), central_model<Real>(1, way)},
+          has_double_geometry,
+          "functions"};
 }
 
 }  // namespace
@@ -106,6 +108,33 @@ TEST_CASE("functions have moments where these keep their digits") {
   changed = function(1.0);
   changed.near[1] = other;
   CHECK(!bp::has_moments(changed, 1.0));
+}
+
+TEST_CASE("a Behler-Parrinello net is evaluated from what one with the same functions has kept") {
+  const Structure structure(kTypes, 30, 12);
+  const bp::Model<double> model = make_model<double>(true);
+  bp::Model<double> other = model;
+  for (bp::CentralModel<double> &central : other.central)
+    for (double &parameter : central.parameters) parameter *= 1.1;
+  bp::Model<double> stranger = other;
+  stranger.inputs_from = "other functions";
+  const std::size_t n_isas = all_evaluators(model).size();
+  for (std::size_t isa = 0; isa < n_isas; ++isa) {
+    const auto evaluator = std::move(all_evaluators(model)[isa]), changed = std::move(all_evaluators(other)[isa]);
+    CHECK(evaluator->keeps_as(*changed));
+    CHECK(!evaluator->keeps_as(*all_evaluators(stranger)[isa]));
+    CHECK(!evaluator->keeps_as(*all_evaluators(make_model<float>(true))[isa]));
+    CHECK(!all_evaluators(make_model<float>(false))[isa]->keeps_as(*all_evaluators(make_model<float>(false))[isa]));
+    const Result kept = evaluate(*evaluator, structure, true), expected = evaluate(*changed, structure, true);
+    Result result = expected;
+    std::fill(result.energies.begin(), result.energies.end(), NAN);
+    std::fill(result.gradients.begin(), result.gradients.end(), NAN);
+    changed->evaluate_kept(structure.pairs(), result.energies.data(), result.gradients.data(), kept.kept.data(), 0,
+                           structure.n_atoms());
+    CHECK(difference(kept.energies, expected.energies) > 1e-3);
+    CHECK(result.energies == expected.energies);
+    CHECK(result.gradients == expected.gradients);
+  }
 }
 
 TEST_CASE("gradients of Behler-Parrinello nets are slopes of the energy") {

@@ -14,7 +14,7 @@ import torch
 from kernel_calls import Arrays, Pairs, assert_close, random_pairs
 from torch import Tensor
 
-from pwmlff.ops import StoredModel, library, make_evaluator
+from pwmlff.ops import StoredModel, evaluate_candidates, library, make_evaluator, reference
 
 pytestmark = pytest.mark.skipif(not library.load(), reason=f"no native library: {library.status().error}")
 
@@ -306,6 +306,27 @@ def test_many_neighbors() -> None:
 def test_more_atoms_than_a_chunk() -> None:
     arrays, pairs = make_arrays(Case(n_types=1)), make_pairs(1, n_atoms=100)
     assert_close(by_kernels(arrays, pairs), by_twin(arrays, pairs))
+
+
+@pytest.mark.parametrize("what", ["net.1.0.weight", "radial", "angular_weights", "scaling"])
+def test_candidates_share_what_is_the_same(what: str) -> None:
+    """Symmetry functions are shared where only nets differ; a frame is longer than a part of it."""
+    arrays = make_arrays(Case())
+    changed = {**arrays, what: 0.9 * arrays[what]}
+    vectors, start, pair_types, atom_types = make_pairs(2, n_atoms=60, most=40)
+    centers = torch.repeat_interleave(torch.arange(60), start.diff())
+    neighbors = (centers + 1 + torch.arange(len(centers)) % 29) % 30 + centers // 30 * 30
+    frame_start = torch.tensor([0, 30, 60])
+    models = [make_evaluator(StoredModel("bp", each)) for each in (arrays, changed)]
+    results = evaluate_candidates(
+        models, (vectors, start, pair_types, atom_types), neighbors, frame_start, virials=True
+    )
+    for number, model in enumerate(models):
+        energies, gradients = model(vectors, start, pair_types, atom_types)
+        forces = reference.pair_forces(gradients, start, neighbors, frame_start)
+        virials = reference.pair_virials(gradients, vectors, start, frame_start)
+        assert_close([each[number] for each in results], [energies, forces, virials], 1e-13)
+    assert (results[1][1] - results[1][0]).abs().max() > 1e-3 * results[1].abs().max()
 
 
 MOMENTS: Rows = [  # sums over neighbours for zeta up to 8, sums over pairs beyond, with the same functions of distance

@@ -41,6 +41,13 @@ class Evaluator {
   virtual Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept,
                              std::int64_t first, std::int64_t last) const = 0;
 
+  // Whether what it keeps of pairs is what the other does: then they differ in nothing that this depends on.
+  virtual bool keeps_as(const Evaluator & /*other*/) const { return false; }
+
+  // As `evaluate`, from what itself or one that `keeps_as` it has kept of the pairs of these very atoms.
+  virtual void evaluate_kept(const Pairs &, double * /*energies*/, double * /*gradients*/,
+                             const unsigned char * /*kept*/, std::int64_t /*first*/, std::int64_t /*last*/) const {}
+
   // Number of weights n that it differentiates by: those of all trained arrays of the stored model, in the order that
   // the family says; 0 where it offers no such gradients.
   virtual std::int64_t n_weights() const { return 0; }

@@ -79,11 +79,20 @@ class Potential final : public Evaluator {
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
                      std::int64_t last) const override {
     Overflows overflows = network_->evaluate(pairs, energies, gradients, kept, first, last);
-    if (repulsion_) repulsion_->add(pairs, energies, gradients, first, last);
-    if (!energy_shift_.empty())
-      for (std::int64_t i = first; i < last; ++i) energies[i] += energy_shift_[pairs.atom_types[i]];
+    complete(pairs, energies, gradients, first, last);
     if (shortest_) overflows.nearer = shortest_->count_nearer(pairs, first, last);
     return overflows;
+  }
+
+  bool keeps_as(const Evaluator &other) const override {
+    const auto *potential = dynamic_cast<const Potential *>(&other);
+    return potential && network_->keeps_as(*potential->network_);
+  }
+
+  void evaluate_kept(const Pairs &pairs, double *energies, double *gradients, const unsigned char *kept,
+                     std::int64_t first, std::int64_t last) const override {
+    network_->evaluate_kept(pairs, energies, gradients, kept, first, last);
+    complete(pairs, energies, gradients, first, last);
   }
 
   std::int64_t n_weights() const override { return network_->n_weights(); }
@@ -96,6 +105,13 @@ class Potential final : public Evaluator {
   }
 
  private:
+  // Adds what is no part of the network.
+  void complete(const Pairs &pairs, double *energies, double *gradients, std::int64_t first, std::int64_t last) const {
+    if (repulsion_) repulsion_->add(pairs, energies, gradients, first, last);
+    if (!energy_shift_.empty())
+      for (std::int64_t i = first; i < last; ++i) energies[i] += energy_shift_[pairs.atom_types[i]];
+  }
+
   std::unique_ptr<const Evaluator> network_;
   std::optional<Zbl> repulsion_;
   std::optional<ShortestDistances> shortest_;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <tuple>
 
-#include "pairs.hpp"
+#include "evaluator.hpp"
 #include "stored_model.hpp"
 
 namespace pwmlff {
@@ -45,12 +45,8 @@ class DeviceEvaluator {
   // Energies [N] and gradients [E, 3]; adds to overflows [2] int64 on the device: pairs nearer, and beyond.
   virtual std::tuple<at::Tensor, at::Tensor> evaluate(const PairTensors &pairs, const at::Tensor &overflows) const = 0;
 
-  // Energies [n_atoms] and gradients [E, 3] of so many atoms, written by the calling thread; on the processor only.
-  // Pairs that the model was not made for are not counted.
-  virtual void evaluate_here(const Pairs &, std::int64_t /*n_atoms*/, double * /*energies*/,
-                             double * /*gradients*/) const {
-    TORCH_CHECK(false, "candidates are evaluated together on the processor only");
-  }
+  // That of the processor's kernels, for who divides the work among threads himself.
+  virtual const Evaluator &of_core() const { TORCH_CHECK(false, "candidates are evaluated on the processor only"); }
 
   // As `evaluate`, for pairs that will be differentiated; besides what that needs of them, of unspecified form.
   virtual std::tuple<at::Tensor, at::Tensor, at::Tensor> evaluate_keeping(const PairTensors &,

@@ -88,22 +88,44 @@ inline void check_per_pair(const at::Tensor &tensor, const char *name) {
               " [E, 3] of float64, got ", tensor.sizes(), " of ", tensor.scalar_type());
 }
 
-// Adds the forces of the pairs of a frame: F_i += g_ij of all, then F_j -= g_ij.
-inline void add_forces(const Frame &frame, const double *gradients, double *forces) {
-  for (std::int64_t atom = 0; atom < frame.n_atoms; ++atom)
-    for (std::int64_t pair = frame.start[atom]; pair < frame.start[atom + 1]; ++pair)
-      for (int a = 0; a < 3; ++a) forces[3 * atom + a] += gradients[3 * pair + a];
-  for (std::int64_t pair = 0; pair < frame.n_pairs; ++pair)
-    for (int a = 0; a < 3; ++a) forces[3 * frame.neighbors[pair] + a] -= gradients[3 * pair + a];
+// Some atoms of a frame one after the other, with their pairs.
+class FramePart {
+ public:
+  FramePart(const Frame &frame, std::int64_t first, std::int64_t last)
+      : first(first),
+        n_atoms(last - first),
+        first_pair(frame.first_pair + frame.start[first]),
+        neighbors(frame.neighbors + frame.start[first]) {
+    for (std::int64_t atom = first; atom <= last; ++atom) start_.push_back(frame.start[atom] - frame.start[first]);
+  }
+
+  const std::int64_t first, n_atoms;  // atom of the frame, and how many
+  const std::int64_t first_pair;      // of the batch
+  const std::int64_t *const neighbors;
+
+  const std::int64_t *start() const { return start_.data(); }  // [n_atoms + 1], from 0
+  std::int64_t n_pairs() const { return start_.back(); }
+
+ private:
+  std::vector<std::int64_t> start_;
+};
+
+// Adds the forces of pairs to those of the frame, [n_atoms, 3]: F_i += g_ij of all, then F_j -= g_ij.
+inline void add_forces(const FramePart &part, const double *gradients, double *forces) {
+  for (std::int64_t atom = 0; atom < part.n_atoms; ++atom)
+    for (std::int64_t pair = part.start()[atom]; pair < part.start()[atom + 1]; ++pair)
+      for (int a = 0; a < 3; ++a) forces[3 * (part.first + atom) + a] += gradients[3 * pair + a];
+  for (std::int64_t pair = 0; pair < part.n_pairs(); ++pair)
+    for (int a = 0; a < 3; ++a) forces[3 * part.neighbors[pair] + a] -= gradients[3 * pair + a];
 }
 
-// W = -sum r_ij (x) g_ij, [3, 3].
-inline void write_virial(std::int64_t n_pairs, const double *vectors, const double *gradients, double *virial) {
+// Adds to W = -sum r_ij (x) g_ij, [3, 3].
+inline void add_virial(std::int64_t n_pairs, const double *vectors, const double *gradients, double *virial) {
   double sums[9] = {};
   for (std::int64_t pair = 0; pair < n_pairs; ++pair)
     for (int a = 0; a < 3; ++a)
       for (int b = 0; b < 3; ++b) sums[3 * a + b] -= vectors[3 * pair + a] * gradients[3 * pair + b];
-  std::copy(sums, sums + 9, virial);
+  for (int ab = 0; ab < 9; ++ab) virial[ab] += sums[ab];
 }
 
 }  // namespace pwmlff

@@ -44,8 +44,8 @@ class __attribute__((visibility("default"))) Model : public torch::CustomClassHo
                               const at::Tensor &atom_types, const at::Tensor &kept, const at::Tensor &part_start,
                               const at::Tensor &by_energies, const at::Tensor &by_gradients);
 
-  // On the processor, for operations on several models.
-  const DeviceEvaluator &on_processor() { return *on_device(at::kCPU).evaluator; }
+  // On the processor, for operations on several models. Pairs that it was not made for are not counted.
+  const Evaluator &on_processor() { return on_device(at::kCPU).evaluator->of_core(); }
 
   Extent extent() const;
 

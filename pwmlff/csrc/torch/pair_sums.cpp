@@ -25,7 +25,7 @@ Tensor pair_forces(const Tensor &gradients_in, const Tensor &start, const Tensor
             [&](std::int64_t, std::int64_t begin, std::int64_t end) {
               for (std::int64_t number = begin; number < end; ++number) {
                 const Frame frame = frames.frame(number);
-                add_forces(frame, gradient + 3 * frame.first_pair, out + 3 * frame.first_atom);
+                add_forces({frame, 0, frame.n_atoms}, gradient + 3 * frame.first_pair, out + 3 * frame.first_atom);
               }
             });
   return forces;
@@ -46,7 +46,7 @@ Tensor pair_virials(const Tensor &gradients_in, const Tensor &vectors_in, const 
                                                                              std::int64_t end) {
     for (std::int64_t number = begin; number < end; ++number) {
       const Frame frame = frames.frame(number);
-      write_virial(frame.n_pairs, vector + 3 * frame.first_pair, gradient + 3 * frame.first_pair, out + 9 * number);
+      add_virial(frame.n_pairs, vector + 3 * frame.first_pair, gradient + 3 * frame.first_pair, out + 9 * number);
     }
   });
   return virials;

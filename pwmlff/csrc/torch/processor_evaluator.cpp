@@ -21,9 +21,7 @@ class ProcessorEvaluator final : public DeviceEvaluator {
     return evaluate(tensors, overflows, nullptr);
   }
 
-  void evaluate_here(const Pairs &pairs, std::int64_t n_atoms, double *energies, double *gradients) const override {
-    evaluator_->evaluate(pairs, energies, gradients, nullptr, 0, n_atoms);
-  }
+  const Evaluator &of_core() const override { return *evaluator_; }
 
   std::tuple<Tensor, Tensor, Tensor> evaluate_keeping(const PairTensors &tensors,
                                                       const Tensor &overflows) const override {

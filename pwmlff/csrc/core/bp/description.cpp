@@ -54,6 +54,15 @@ DistanceFunction piece(double center, double half_width, const std::string &name
   return {DistanceFunction::Kind::piece, center + half_width, center, half_width};
 }
 
+// All arrays but those of the nets.
+std::string without_nets(const StoredModel &model) {
+  std::string bytes;
+  for (const auto &[name, array] : model.arrays)
+    if (name.rfind("net.", 0) != 0)
+      bytes.append(name).append(static_cast<const char *>(array.data), array.size() * dtype_size(array.dtype));
+  return bytes;
+}
+
 // Functions are finite numbers with a cutoff above 0.
 void check_row(const double *row, std::int64_t n, const std::string &name) {
   expect(std::all_of(row, row + n, [](double number) { return std::isfinite(number); }),
@@ -118,6 +127,7 @@ Description::Description(const StoredModel &model) {
     read_net(model, t);
   }
   scaling = model.array("scaling", dtype(), {n_inputs, 2});
+  inputs_from = without_nets(model);
 }
 
 void Description::read_radial(const StoredModel &model) {

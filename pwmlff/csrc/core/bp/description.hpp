@@ -27,6 +27,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "bp/distance_function.hpp"
@@ -56,6 +57,7 @@ struct Description {
   std::vector<ActivationKind> activations;
   Array scaling;
   bool has_double_geometry;
+  std::string inputs_from;  // see Model
 
   // Throws std::runtime_error where an array is missing, or where arrays do not fit each other.
   explicit Description(const StoredModel &model);

@@ -1,4 +1,11 @@
 // The evaluator of Behler-Parrinello nets, see model.hpp.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
 #include "atom_chunks.hpp"
 #include "bp/model.hpp"
 #include "bp/moment_jacobian.hpp"
@@ -69,8 +76,7 @@ struct Workspace {
   Net<Real> net;
   ReverseSweeps<Real> sweeps;
 
-  // for who will differentiate by the weights
-  Real *kept = nullptr;  // see weight_gradients.hpp
+  // of what is kept
   MomentJacobian moment_jacobian;
   TripletJacobian<Real, Wide> triplet_jacobian;
 };
@@ -78,7 +84,7 @@ struct Workspace {
 template <typename Real, typename Wide>
 class BehlerParrinello final : public Evaluator {
  public:
-  explicit BehlerParrinello(const bp::Model<Real> &model) {
+  explicit BehlerParrinello(const bp::Model<Real> &model) : inputs_from_(model.inputs_from) {
     for (const bp::CentralModel<Real> &central : model.central) {
       central_.emplace_back(model.cutoff, central);
       n_kept_ = std::max(n_kept_, 4 * central.n_inputs());
@@ -90,11 +96,28 @@ class BehlerParrinello final : public Evaluator {
   Overflows evaluate(const Pairs &pairs, double *energies, double *gradients, unsigned char *kept, std::int64_t first,
                      std::int64_t last) const override {
     Work &work = of_thread<Work>();
-    work.kept = kIsTrained ? reinterpret_cast<Real *>(kept) : nullptr;
+    auto *numbers = kIsTrained ? reinterpret_cast<Real *>(kept) : nullptr;
+    for (std::int64_t type = 0; type < n_types(); ++type)
+      for_chunks(pairs, type, first, last, kAtoms, work.atoms, [&] {
+        if (!numbers) return compute(pairs, type, work, energies, gradients);
+        describe_keeping(pairs, type, work, numbers);
+        compute_kept(pairs, type, work, numbers, energies, gradients);
+      });
+    return {};
+  }
+
+  bool keeps_as(const Evaluator &other) const override {
+    const auto *same = dynamic_cast<const BehlerParrinello *>(&other);
+    return kIsTrained && same && same->inputs_from_ == inputs_from_;
+  }
+
+  void evaluate_kept(const Pairs &pairs, double *energies, double *gradients, const unsigned char *kept,
+                     std::int64_t first, std::int64_t last) const override {
+    Work &work = of_thread<Work>();
+    const auto *numbers = reinterpret_cast<const Real *>(kept);
     for (std::int64_t type = 0; type < n_types(); ++type)
       for_chunks(pairs, type, first, last, kAtoms, work.atoms,
-                 [&] { compute(pairs, type, work, energies, gradients); });
-    return {};
+                 [&] { compute_kept(pairs, type, work, numbers, energies, gradients); });
   }
 
   std::int64_t n_weights() const override {
@@ -127,28 +150,19 @@ class BehlerParrinello final : public Evaluator {
     return nets;
   }
 
+  // All of these work on the chunk in `work.atoms`, whose atoms are of the type.
   void compute(const Pairs &pairs, std::int64_t type, Work &work, double *energies, double *gradients) const {
     const CentralKernels<Real, Wide> &central = central_[type];
     const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
     const std::int64_t n_inputs = central.n_inputs();
     if (work.rows.empty()) work.rows.resize(kAtoms);
     provide(work.inputs, n_atoms * n_inputs);
-    provide(work.by_inputs, n_atoms * n_inputs);
-    for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
-      Real *inputs = work.inputs.data() + slot * n_inputs;
-      if (work.kept)
-        describe_keeping(pairs, work.atoms[slot], central, work, inputs);
-      else
-        describe(pairs, work.atoms[slot], central, work.rows[slot], work, inputs);
-    }
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot)
+      describe(pairs, work.atoms[slot], central, work.rows[slot], work, work.inputs.data() + slot * n_inputs);
     find_energies(central, work, energies);
     for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
       AtomRows<Real, Wide> &rows = work.rows[slot];
       Real *by_g = work.by_inputs.data() + slot * n_inputs;
-      if (work.kept) {
-        apply_kept(pairs, work.atoms[slot], by_g, n_inputs, work.kept, gradients);
-        continue;
-      }
       for (std::int64_t f = 0; f < n_inputs; ++f) by_g[f] *= central.factor[f];
       double *to = gradients + 3 * pairs.start[work.atoms[slot]];
       std::fill(to, gradients + 3 * pairs.start[work.atoms[slot] + 1], 0.0);
@@ -199,12 +213,18 @@ class BehlerParrinello final : public Evaluator {
       inputs[f] = static_cast<Real>((work.functions[f] - central.shift[f]) * central.factor[f]);
   }
 
-  // The same, and what is kept of the atom's pairs.
+  void describe_keeping(const Pairs &pairs, std::int64_t type, Work &work, Real *kept) const {
+    if (work.rows.empty()) work.rows.resize(kAtoms);
+    for (const std::int64_t atom : work.atoms)
+      if (pairs.start[atom] < pairs.start[atom + 1])
+        describe_keeping(pairs, atom, central_[type], work, kept + pairs.start[atom] * n_kept_);
+  }
+
+  // What is kept of the pairs of one atom.
   void describe_keeping(const Pairs &pairs, std::int64_t atom, const CentralKernels<Real, Wide> &central, Work &work,
-                        Real *inputs) const {
+                        Real *kept) const {
     const std::int64_t n_inputs = central.n_inputs(), begin = pairs.start[atom], end = pairs.start[atom + 1];
     AtomRows<Real, Wide> &rows = work.rows.front();
-    Real *kept = work.kept + begin * n_kept_;
     for (std::int64_t e = 0; e < end - begin; ++e) std::fill_n(kept + e * n_kept_, 4 * n_inputs, Real(0));
     const auto add = [&](const auto &near, std::int64_t neighbor, std::int64_t input, const auto *derivative) {
       Real *to = kept + near.place[neighbor] * n_kept_ + input;
@@ -231,21 +251,53 @@ class BehlerParrinello final : public Evaluator {
                                 [&](std::int64_t neighbor, std::int64_t input, const Real *derivative) {
                                   add(angular, neighbor, input, derivative);
                                 });
-    scale(central, work, inputs);
-    if (begin < end) std::copy_n(inputs, n_inputs, kept);
+    scale(central, work, kept);
   }
 
-  // The gradients of an atom's pairs from the derivatives of the energy by the inputs.
-  void apply_kept(const Pairs &pairs, std::int64_t atom, const Real *by_inputs, std::int64_t n_inputs, const Real *kept,
-                  double *gradients) const {
-    for (std::int64_t e = pairs.start[atom]; e < pairs.start[atom + 1]; ++e)
-      for (int c = 0; c < 3; ++c)
-        gradients[3 * e + c] = static_cast<double>(dot(by_inputs, kept + e * n_kept_ + (1 + c) * n_inputs, n_inputs));
+  void compute_kept(const Pairs &pairs, std::int64_t type, Work &work, const Real *kept, double *energies,
+                    double *gradients) const {
+    const CentralKernels<Real, Wide> &central = central_[type];
+    const auto n_atoms = static_cast<std::int64_t>(work.atoms.size());
+    const std::int64_t n_inputs = central.n_inputs();
+    provide(work.inputs, n_atoms * n_inputs);
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
+      const std::int64_t begin = pairs.start[work.atoms[slot]], end = pairs.start[work.atoms[slot] + 1];
+      Real *inputs = work.inputs.data() + slot * n_inputs;
+      if (begin < end)
+        std::copy_n(kept + begin * n_kept_, n_inputs, inputs);
+      else
+        describe_alone(central, work, inputs);
+    }
+    find_energies(central, work, energies);
+    for (std::int64_t slot = 0; slot < n_atoms; ++slot) {
+      const Real *by_inputs = work.by_inputs.data() + slot * n_inputs;
+      for (std::int64_t e = pairs.start[work.atoms[slot]]; e < pairs.start[work.atoms[slot] + 1]; ++e)
+        write_products(by_inputs, kept + e * n_kept_ + n_inputs, n_inputs, gradients + 3 * e);
+    }
+  }
+
+  // Those of one row with three, [n].
+  static void write_products(const Real *__restrict row, const Real *__restrict rows, std::int64_t n, double *to) {
+    Real x = 0, y = 0, z = 0;
+#pragma omp simd reduction(+ : x, y, z)
+    for (std::int64_t f = 0; f < n; ++f) {
+      x += row[f] * rows[f];
+      y += row[f] * rows[n + f];
+      z += row[f] * rows[2 * n + f];
+    }
+    to[0] = x, to[1] = y, to[2] = z;
+  }
+
+  // The inputs of an atom without neighbours.
+  static void describe_alone(const CentralKernels<Real, Wide> &central, Work &work, Real *inputs) {
+    work.functions.assign(central.n_inputs(), Wide(0));
+    scale(central, work, inputs);
   }
 
   // Energies of the chunk, and their derivatives by the inputs.
   void find_energies(const CentralKernels<Real, Wide> &central, Work &work, double *energies) const {
     const auto n = static_cast<std::int64_t>(work.atoms.size());
+    provide(work.by_inputs, n * central.n_inputs());
     work.net.prepare(central.net.layers, kAtoms, 0);
     work.sweeps.prepare(central.net.layers, kAtoms);
     work.net.template forward<0>(work.inputs.data(), nullptr, n);
@@ -259,7 +311,8 @@ class BehlerParrinello final : public Evaluator {
   }
 
   std::vector<CentralKernels<Real, Wide>> central_;
-  std::int64_t n_kept_ = 0;  // numbers of a pair
+  std::int64_t n_kept_ = 0;  // numbers of a pair, see weight_gradients.hpp
+  std::string inputs_from_;  // see bp::Model
 };
 
 template <typename Real>

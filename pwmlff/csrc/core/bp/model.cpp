@@ -6,7 +6,7 @@ namespace pwmlff::bp {
 
 template <typename Real>
 Model<Real> Description::to_model() const {
-  Model<Real> model{cutoff, {}, has_double_geometry};
+  Model<Real> model{cutoff, {}, has_double_geometry, inputs_from};
   const Real *shift_and_factor = scaling.as<Real>();
   for (const CentralType &from : central) {
     CentralModel<Real> to;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "bp/moment_plan.hpp"
@@ -40,6 +41,7 @@ struct Model {
   CutoffFunction cutoff;
   std::vector<CentralModel<Real>> central;
   bool has_double_geometry;
+  std::string inputs_from;  // all that the inputs of the nets are made from, byte by byte
 };
 
 }  // namespace pwmlff::bp
