@@ -74,6 +74,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no weight decay": _optimizer(weight_decay=0),
     "weight decay 0.03": _optimizer(weight_decay=0.03),
     "blocks of 5120": _optimizer(block_size=5120),
+    "one block": {"optimizer": {"optimizer": "GKF"}},
     "batch 2": _optimizer(batch_size=2),
     "batch 4": _optimizer(batch_size=4),
     "batch 16": _optimizer(batch_size=16),
