@@ -19,12 +19,13 @@ from pwmlff.plots.style import label_in_plain_numbers
 
 Curves = Mapping[Run, NDArray[np.float64]]
 REFERENCE = "Adam"  # whose best errors the others are to reach
+NEAR = 1.25  # both errors below this times those of the best count as good enough
 ERRORS = ((ENERGY, "energy, meV/atom", 1e3, ".3f"), (FORCE, "force, eV/Å", 1.0, ".4f"))
 COLORS = dict(zip(OPTIMIZERS, plt.get_cmap("tab10").colors, strict=False))
 
 
 def all_tables(curves: Curves) -> list[Table]:
-    """Return the paper's Tables 3 and 4, its Table 6 and the cost of it all, as far as there are runs."""
+    """Return the paper's Tables 3, 4 and 6, the cost of it all, and what to take, as far as there are runs."""
     tables = []
     for number, (column, quantity, factor, form) in zip((3, 4), ERRORS, strict=True):
         title = f"Table {number}: {quantity}, on unseen frames after the last epoch"
@@ -32,7 +33,7 @@ def all_tables(curves: Curves) -> list[Table]:
     if sum(any(run.model == size for run in curves) for size in SIZES) > 1:
         columns = [(column, f" {quantity}", factor, form) for column, quantity, factor, form in ERRORS]
         tables.append(_errors("Table 6: sizes of Deep Potentials", curves, SIZES, columns))
-    return [*tables, _cost(curves)]
+    return [*tables, _cost(curves), _choice(curves)]
 
 
 def _errors(title: str, curves: Curves, models: tuple[str, ...], columns: list[tuple[int, str, float, str]]) -> Table:
@@ -89,6 +90,42 @@ def _ratio(curve: NDArray[np.float64], other: NDArray[np.float64], column: int) 
     best = float(other[:, column].min())
     mine, its = reached(curve, column, best), reached(other, column, best)
     return None if mine is None or its is None else its / mine
+
+
+def _choice(curves: Curves) -> Table:
+    table = Table(title=f"What to take: the least product of both errors; who is first within {NEAR} times both")
+    for name in ("set", "model", "most accurate"):
+        table.add_column(name)
+    for name in ("min", *(quantity for _, quantity, _, _ in ERRORS)):
+        table.add_column(name, justify="right")
+    table.add_column("soonest near it")
+    table.add_column("after min", justify="right")
+    for data, model in dict.fromkeys((run.data.name, run.model) for run in curves):
+        cells = {name: list(_seeds(curves, data, model, name).values()) for name in OPTIMIZERS}
+        cells = {name: seeds for name, seeds in cells.items() if seeds}
+        best = min(cells, key=lambda name: float(np.prod(_last(cells[name]))))
+        least = _last(cells[best])
+        soon = {name: _near(seeds, NEAR * least) for name, seeds in cells.items()}
+        soonest = min(soon, key=lambda name: soon[name])
+        errors = (f"{factor * error:{form}}" for error, (_, _, factor, form) in zip(least, ERRORS, strict=True))
+        minutes = np.mean([curve[:, TIME].sum() for curve in cells[best]]) / 60
+        near = (soonest, f"{soon[soonest] / 60:.2f}") if np.isfinite(soon[soonest]) else ("-", "-")
+        table.add_row(data, model, best, f"{minutes:.1f}", *errors, *near)
+    return table
+
+
+def _last(seeds: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the errors of energies and forces after the last epoch, means over the seeds."""
+    return np.mean([curve[-1, [ENERGY, FORCE]] for curve in seeds], axis=0)
+
+
+def _near(seeds: Sequence[NDArray[np.float64]], errors: NDArray[np.float64]) -> float:
+    """Return the mean time in s after which both errors are at or below these; infinite if a seed never has them."""
+    times = []
+    for curve in seeds:
+        below = np.flatnonzero((curve[:, [ENERGY, FORCE]] <= errors).all(axis=1))
+        times.append(curve[: below[0] + 1, TIME].sum() if len(below) else np.inf)
+    return float(np.mean(times))
 
 
 def reached(curve: NDArray[np.float64], column: int, value: float) -> float | None:

@@ -162,6 +162,30 @@ def test_how_much_earlier(modules: dict[str, Any]) -> None:
     assert tables._earlier({1: lkf}, {2: adam}, 1) == "-"
 
 
+def test_what_to_take(modules: dict[str, Any]) -> None:
+    cells, tables = modules["cells"], modules["tables"]
+    data = cells.DataSet("li", Path("train.xyz"), Path("test.xyz"))
+    # columns: epoch, energy, force, s of the epoch
+    curves = {
+        ("Adam", 1): [[1, 0.9, 0.8, 6.0], [2, 0.4, 0.3, 6.0]],
+        ("LKF", 1): [[1, 0.2, 0.12, 6.0], [2, 0.22, 0.12, 12.0]],  # near the best after its first epoch
+        ("Muon", 1): [[1, 0.3, 0.2, 30.0], [2, 0.20, 0.1, 30.0]],
+        ("Muon", 2): [[1, 0.3, 0.2, 30.0], [2, 0.18, 0.1, 30.0]],
+    }
+    there = {cells.Run(data, "NEP", name, seed, Path()): np.array(rows) for (name, seed), rows in curves.items()}
+
+    def row(of: Any) -> list[str]:
+        return [next(iter(column.cells)) for column in tables._choice(of).columns]
+
+    assert row(there) == ["li", "NEP", "Muon", "1.0", "190.000", "0.1000", "LKF", "0.10"]
+    without = {run: curve for run, curve in there.items() if run.optimizer != "LKF"}
+    assert row(without)[-2:] == ["Muon", "1.00"]
+    # one seed of the best far above its mean: no optimizer is near it with every seed
+    apart = {run: curve * (1 if run.seed == 1 else [1, 3, 1, 1]) for run, curve in without.items()}
+    assert row(apart)[2] == "Muon"
+    assert row(apart)[-2:] == ["-", "-"]
+
+
 def test_work_of_epochs_that_were_done_twice_counts_once(tmp_path: Path, modules: dict[str, Any]) -> None:
     record = tmp_path / "model_record"
     record.mkdir()
