@@ -115,8 +115,9 @@ def _choice(curves: Curves) -> Table:
 
 
 def _last(seeds: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the errors of energies and forces after the last epoch, means over the seeds."""
-    return np.mean([curve[-1, [ENERGY, FORCE]] for curve in seeds], axis=0)
+    """Return the errors of energies and forces after the last epoch, means over the seeds; infinite if one diverged."""
+    errors = np.mean([curve[-1, [ENERGY, FORCE]] for curve in seeds], axis=0)
+    return np.where(np.isfinite(errors).all(), errors, np.inf)
 
 
 def _near(seeds: Sequence[NDArray[np.float64]], errors: NDArray[np.float64]) -> float:

@@ -184,6 +184,9 @@ def test_what_to_take(modules: dict[str, Any]) -> None:
     apart = {run: curve * (1 if run.seed == 1 else [1, 3, 1, 1]) for run, curve in without.items()}
     assert row(apart)[2] == "Muon"
     assert row(apart)[-2:] == ["-", "-"]
+    # one that diverged is not taken, though it comes first
+    diverged = {run: curve * (np.nan if run.optimizer == "Adam" else 1) for run, curve in there.items()}
+    assert row(diverged) == row(there)
 
 
 def test_work_of_epochs_that_were_done_twice_counts_once(tmp_path: Path, modules: dict[str, Any]) -> None:
