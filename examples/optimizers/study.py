@@ -54,7 +54,7 @@ def describe(run: Run, curve: NDArray[np.float64]) -> str:
     return f"{run.label}: {errors} after {len(curve)} epochs, {curve[:, TIME].sum() / 60:.1f} min"
 
 
-def report(runs: list[Run], folder: Path, record: Record) -> Curves:
+def report(runs: list[Run], folder: Path, record: Record, reference: str) -> Curves:
     """Write tables and pictures of the runs that there are, and return their curves."""
     curves = record.curves(runs)
     curves |= {run: curve for run in runs if run not in curves and len(curve := read_curve(run.folder))}
@@ -63,7 +63,7 @@ def report(runs: list[Run], folder: Path, record: Record) -> Curves:
         raise SystemExit(f"{folder}: no run has finished an epoch")
     partial = folder / f"tables.{os.getpid()}.partial"  # another call may write too
     with partial.open("w", encoding="utf-8") as file:
-        for table in all_tables(curves):
+        for table in all_tables(curves, reference):
             Console(file=file, width=160).print(table)
     partial.replace(folder / "tables.txt")
     for name in dict.fromkeys(run.data.name for run in curves):
@@ -94,6 +94,9 @@ def main() -> None:
     parser.add_argument("--Rmax", type=float, default=6.0, help="cutoff of Deep Potentials, Å")
     parser.add_argument("--Rmin", type=float, default=0.5, help="where their switch to zero begins, Å")
     parser.add_argument("--precision", choices=("float64", "float32"), default="float32")
+    parser.add_argument(
+        "--reference", choices=list(OPTIMIZERS), default="Adam", help="whose best errors the others are to reach"
+    )
     parser.add_argument("--report", action="store_true", help="train nothing; report on the runs that are there")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -111,10 +114,10 @@ def main() -> None:
                 curve = make(run, options)
                 record.add(run, curve, options)
                 console.print(describe(run, curve), soft_wrap=True)
-                report(runs, options.work, record)
+                report(runs, options.work, record, options.reference)
             else:
                 console.print(f"{run.label}: another call is at it", soft_wrap=True)
-    for table in all_tables(report(runs, options.work, record)):
+    for table in all_tables(report(runs, options.work, record, options.reference), options.reference):
         console.print(table)
 
 
