@@ -11,7 +11,7 @@ called again, the study goes on where it was stopped, and several calls at a tim
 
     for core in 0 1 2 3; do taskset -c $core python study.py & done
 
-After every run the tables are written anew to tables.txt, the learning curves to <set>-epochs.png and <set>-time.png.
+After every run the tables are written anew to tables.md, the learning curves to <set>-epochs.png and <set>-time.png.
 With --record FILE runs that are in the file are not made again, and those that come to their end are added to it.
 Times are work of the processor: training and the test after every epoch, without start-up.
 """
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from record import Record
 from rich.console import Console
 from runs import ENERGY, FORCE, TIME, locked, make, read_curve
-from tables import Curves, all_tables, draw
+from tables import Curves, all_tables, draw, markdown
 
 
 def plan(options: argparse.Namespace, console: Console) -> list[Run]:
@@ -62,10 +62,8 @@ def report(runs: list[Run], folder: Path, record: Record, reference: str) -> Cur
     if not curves:
         raise SystemExit(f"{folder}: no run has finished an epoch")
     partial = folder / f"tables.{os.getpid()}.partial"  # another call may write too
-    with partial.open("w", encoding="utf-8") as file:
-        for table in all_tables(curves, reference):
-            Console(file=file, width=160).print(table)
-    partial.replace(folder / "tables.txt")
+    partial.write_text("\n".join(markdown(table) for table in all_tables(curves, reference)), encoding="utf-8")
+    partial.replace(folder / "tables.md")
     for name in dict.fromkeys(run.data.name for run in curves):
         draw(name, curves, folder)
     return curves

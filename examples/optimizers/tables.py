@@ -20,13 +20,13 @@ from pwmlff.plots.style import label_in_plain_numbers
 Curves = Mapping[Run, NDArray[np.float64]]
 NEAR = 1.25  # both errors below this times those of the best count as good enough
 ERRORS = ((ENERGY, "energy, meV/atom", 1e3, ".3f"), (FORCE, "force, eV/Å", 1.0, ".4f"))
-COLORS = dict(zip(OPTIMIZERS, plt.get_cmap("tab10").colors, strict=False))
+COLORS = dict(zip(OPTIMIZERS, mpl.color_sequences["tab10"], strict=False))
 
 
 def all_tables(curves: Curves, reference: str) -> list[Table]:
-    """Return the paper's Tables 3, 4 and 6, the cost of it all, and what to take, as far as there are runs.
+    """Return the paper's Tables 3, 4 and 6, one with all there is of every cell, and what to take.
 
-    The cost has how much earlier the others have the best errors of the reference, an optimizer.
+    The fourth has how much earlier the others have the best errors of the reference, an optimizer.
     """
     tables = []
     for number, (column, quantity, factor, form) in zip((3, 4), ERRORS, strict=True):
@@ -35,7 +35,7 @@ def all_tables(curves: Curves, reference: str) -> list[Table]:
     if sum(any(run.model == size for run in curves) for size in SIZES) > 1:
         columns = [(column, f" {quantity}", factor, form) for column, quantity, factor, form in ERRORS]
         tables.append(_errors("Table 6: sizes of Deep Potentials", curves, SIZES, columns))
-    return [*tables, _cost(curves, reference), _choice(curves)]
+    return [*tables, _everything(curves, reference), _choice(curves)]
 
 
 def _errors(title: str, curves: Curves, models: tuple[str, ...], columns: list[tuple[int, str, float, str]]) -> Table:
@@ -56,26 +56,40 @@ def _errors(title: str, curves: Curves, models: tuple[str, ...], columns: list[t
     return table
 
 
-def _cost(curves: Curves, reference: str) -> Table:
-    table = Table(title=f"Work of the processor, and how much earlier than {reference} its best errors are reached")
+def _everything(curves: Curves, reference: str) -> Table:
+    table = Table(
+        title=f"Errors, work of the processor, and how much earlier than {reference} its best errors are reached"
+    )
     for name in ("set", "model", "optimizer"):
         table.add_column(name)
-    for name in ("seeds", "epochs", "s/epoch", "min", "energy earlier", "force earlier"):
+    for name in ("seeds", "epochs", "s/epoch", "min", *(quantity for _, quantity, _, _ in ERRORS)):
+        table.add_column(name, justify="right")
+    for name in ("energy earlier", "force earlier"):
         table.add_column(name, justify="right")
     for data, model, optimizer in dict.fromkeys((run.data.name, run.model, run.optimizer) for run in curves):
         seeds = _seeds(curves, data, model, optimizer)
         others = _seeds(curves, data, model, reference)
+        lengths = sorted({len(curve) for curve in seeds.values()})
         table.add_row(
             data,
             model,
             optimizer,
             str(len(seeds)),
-            spread([len(curve) for curve in seeds.values()], ".0f"),
-            spread([float(np.median(curve[:, TIME])) for curve in seeds.values()], ".2f"),
-            spread([curve[:, TIME].sum() / 60 for curve in seeds.values()], ".1f"),
-            *(_earlier(seeds, others, column) for column in (ENERGY, FORCE)),
+            str(lengths[0]) if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}",
+            f"{np.mean([np.median(curve[:, TIME]) for curve in seeds.values()]):.2f}",
+            f"{np.mean([curve[:, TIME].sum() for curve in seeds.values()]) / 60:.1f}",
+            *(spread([factor * curve[-1, k] for curve in seeds.values()], form) for k, _, factor, form in ERRORS),
+            *("" if optimizer == reference else _earlier(seeds, others, column) for column in (ENERGY, FORCE)),
         )
     return table
+
+
+def markdown(table: Table) -> str:
+    """Return a table, and its title above it, as Markdown."""
+    rows = zip(*([str(column.header), *map(str, column.cells)] for column in table.columns), strict=True)
+    head, *lines = (f"| {' | '.join(cells)} |" for cells in rows)
+    rule = "".join("|---:" if column.justify == "right" else "|---" for column in table.columns) + "|"
+    return "\n".join([f"{table.title}", "", head, rule, *lines]) + "\n"
 
 
 def _earlier(ours: dict[int, NDArray[np.float64]], theirs: dict[int, NDArray[np.float64]], column: int) -> str:

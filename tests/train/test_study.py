@@ -63,19 +63,21 @@ def _rows(folder: Path, seed: int, optimizer: str) -> Any:
 
 def _cells(text: str, *words: str) -> list[str]:
     line = next(line for line in text.splitlines() if all(word in line for word in words))
-    return [cell.strip() for cell in line.strip("│").split("│")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_tables_hold_what_the_runs_wrote(study: Path) -> None:
-    text = (study / "study" / "tables.txt").read_text(encoding="utf-8")
-    energies, forces, cost = text.split("Table 3")[1], text.split("Table 4")[1], text.split("Work of")[1]
+    text = (study / "study" / "tables.md").read_text(encoding="utf-8")
+    energies, forces, all_there_is = (text.split(title)[1] for title in ("Table 3", "Table 4", "Errors, work"))
     for optimizer, n_epochs in (("Adam", 3), ("LKF", 2)):
         last = np.array([_rows(study, seed, optimizer)[-1] for seed in (1, 2)])
+        row = _cells(all_there_is, "li", "NEP", optimizer)
+        assert row[3:5] == ["2", str(n_epochs)]
         for part, column, factor, digits in ((energies, 2, 1e3, 3), (forces, 3, 1.0, 4)):
             mean, deviation = factor * last[:, column].mean(), factor * last[:, column].std(ddof=1)
             expected = f"{mean:.{digits}f} ± {deviation:.{digits}f}"
             assert _cells(part, "li", optimizer) == ["li", optimizer, expected]
-        assert _cells(cost, "li", "NEP", optimizer)[3:5] == ["2", f"{n_epochs} ± 0"]
+            assert row[5 + column] == expected
     for name in ("li-epochs.png", "li-time.png"):
         assert (study / "study" / name).stat().st_size > 10_000
 
@@ -95,8 +97,8 @@ def test_a_record_is_as_good_as_the_runs(study: Path) -> None:
     text = _run(study, *FEW, *RECORD, "--work", "elsewhere")
     assert "li, NEP, LKF, seed 2: " in text
     assert not list((study / "elsewhere").glob("li-NEP-*-?"))
-    there, here = ((study / folder / "tables.txt").read_text(encoding="utf-8") for folder in ("study", "elsewhere"))
-    assert here.split("Work of")[0] == there.split("Work of")[0]
+    there, here = ((study / folder / "tables.md").read_text(encoding="utf-8") for folder in ("study", "elsewhere"))
+    assert here.split("Errors, work")[0] == there.split("Errors, work")[0]
     said = _run(study, *FEW, *RECORD, "--precision", "float64", "--work", "elsewhere", fails=True)
     assert "li, NEP, Adam, seed 1 was run with another precision" in said
     assert "--record" in said
@@ -187,6 +189,24 @@ def test_what_to_take(modules: dict[str, Any]) -> None:
     # one that diverged is not taken, though it comes first
     diverged = {run: curve * (np.nan if run.optimizer == "Adam" else 1) for run, curve in there.items()}
     assert row(diverged) == row(there)
+
+
+@pytest.mark.parametrize(("names", "minutes"), [(("li27", "lih"), None), (("mlearn_Cu",), 3.0)])
+def test_tables_of_the_readme_are_those_of_the_record(
+    names: tuple[str, ...], minutes: float | None, modules: dict[str, Any]
+) -> None:
+    cells, folder = modules["cells"], EXAMPLES / "optimizers"
+    runs = [
+        cells.Run(cells.DataSet(name, Path(), Path()), model, optimizer, seed, Path())
+        for name in names
+        for model in cells.MODELS
+        for optimizer in cells.OPTIMIZERS
+        for seed in (1, 2, 3)
+    ]
+    curves = modules["record"].Record(folder / "measured.jsonl", minutes).curves(runs)
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    for table in modules["tables"].all_tables({run: curves[run] for run in runs if run in curves}, "Adam")[-2:]:
+        assert modules["tables"].markdown(table).partition("\n\n")[2] in readme
 
 
 def test_work_of_epochs_that_were_done_twice_counts_once(tmp_path: Path, modules: dict[str, Any]) -> None:
