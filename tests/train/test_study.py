@@ -204,6 +204,8 @@ def test_tables_of_the_readme_are_those_of_the_record(
         for seed in (1, 2, 3)
     ]
     curves = modules["record"].Record(folder / "measured.jsonl", minutes).curves(runs)
+    lines = map(json.loads, (folder / "measured.jsonl").read_text(encoding="utf-8").splitlines())
+    assert len(curves) == sum(line["set"] in names and line["minutes"] == minutes for line in lines)
     readme = (folder / "README.md").read_text(encoding="utf-8")
     for table in modules["tables"].all_tables({run: curves[run] for run in runs if run in curves}, "Adam")[-2:]:
         assert modules["tables"].markdown(table).partition("\n\n")[2] in readme
