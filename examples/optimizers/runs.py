@@ -32,11 +32,12 @@ from pwmlff.train.observers import TrainingObserver
 
 TRIAL = 15.0  # s of work of a run that tells how long an epoch takes
 PLENTY = 1_000_000  # epochs of that run
+CUT_SHORT = "cut-short"  # mark of an epoch in clock.txt
 EPOCH, ENERGY, FORCE, TIME = range(4)  # columns of a curve; the time is that of the processor, s
 
 
 class Clock(TrainingObserver):
-    """Notes the work of the processor, epoch by epoch."""
+    """Notes the work of the processor, epoch by epoch; that of an epoch cut short by a signal is kept for its rest."""
 
     record = "clock.txt"
 
@@ -44,34 +45,50 @@ class Clock(TrainingObserver):
         """Stop the run after `most` s, and two epochs at least."""
         self._most = most
         self._n_epochs = 0
+        self._epoch = 1
         self._last = self._first = time.process_time()
 
     def begin(self, history: Sequence[EpochResult]) -> None:
-        """Start anew where a run is resumed."""
-        self._last = self._first = time.process_time()
+        """Start anew where a run is resumed, with what was done of its epoch."""
+        self._epoch = 1 + (history[-1].epoch if history else 0)
+        self._first = time.process_time()
+        self._last = self._first - read_clock(Path(), cut_short=True).get(self._epoch, 0.0)
 
     def on_epoch(self, result: EpochResult) -> None:
         """Note the work of this epoch."""
         self._n_epochs += 1
         now = time.process_time()
-        with Path("clock.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{result.epoch} {now - self._last:.4f}\n")
-        self._last = now
+        self._note(f"{result.epoch} {now - self._last:.4f}")
+        self._epoch, self._last = result.epoch + 1, now
         if self._most is not None and self._n_epochs > 1 and now - self._first > self._most:
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Note what was done of the epoch that a signal cut short."""
+        self._note(f"{self._epoch} {time.process_time() - self._last:.4f} {CUT_SHORT}")
+
+    def _note(self, line: str) -> None:
+        with Path("clock.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+
+def read_clock(folder: Path, *, cut_short: bool = False) -> dict[int, float]:
+    """Return the work of each epoch, s, or of each that a signal cut short; of one that was done twice, the last."""
+    path = folder / "clock.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = [line.split() for line in lines]
+    return {int(epoch): float(seconds) for epoch, seconds, *mark in rows if mark == [CUT_SHORT] * cut_short}
 
 
 def read_curve(folder: Path) -> NDArray[np.float64]:
     """Return the errors on unseen frames and the work of each epoch; no row before the first."""
-    table, clock = folder / "model_record" / "epoch_valid.dat", folder / "clock.txt"
-    if not table.exists() or not clock.exists():
+    table, work = folder / "model_record" / "epoch_valid.dat", read_clock(folder)
+    if not table.exists() or not work:
         return np.empty((0, TIME + 1))
     header, *lines = table.read_text(encoding="utf-8").splitlines()
     names = header.split()
     columns = [0, *(next(k for k, name in enumerate(names) if name.startswith(key)) for key in ("RMSE_E", "RMSE_F"))]
     rows = np.array([[line.split()[k] for k in columns] for line in lines], dtype=float).reshape(-1, TIME)
-    # an epoch that was done twice, since a run was killed after it, counts once
-    work = {int(epoch): float(seconds) for epoch, seconds in map(str.split, clock.read_text().splitlines())}
     rows = rows[[int(epoch) in work for epoch in rows[:, EPOCH]]]
     return np.column_stack([rows, [work[int(epoch)] for epoch in rows[:, EPOCH]]])
 
@@ -147,7 +164,9 @@ def call(folder: Path, config: dict[str, Any], seconds: float | None = None) -> 
 
 
 if __name__ == "__main__":
+    clock = Clock(float(sys.argv[2]) if len(sys.argv) > 2 else None)
     try:
-        pwmlff.train(sys.argv[1], callbacks=[Clock(float(sys.argv[2]) if len(sys.argv) > 2 else None)])
+        pwmlff.train(sys.argv[1], callbacks=[clock])
     except TrainingStopped:
+        clock.stop()
         sys.exit(EXIT_STOPPED)

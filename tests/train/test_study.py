@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -216,8 +217,34 @@ def test_work_of_epochs_that_were_done_twice_counts_once(tmp_path: Path, modules
     record.mkdir()
     header = "epoch loss RMSE_Etot(eV/atom) RMSE_F(eV/Å) time(s)"
     (record / "epoch_valid.dat").write_text(f"{header}\n1 9 0.1 0.2 5\n2 8 0.01 0.02 5\n", encoding="utf-8")
-    (tmp_path / "clock.txt").write_text("1 2.5\n2 3\n2 4\n", encoding="utf-8")
+    (tmp_path / "clock.txt").write_text("1 2.5\n2 3\n2 4\n3 1 cut-short\n", encoding="utf-8")
     assert modules["runs"].read_curve(tmp_path).tolist() == [[1, 0.1, 0.2, 2.5], [2, 0.01, 0.02, 4]]
+
+
+def test_work_of_an_epoch_that_was_cut_short_is_kept_for_its_rest(
+    tmp_path: Path, modules: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    now = 100.0
+    monkeypatch.setattr("time.process_time", lambda: now)
+
+    def history(n_epochs: int) -> list[Any]:
+        return [SimpleNamespace(epoch=epoch) for epoch in range(1, n_epochs + 1)]
+
+    for begin, stop in ((100, 107), (200, 205)):  # both in epoch 2
+        now = float(begin)
+        clock = modules["runs"].Clock(None)
+        clock.begin(history(1))
+        now = float(stop)
+        clock.stop()
+    now = 300.0
+    clock = modules["runs"].Clock(None)
+    clock.begin(history(1))
+    now = 303.0
+    clock.on_epoch(history(2)[-1])
+    now = 307.0
+    clock.on_epoch(history(3)[-1])
+    assert modules["runs"].read_clock(tmp_path) == {2: 7 + 5 + 3, 3: 4}
 
 
 @pytest.mark.slow
