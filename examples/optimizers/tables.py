@@ -160,7 +160,7 @@ def spread(values: Sequence[float], form: str) -> str:
 
 
 def draw(name: str, curves: Curves, folder: Path) -> None:
-    """Draw the errors of a set over epochs and over time, a panel for each model, and a line for each seed."""
+    """Draw the errors of a set over epochs and over time, a panel for each model, a line or a point for each seed."""
     of_set = {run: curve for run, curve in curves.items() if run.data.name == name}
     models = [model for model in MODELS if any(run.model == model for run in of_set)]
     for over, label in (("epochs", "epoch"), ("time", "processor time, min")):
@@ -169,7 +169,8 @@ def draw(name: str, curves: Curves, folder: Path) -> None:
         for run, curve in of_set.items():
             x = curve[:, EPOCH] if over == "epochs" else curve[:, TIME].cumsum() / 60
             for axis, (column, _, factor, _) in zip(axes[:, models.index(run.model)], ERRORS, strict=True):
-                axis.loglog(x, factor * curve[:, column], color=COLORS[run.optimizer], alpha=0.7, linewidth=1.0)
+                color, marker = COLORS[run.optimizer], "." if len(curve) == 1 else ""
+                axis.loglog(x, factor * curve[:, column], color=color, marker=marker, alpha=0.7, linewidth=1.0)
         for column, model in enumerate(models):
             axes[0, column].set_title(model)
             axes[1, column].set_xlabel(label)
