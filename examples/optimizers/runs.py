@@ -1,9 +1,9 @@
 """One run of the study: training in a process and a folder of its own, and what it leaves.
 
-    python runs.py config.json [SECONDS]
+    python runs.py config.json [SECONDS LONGEST]
 
 trains as the file says, as `pwmlff train` would, and notes after every epoch in clock.txt how long the processor has
-worked; with SECONDS it stops after so much work and two epochs.
+worked; with SECONDS it stops after so much work and two epochs, or in an epoch of more than LONGEST seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import math
 import os
 import signal
 import subprocess
@@ -36,14 +37,18 @@ CUT_SHORT = "cut-short"  # mark of an epoch in clock.txt
 EPOCH, ENERGY, FORCE, TIME = range(4)  # columns of a curve; the time is that of the processor, s
 
 
+class TooLongError(Exception):
+    """An epoch takes more than the time of the whole run."""
+
+
 class Clock(TrainingObserver):
     """Notes the work of the processor, epoch by epoch; that of an epoch cut short by a signal is kept for its rest."""
 
     record = "clock.txt"
 
-    def __init__(self, most: float | None) -> None:
-        """Stop the run after `most` s, and two epochs at least."""
-        self._most = most
+    def __init__(self, most: float = math.inf, longest: float = math.inf) -> None:
+        """Stop the run after `most` s, and two epochs at least, or in an epoch of more than `longest` s."""
+        self._most, self._longest = most, longest
         self._n_epochs = 0
         self._epoch = 1
         self._last = self._first = time.process_time()
@@ -53,6 +58,7 @@ class Clock(TrainingObserver):
         self._epoch = 1 + (history[-1].epoch if history else 0)
         self._first = time.process_time()
         self._last = self._first - read_clock(Path(), cut_short=True).get(self._epoch, 0.0)
+        self._limit_epoch(self._first)
 
     def on_epoch(self, result: EpochResult) -> None:
         """Note the work of this epoch."""
@@ -60,16 +66,26 @@ class Clock(TrainingObserver):
         now = time.process_time()
         self._note(f"{result.epoch} {now - self._last:.4f}")
         self._epoch, self._last = result.epoch + 1, now
-        if self._most is not None and self._n_epochs > 1 and now - self._first > self._most:
-            os.kill(os.getpid(), signal.SIGTERM)
+        self._limit_epoch(now)
+        if self._n_epochs > 1 and now - self._first > self._most:
+            _end_run()
 
     def stop(self) -> None:
         """Note what was done of the epoch that a signal cut short."""
         self._note(f"{self._epoch} {time.process_time() - self._last:.4f} {CUT_SHORT}")
 
+    def _limit_epoch(self, now: float) -> None:
+        if self._longest < math.inf:
+            signal.signal(signal.SIGPROF, _end_run)
+            signal.setitimer(signal.ITIMER_PROF, max(self._last + self._longest - now, 1e-3))
+
     def _note(self, line: str) -> None:
         with Path("clock.txt").open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
+
+
+def _end_run(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def read_clock(folder: Path, *, cut_short: bool = False) -> dict[int, float]:
@@ -121,11 +137,23 @@ def count_epochs(run: Run, options: argparse.Namespace) -> int:
         return int(dict(zip(LENGTHS, options.epochs, strict=True))[OPTIMIZERS[run.optimizer].length])
     if (run.folder / "config.json").exists():  # a run that was interrupted keeps its schedule
         return int(json.loads((run.folder / "config.json").read_text())["optimizer"]["epochs"])
-    trial = run.folder / "trial"
+    budget, epoch = 60 * options.minutes, measure_epoch(run, options)
+    if epoch > budget:
+        raise TooLongError(f"an epoch takes {epoch / 60:.2g} min or more, the run has {options.minutes:g}")
+    return round(budget / epoch)
+
+
+def measure_epoch(run: Run, options: argparse.Namespace) -> float:
+    """Return the work of an epoch by a short run, s; of one that is longer than the time of the run, a part of it."""
+    trial, budget = run.folder / "trial", 60 * options.minutes
     if len(read_curve(trial)) < 2:
-        call(trial, run_file(run, PLENTY, options), TRIAL)
-    work = read_curve(trial)[1:, TIME]  # the first epoch is slower
-    return max(1, round(60 * options.minutes / float(np.median(work))))
+        call(trial, run_file(run, PLENTY, options), (TRIAL, max(TRIAL, 2 * budget)))
+    if len(curve := read_curve(trial)) > 1:
+        return float(np.median(curve[1:, TIME]))  # the first epoch is slower
+    part = max(read_clock(trial, cut_short=True).values(), default=0.0)
+    if part <= budget:
+        raise SystemExit(f"{trial}: training was stopped; the same command goes on with it")
+    return part
 
 
 def require_same_settings(run: Run, epochs: int, options: argparse.Namespace) -> None:
@@ -138,16 +166,11 @@ def require_same_settings(run: Run, epochs: int, options: argparse.Namespace) ->
         raise SystemExit(f"{run.folder} holds a run with another {', '.join(differing)}; name a new folder with --work")
 
 
-def call(folder: Path, config: dict[str, Any], seconds: float | None = None) -> None:
+def call(folder: Path, config: dict[str, Any], limits: tuple[float, ...] = ()) -> None:
     """Train in a process of its own, whose log is in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=1))
-    command = [
-        sys.executable,
-        str(Path(__file__).resolve()),
-        "config.json",
-        *([] if seconds is None else [f"{seconds}"]),
-    ]
+    command = [sys.executable, str(Path(__file__).resolve()), "config.json", *map(str, limits)]
     with (folder / "log").open("a") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -159,12 +182,12 @@ def call(folder: Path, config: dict[str, Any], seconds: float | None = None) -> 
             raise
     if code not in (0, EXIT_STOPPED):
         raise SystemExit(f"{folder}: training failed:\n{(folder / 'log').read_text()[-2000:]}")
-    if code == EXIT_STOPPED and seconds is None:
+    if code == EXIT_STOPPED and not limits:
         raise SystemExit(f"{folder}: training was stopped; the same command goes on with it")
 
 
 if __name__ == "__main__":
-    clock = Clock(float(sys.argv[2]) if len(sys.argv) > 2 else None)
+    clock = Clock(*map(float, sys.argv[2:]))
     try:
         pwmlff.train(sys.argv[1], callbacks=[clock])
     except TrainingStopped:

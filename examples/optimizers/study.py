@@ -28,7 +28,7 @@ from cells import LENGTHS, MODELS, OPTIMIZERS, Run, find_sets, why_not
 from numpy.typing import NDArray
 from record import Record
 from rich.console import Console
-from runs import ENERGY, FORCE, TIME, locked, make, read_curve
+from runs import ENERGY, FORCE, TIME, TooLongError, locked, make, read_curve
 from tables import Curves, all_tables, draw, markdown
 
 
@@ -108,13 +108,17 @@ def main() -> None:
             console.print(describe(run, curve), soft_wrap=True)
             continue
         with locked(run.folder) as is_ours:
-            if is_ours:
-                curve = make(run, options)
-                record.add(run, curve, options)
-                console.print(describe(run, curve), soft_wrap=True)
-                report(runs, options.work, record, options.reference)
-            else:
+            if not is_ours:
                 console.print(f"{run.label}: another call is at it", soft_wrap=True)
+                continue
+            try:
+                curve = make(run, options)
+            except TooLongError as reason:
+                console.print(f"left out: {run.label}: {reason}", soft_wrap=True)
+                continue
+            record.add(run, curve, options)
+            console.print(describe(run, curve), soft_wrap=True)
+            report(runs, options.work, record, options.reference)
     for table in all_tables(report(runs, options.work, record, options.reference), options.reference):
         console.print(table)
 

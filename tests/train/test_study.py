@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,16 @@ def _run(folder: Path, *options: str, fails: bool = False) -> str:
     )
     assert (finished.returncode != 0) == fails, finished.stderr
     return finished.stderr if fails else finished.stdout
+
+
+def _run_with_short_trials(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "short.py").write_text(
+        f"import sys; sys.path.insert(0, {str(EXAMPLES / 'optimizers')!r})\n"
+        "import runs, study\nruns.TRIAL = 0.5\nstudy.main()\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "short.py", "--data", "data", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def _rows(folder: Path, seed: int, optimizer: str) -> Any:
@@ -134,22 +145,27 @@ def test_optimizers_that_cannot_be_used_are_left_out(study: Path) -> None:
 @pytest.mark.parametrize("optimizer", ["Adam", "SNES"])
 def test_time_decides_the_number_of_epochs(tmp_path: Path, modules: dict[str, Any], optimizer: str) -> None:
     folder = _with_data(tmp_path)
-    (folder / "short.py").write_text(
-        f"import sys; sys.path.insert(0, {str(EXAMPLES / 'optimizers')!r})\n"
-        "import runs, study\nruns.TRIAL = 0.5\nstudy.main()\n",
-        encoding="utf-8",
-    )
-    options = ["--models", "NEP", "--optimizers", optimizer, "--minutes", "0.02", "--data", "data"]
     for _ in range(2):  # the second one finds all done, with the epochs it had
-        finished = subprocess.run(
-            [sys.executable, "short.py", *options], cwd=folder, capture_output=True, text=True, check=False
-        )
+        finished = _run_with_short_trials(folder, "--models", "NEP", "--optimizers", optimizer, "--minutes", "0.04")
         assert finished.returncode == 0, finished.stderr
     run = folder / "study" / f"li-NEP-{optimizer}-1"
     work = modules["runs"].read_curve(run / "trial")[1:, modules["runs"].TIME]
-    wanted = max(1, round(60 * 0.02 / float(np.median(work))))
+    wanted = round(60 * 0.04 / float(np.median(work)))
     assert json.loads((run / "config.json").read_text())["optimizer"]["epochs"] == wanted
     assert len(modules["runs"].read_curve(run)) == wanted
+
+
+@pytest.mark.slow
+def test_a_run_whose_epoch_takes_more_than_its_time_is_left_out(tmp_path: Path, modules: dict[str, Any]) -> None:
+    folder = _with_data(tmp_path)
+    for _ in range(2):  # the second one does not measure anew
+        finished = _run_with_short_trials(folder, "--models", "DP-small", "--optimizers", "SNES", "--minutes", "0.005")
+        said = r"left out: li, DP-small, SNES, seed 1: an epoch takes 0\.0\d+ min or more, the run has 0\.005"
+        assert re.search(said, finished.stdout), finished.stderr
+        assert "no run has finished an epoch" in finished.stderr
+    run = folder / "study" / "li-DP-small-SNES-1"
+    assert list(modules["runs"].read_clock(run / "trial", cut_short=True)) == [1]  # in the middle of its first epoch
+    assert not (run / "config.json").exists()
 
 
 def test_how_much_earlier(modules: dict[str, Any]) -> None:
@@ -233,12 +249,12 @@ def test_work_of_an_epoch_that_was_cut_short_is_kept_for_its_rest(
 
     for begin, stop in ((100, 107), (200, 205)):  # both in epoch 2
         now = float(begin)
-        clock = modules["runs"].Clock(None)
+        clock = modules["runs"].Clock()
         clock.begin(history(1))
         now = float(stop)
         clock.stop()
     now = 300.0
-    clock = modules["runs"].Clock(None)
+    clock = modules["runs"].Clock()
     clock.begin(history(1))
     now = 303.0
     clock.on_epoch(history(2)[-1])
