@@ -123,7 +123,12 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 def make(run: Run, options: argparse.Namespace) -> NDArray[np.float64]:
-    """Make a run, or what is left of it, and return its learning curve."""
+    """Make a run, or what is left of it, and return its learning curve.
+
+    Raises:
+        TooLongError: Its time does not allow an epoch.
+        SystemExit: Training failed or was stopped, or the folder holds a run with other settings.
+    """
     epochs = count_epochs(run, options)
     require_same_settings(run, epochs, options)
     if len(read_curve(run.folder)) < epochs:
@@ -132,7 +137,11 @@ def make(run: Run, options: argparse.Namespace) -> NDArray[np.float64]:
 
 
 def count_epochs(run: Run, options: argparse.Namespace) -> int:
-    """Return the epochs a run has: those of its kind, or as many as its time allows by the measure of a short run."""
+    """Return the epochs a run has: those of its kind, or as many as its time allows by the measure of a short run.
+
+    Raises:
+        TooLongError: Its time does not allow one.
+    """
     if options.minutes is None:
         return int(dict(zip(LENGTHS, options.epochs, strict=True))[OPTIMIZERS[run.optimizer].length])
     if (run.folder / "config.json").exists():  # a run that was interrupted keeps its schedule
